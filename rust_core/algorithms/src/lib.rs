@@ -1,0 +1,1 @@
+//! K-Means and logistic regression: slices in, slices out.

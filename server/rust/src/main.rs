@@ -1,0 +1,2 @@
+//! The Rust-native gRPC server.
+fn main() {}
