@@ -1,0 +1,162 @@
+//! The engine's face: a call is a method, request bytes and a context, answered with response bytes or a status.
+//!
+//! Small work completes where it arrives. Large work runs on the engine's pools and its answer is a [`Pending`],
+//! which suits both kinds of server: one that awaits on an event loop and one that waits on a thread.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Instant,
+};
+
+use bytes::Bytes;
+
+use crate::{error::Error, status::Status};
+
+/// What a call ends with: the bytes of the response message, or why there is none.
+pub type Answer = Result<Bytes, Status>;
+
+/// What the engine knows of a call beyond its bytes.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Context {
+    /// When the caller stops waiting; none if it never does.
+    pub deadline: Option<Instant>,
+}
+
+impl Context {
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        match self.deadline {
+            Some(deadline) if Instant::now() >= deadline => Err(Error::DeadlineExceeded),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A call that was taken.
+#[derive(Debug)]
+pub enum Call {
+    /// The answer is here.
+    Answered(Answer),
+    /// A pool of the engine works on it.
+    Running(Pending),
+}
+
+/// An answer that is being computed. Dropping it cancels the work.
+#[derive(Debug)]
+pub struct Pending {
+    answer: oneshot::Receiver<Answer>,
+    guard: CancelOnDrop,
+    context: Context,
+}
+
+impl Pending {
+    /// The deadline of the call. A server that awaits stops waiting then and answers
+    /// [`Status::deadline_exceeded`].
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        self.context.deadline
+    }
+
+    /// A handle that cancels the work from elsewhere.
+    #[must_use]
+    pub fn canceller(&self) -> Cancel {
+        self.guard.0.clone()
+    }
+
+    /// Awaits the answer.
+    pub async fn answered(self) -> Answer {
+        let Self { answer, guard, .. } = self;
+        let answer = answer.await.unwrap_or_else(|_| lost());
+        drop(guard);
+        answer
+    }
+
+    /// Waits for the answer on this thread, at most until the deadline.
+    pub fn wait(self) -> Answer {
+        let received = match self.context.deadline {
+            None => self
+                .answer
+                .recv_ref()
+                .map_err(|_| oneshot::RecvTimeoutError::Disconnected),
+            Some(deadline) => self.answer.recv_deadline(deadline),
+        };
+        match received {
+            Ok(answer) => answer,
+            Err(oneshot::RecvTimeoutError::Timeout) => Err(Status::deadline_exceeded()),
+            Err(oneshot::RecvTimeoutError::Disconnected) => lost(),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct CancelOnDrop(Cancel);
+
+impl Drop for CancelOnDrop {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
+}
+
+/// Tells work to stop. All clones are one.
+#[derive(Debug, Clone, Default)]
+pub struct Cancel(Arc<AtomicBool>);
+
+impl Cancel {
+    /// Tells the work to stop; compute loops look every few milliseconds.
+    pub fn cancel(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// What pooled work looks at to see whether anyone still wants its answer.
+#[derive(Debug, Clone)]
+pub(crate) struct Wanted {
+    context: Context,
+    cancel: Cancel,
+}
+
+impl Wanted {
+    /// For work done where it arrived: only the deadline can end it.
+    pub(crate) fn inline(context: Context) -> Self {
+        Self {
+            context,
+            cancel: Cancel::default(),
+        }
+    }
+
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        if self.cancel.0.load(Ordering::Relaxed) {
+            return Err(Error::Cancelled);
+        }
+        self.context.check()
+    }
+
+    /// As the algorithms ask.
+    pub(crate) fn interrupted(&self) -> bool {
+        self.check().is_err()
+    }
+}
+
+/// The two ends of pooled work: what the pool gets and what the server gets.
+pub(crate) fn pending(context: Context) -> (oneshot::Sender<Answer>, Wanted, Pending) {
+    let (sender, answer) = oneshot::channel();
+    let cancel = Cancel::default();
+    let wanted = Wanted {
+        context,
+        cancel: cancel.clone(),
+    };
+    let pending = Pending {
+        answer,
+        guard: CancelOnDrop(cancel),
+        context,
+    };
+    (sender, wanted, pending)
+}
+
+fn lost() -> Answer {
+    Err(Status::from(&Error::incident(
+        &"work ended without an answer",
+    )))
+}

@@ -1,0 +1,377 @@
+//! The settings of both servers: one file of defaults, a file of the operator's over it, environment variables over
+//! that, flags over those. Parsed here for both servers, every mistake reported at once.
+
+use std::{fmt, fs, net::IpAddr, num::NonZeroUsize, path::PathBuf, thread, time::Duration};
+
+use serde::{Deserialize, Serialize};
+use toml::{Table, Value};
+
+/// The file of defaults, which documents every setting.
+pub const DEFAULTS: &str = include_str!("../../../server/ferrule.toml");
+
+const ENVIRONMENT_PREFIX: &str = "FERRULE_";
+
+/// Every setting; `server/ferrule.toml` says what each means.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)] // documented once, in ferrule.toml
+pub struct Config {
+    pub server: Server,
+    pub models: Models,
+    pub limits: Limits,
+    pub log: Log,
+}
+
+/// Where to listen and how to stop.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Server {
+    pub host: String,
+    pub port: u16,
+    pub workers: usize,
+    pub allow_remote_plaintext: bool,
+    #[serde(with = "humantime_serde")]
+    pub drain_delay: Duration,
+    #[serde(with = "humantime_serde")]
+    pub drain_timeout: Duration,
+}
+
+/// Where models are.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Models {
+    pub directory: PathBuf,
+    #[serde(with = "humantime_serde")]
+    pub poll_interval: Duration,
+}
+
+/// How much is too much.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Limits {
+    pub max_message_bytes: u32,
+    pub max_cells: u32,
+    pub max_clusters: u32,
+    pub max_iterations: u32,
+    pub max_requests_in_flight: u32,
+    pub max_fits_in_flight: u32,
+    pub max_concurrent_streams: u32,
+}
+
+/// What is logged.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Log {
+    pub level: Level,
+}
+
+/// Importance of a log line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs)]
+pub enum Level {
+    Error,
+    Warn,
+    Info,
+    Debug,
+    Trace,
+}
+
+/// Everything that is wrong with the settings, at once.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub struct ConfigError {
+    problems: Vec<String>,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} in the settings:", match self.problems.len() {
+            1 => "a mistake".to_owned(),
+            n => format!("{n} mistakes"),
+        })?;
+        for problem in &self.problems {
+            write!(f, "\n  {problem}")?;
+        }
+        Ok(())
+    }
+}
+
+/// What goes over the defaults.
+#[derive(Debug, Default)]
+pub struct Layers {
+    /// The operator's file.
+    pub file: Option<PathBuf>,
+    /// Environment variables; those that do not start with `FERRULE_` are ignored.
+    pub environment: Vec<(String, String)>,
+    /// Flags: how each is spelled, the setting as `section.key`, the value.
+    pub flags: Vec<(&'static str, &'static str, Value)>,
+}
+
+impl Config {
+    /// Puts the layers over the defaults and checks the result.
+    ///
+    /// # Errors
+    /// Names every unknown key, unreadable value and value out of range, with the layer it came from.
+    pub fn resolve(layers: Layers) -> Result<Self, ConfigError> {
+        let mut merge = Merge::default();
+        if let Some(path) = layers.file {
+            merge.file(&path);
+        }
+        for (name, text) in &layers.environment {
+            merge.environment_variable(name, text);
+        }
+        for (flag, setting, value) in layers.flags {
+            if let Some((section, key)) = setting.split_once('.') {
+                merge.set(flag, section, key, value);
+            }
+        }
+        let config = merge.config();
+        let mut problems = merge.problems;
+        problems.extend(config.problems());
+        if problems.is_empty() {
+            Ok(config)
+        } else {
+            Err(ConfigError { problems })
+        }
+    }
+
+    /// The settings as a file that [`from_toml`](Self::from_toml) reads.
+    #[must_use]
+    pub fn to_toml(&self) -> String {
+        toml::to_string_pretty(self).expect("settings are tables of numbers and strings")
+    }
+
+    /// Reads back what [`to_toml`](Self::to_toml) wrote, as workers do.
+    ///
+    /// # Errors
+    /// When the text is not a complete set of settings.
+    pub fn from_toml(text: &str) -> Result<Self, ConfigError> {
+        toml::from_str(text).map_err(|error| ConfigError {
+            problems: vec![error.message().to_owned()],
+        })
+    }
+
+    /// The number of workers to start: as set, or one for each core that the process may use.
+    #[must_use]
+    pub fn workers(&self) -> usize {
+        match self.server.workers {
+            0 => thread::available_parallelism().map_or(1, NonZeroUsize::get),
+            n => n,
+        }
+    }
+
+    fn problems(&self) -> Vec<String> {
+        const MAX_WORKERS: usize = 256;
+        let mut problems = Vec::new();
+        let mut demand = |holds: bool, problem: String| {
+            if !holds {
+                problems.push(problem);
+            }
+        };
+        let Server { host, workers, .. } = &self.server;
+        demand(
+            *workers <= MAX_WORKERS,
+            format!("server.workers: expected at most {MAX_WORKERS}, got {workers}"),
+        );
+        demand(!host.is_empty(), "server.host: expected an address, got \"\"".into());
+        demand(
+            self.server.allow_remote_plaintext || is_loopback(host),
+            format!(
+                "server.host: {host} is reachable from other machines and traffic is not encrypted; set \
+                 server.allow_remote_plaintext = true to accept that"
+            ),
+        );
+        demand(
+            !self.models.poll_interval.is_zero(),
+            "models.poll_interval: expected more than 0".into(),
+        );
+        let Limits {
+            max_message_bytes,
+            max_cells,
+            max_clusters,
+            max_iterations,
+            max_requests_in_flight,
+            max_fits_in_flight,
+            max_concurrent_streams,
+        } = self.limits;
+        for (key, value) in [
+            ("max_message_bytes", max_message_bytes),
+            ("max_cells", max_cells),
+            ("max_clusters", max_clusters),
+            ("max_iterations", max_iterations),
+            ("max_requests_in_flight", max_requests_in_flight),
+            ("max_fits_in_flight", max_fits_in_flight),
+            ("max_concurrent_streams", max_concurrent_streams),
+        ] {
+            demand(value > 0, format!("limits.{key}: expected at least 1, got 0"));
+        }
+        // grpcio takes its limit as a signed 32-bit number.
+        demand(
+            i32::try_from(max_message_bytes).is_ok(),
+            format!("limits.max_message_bytes: expected at most {}, got {max_message_bytes}", i32::MAX),
+        );
+        problems
+    }
+}
+
+fn is_loopback(host: &str) -> bool {
+    host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+}
+
+/// The layers as they are laid over each other; a value that does not fit is noted and left out.
+struct Merge {
+    settings: Table,
+    problems: Vec<String>,
+}
+
+impl Default for Merge {
+    fn default() -> Self {
+        Self {
+            settings: DEFAULTS.parse().expect("a test parses the defaults"),
+            problems: Vec::new(),
+        }
+    }
+}
+
+impl Merge {
+    fn file(&mut self, path: &std::path::Path) {
+        let shown = path.display();
+        let table = fs::read_to_string(path)
+            .map_err(|error| error.to_string())
+            .and_then(|text| text.parse::<Table>().map_err(|error| error.to_string()));
+        match table {
+            Err(problem) => self.problems.push(format!("{shown}: {}", problem.trim_end())),
+            Ok(table) => {
+                for (section, entries) in table {
+                    match entries {
+                        Value::Table(entries) => {
+                            for (key, value) in entries {
+                                self.set(&shown.to_string(), &section, &key, value);
+                            }
+                        }
+                        _ => self.unknown(&shown.to_string(), &section),
+                    }
+                }
+            }
+        }
+    }
+
+    fn environment_variable(&mut self, name: &str, text: &str) {
+        let Some(setting) = name.strip_prefix(ENVIRONMENT_PREFIX) else {
+            return;
+        };
+        let setting = setting.to_ascii_lowercase();
+        let Some((section, key)) = setting.split_once('_') else {
+            return self.unknown(name, &setting);
+        };
+        let value = match self.settings.get(section).and_then(|section| section.get(key)) {
+            // Numbers and booleans are written as in the file; text needs no quotes.
+            Some(Value::String(_)) | None => Value::String(text.to_owned()),
+            Some(_) => format!("value = {text}")
+                .parse::<Table>()
+                .ok()
+                .and_then(|mut table| table.remove("value"))
+                .unwrap_or_else(|| Value::String(text.to_owned())),
+        };
+        self.set(name, section, key, value);
+    }
+
+    fn set(&mut self, source: &str, section: &str, key: &str, value: Value) {
+        let Some(slot) = self
+            .settings
+            .get_mut(section)
+            .and_then(Value::as_table_mut)
+            .and_then(|section| section.get_mut(key))
+        else {
+            return self.unknown(source, &format!("{section}.{key}"));
+        };
+        let before = std::mem::replace(slot, value);
+        if let Err(error) = self.settings.clone().try_into::<Config>() {
+            self.problems.push(format!("{source}: {section}.{key}: {}", error.message()));
+            self.settings[section][key] = before;
+        }
+    }
+
+    fn unknown(&mut self, source: &str, setting: &str) {
+        self.problems.push(format!("{source}: there is no setting {setting}"));
+    }
+
+    fn config(&self) -> Config {
+        self.settings
+            .clone()
+            .try_into()
+            .expect("a test reads the defaults, and set() lets in only what reads")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resolve(file: Option<&str>, environment: &[(&str, &str)]) -> Result<Config, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ferrule.toml");
+        if let Some(text) = file {
+            fs::write(&path, text).unwrap();
+        }
+        Config::resolve(Layers {
+            file: file.map(|_| path),
+            environment: environment.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect(),
+            flags: vec![],
+        })
+        .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_defaults_are_valid_and_survive_a_round_trip() {
+        let config = resolve(None, &[]).unwrap();
+        assert_eq!(config.server.port, 50051);
+        assert_eq!(Config::from_toml(&config.to_toml()).unwrap(), config);
+    }
+
+    #[test]
+    fn flags_go_over_environment_over_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("f.toml");
+        fs::write(&path, "[server]\nport = 1\nworkers = 1\n[log]\nlevel = \"debug\"").unwrap();
+        let config = Config::resolve(Layers {
+            file: Some(path),
+            environment: vec![
+                ("FERRULE_SERVER_PORT".into(), "2".into()),
+                ("FERRULE_SERVER_WORKERS".into(), "2".into()),
+                ("HOME".into(), "x".into()),
+            ],
+            flags: vec![("--port", "server.port", Value::Integer(3))],
+        })
+        .unwrap();
+        assert_eq!(
+            (config.server.port, config.server.workers, config.log.level),
+            (3, 2, Level::Debug)
+        );
+    }
+
+    #[test]
+    fn every_mistake_is_reported_at_once() {
+        let text = resolve(
+            Some("[server]\nport = 70000\nhots = 1\n[limits]\nmax_cells = 0\n[lgo]\nlevel = 1"),
+            &[("FERRULE_SERVER_DRAIN_DELAY", "soon"), ("FERRULE_NONSENSE", "1"), ("FERRULE_SERVER_HOST", "0.0.0.0")],
+        )
+        .unwrap_err();
+        for expected in [
+            "7 mistakes",
+            "server.port",
+            "no setting server.hots",
+            "limits.max_cells: expected at least 1, got 0",
+            "no setting lgo.level",
+            "FERRULE_SERVER_DRAIN_DELAY: server.drain_delay",
+            "FERRULE_NONSENSE: there is no setting nonsense",
+            "allow_remote_plaintext",
+        ] {
+            assert!(text.contains(expected), "{expected:?} is missing from:\n{text}");
+        }
+    }
+}
