@@ -144,7 +144,7 @@ impl Blocks {
     ) -> Result<(), Interrupted> {
         let mut buffer = SCRATCH.take();
         let outcome = self.tiles(block, interrupt, |tile| {
-            step(tile.clone(), rows.block(tile, &mut buffer))
+            step(tile.clone(), rows.block(tile, &mut buffer));
         });
         if buffer.capacity() <= KEPT_SCRATCH {
             SCRATCH.set(buffer);
