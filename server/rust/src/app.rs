@@ -66,7 +66,11 @@ impl App {
                 stop: stopped.clone(),
             };
             let ready = ready.clone();
-            let run = move || worker.run(move || drop(ready.send(())));
+            let tell = move || {
+                // The receiver waits for every worker.
+                let _ = ready.send(());
+            };
+            let run = move || worker.run(tell);
             app.workers.push(thread::Builder::new().name(format!("worker-{index}")).spawn(run)?);
         }
         drop(ready);

@@ -9,7 +9,7 @@ use std::{
 
 use ferrule_engine::{
     Config,
-    command_line::{self, Command, Healthcheck, UsageError},
+    command_line::{self, Command, UsageError},
     telemetry,
 };
 use ferrule_server::{App, drain, healthcheck};
