@@ -52,7 +52,12 @@ impl App {
         let engine = Engine::start(config, seat).map_err(|error| StartError::Engine(error.to_string()))?;
 
         let (stop, stopped) = watch::channel(());
-        let mut app = Self { address, engine: Arc::new(engine), stop, workers: Vec::new() };
+        let mut app = Self {
+            address,
+            engine: Arc::new(engine),
+            stop,
+            workers: Vec::new(),
+        };
         let (ready, readiness) = mpsc::channel();
         for (index, listener) in listeners.into_iter().enumerate() {
             let worker = Worker {
@@ -71,7 +76,8 @@ impl App {
                 let _ = ready.send(());
             };
             let run = move || worker.run(tell);
-            app.workers.push(thread::Builder::new().name(format!("worker-{index}")).spawn(run)?);
+            app.workers
+                .push(thread::Builder::new().name(format!("worker-{index}")).spawn(run)?);
         }
         drop(ready);
         if readiness.iter().count() < app.workers.len() {

@@ -25,12 +25,7 @@ pub(crate) struct Conversation {
 
 impl Conversation {
     /// `messages` is none where the session has all that the caller sends.
-    pub(crate) fn new(
-        session: Session,
-        messages: Option<Streaming<Bytes>>,
-        context: Context,
-        limit: usize,
-    ) -> Self {
+    pub(crate) fn new(session: Session, messages: Option<Streaming<Bytes>>, context: Context, limit: usize) -> Self {
         Self {
             replies: Box::pin(session.replies().clone()),
             session,

@@ -20,12 +20,16 @@ fn health_is_serving_from_the_start() {
     run(async {
         let client = server.client().await;
         for service in ["", "ferrule.v1.PredictionService"] {
-            let request = HealthCheckRequest { service: service.into() };
+            let request = HealthCheckRequest {
+                service: service.into(),
+            };
             let response = client.call(Method::HealthCheck, &request).await.unwrap();
             let response = HealthCheckResponse::decode(response).unwrap();
             assert_eq!(response.status(), ServingStatus::Serving, "{service:?}");
         }
-        let unknown = HealthCheckRequest { service: "nonsense".into() };
+        let unknown = HealthCheckRequest {
+            service: "nonsense".into(),
+        };
         let refusal = client.call(Method::HealthCheck, &unknown).await.unwrap_err();
         assert_eq!(refusal.code(), Code::NotFound);
         assert!(!refusal.details().is_empty());
@@ -37,7 +41,7 @@ fn work_of_the_pools_is_answered() {
     let server = Fixture::start(&[]);
     run(async {
         let client = server.client().await;
-        let response = client.call(Method::FitPredict, &fit(100, 3, 20)).await.unwrap();
+        let response = client.call(Method::FitPredict, &fit(100, 3, 1)).await.unwrap();
         let response = FitPredictResponse::decode(response).unwrap();
         assert!(response.report.unwrap().n_iter >= 1);
         assert!(response.prediction.unwrap().labels.is_some());
@@ -68,7 +72,11 @@ fn a_request_over_the_limit_is_refused_and_one_at_the_limit_is_read() {
         };
         let refusal = send(limit + 1).await;
         assert_eq!(refusal.code(), Code::ResourceExhausted);
-        assert!(refusal.message().contains("limits.max_message_bytes"), "{}", refusal.message());
+        assert!(
+            refusal.message().contains("limits.max_message_bytes"),
+            "{}",
+            refusal.message()
+        );
         // A retry can't help: nothing invites to one.
         assert!(refusal.metadata().get("grpc-retry-pushback-ms").is_none());
         assert_eq!(send(limit).await.code(), Code::InvalidArgument);
@@ -136,7 +144,7 @@ fn a_timeout_that_makes_no_sense_counts_as_none() {
 fn all_workers_serve_one_repository() {
     let server = Fixture::start(&[]);
     run(async {
-        let mut request = fit(50, 2, 10);
+        let mut request = fit(50, 2, 1);
         request.spec.as_mut().unwrap().model = "shared".into();
         server.client().await.call(Method::FitPredict, &request).await.unwrap();
         // Enough connections that each worker gets some.

@@ -11,7 +11,7 @@ use ferrule_server::drain;
 use prost::Message;
 
 use crate::{
-    fixture::{Client, Fixture, ONE_FIT, begin, endless_fit, fit, run, runtime},
+    fixture::{Client, Fixture, ONE_FIT, begin, endless_fit, fit, long_fit, run, runtime},
     streams,
 };
 
@@ -36,7 +36,14 @@ fn no_call_fails_while_clients_keep_calling() {
             })
         })
         .collect();
-    run(async { server.client().await.call(Method::FitPredict, &fit(2000, 20, 50)).await.unwrap() });
+    run(async {
+        server
+            .client()
+            .await
+            .call(Method::FitPredict, &fit(2000, 20, 1))
+            .await
+            .unwrap()
+    });
     drain::drain(server.app, &settings);
     for caller in callers {
         let (answered, last) = caller.join().unwrap();
@@ -71,7 +78,7 @@ fn a_call_in_progress_is_finished() {
     let settings = server.config.server.clone();
     run(async {
         let client = server.client().await;
-        let running = begin(&client, fit(20_000, 50, 20)).await;
+        let running = begin(&client, long_fit()).await;
         let stopping = tokio::task::spawn_blocking(move || drain::drain(server.app, &settings));
         let response = running.await.unwrap().unwrap();
         assert!(FitPredictResponse::decode(response).unwrap().report.is_some());
@@ -104,7 +111,11 @@ fn calls_are_answered_during_the_delay() {
         assert_eq!(streams::next_status(&mut watch).await, ServingStatus::NotServing);
         // On old connections and new ones.
         client.call(Method::ListModels, &ListModelsRequest {}).await.unwrap();
-        Client::connect(&address).await.call(Method::ListModels, &ListModelsRequest {}).await.unwrap();
+        Client::connect(&address)
+            .await
+            .call(Method::ListModels, &ListModelsRequest {})
+            .await
+            .unwrap();
         stopping.await.unwrap();
     });
 }

@@ -3,13 +3,8 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use ferrule_engine::{
-    Config, Method,
-    config::Layers,
-};
-use ferrule_proto::ferrule::v1::{
-    FitData, FitPredictRequest, FitSpec, KMeans, Matrix, fit_spec::Algorithm,
-};
+use ferrule_engine::{Config, Method, config::Layers};
+use ferrule_proto::ferrule::v1::{FitData, FitPredictRequest, FitSpec, KMeans, Matrix, fit_spec::Algorithm};
 use ferrule_server::{
     App,
     client::{self, Connection},
@@ -39,14 +34,26 @@ impl Fixture {
     pub fn start(settings: &[(&str, &str)]) -> Self {
         let models = TempDir::new().unwrap();
         let directory = models.path().to_str().unwrap();
-        let base = [("SERVER_PORT", "0"), ("SERVER_WORKERS", "2"), ("MODELS_DIRECTORY", directory)];
+        let base = [
+            ("SERVER_PORT", "0"),
+            ("SERVER_WORKERS", "2"),
+            ("MODELS_DIRECTORY", directory),
+        ];
         let environment = base
             .iter()
             .chain(settings)
             .map(|(name, value)| (format!("FERRULE_{name}"), (*value).to_owned()))
             .collect();
-        let config = Config::resolve(Layers { environment, ..Layers::default() }).unwrap();
-        Self { app: App::start(&config).unwrap(), config, _models: models }
+        let config = Config::resolve(Layers {
+            environment,
+            ..Layers::default()
+        })
+        .unwrap();
+        Self {
+            app: App::start(&config).unwrap(),
+            config,
+            _models: models,
+        }
     }
 
     pub fn address(&self) -> String {
@@ -77,14 +84,19 @@ impl Client {
     }
 
     pub async fn call(&self, method: Method, request: &impl Message) -> Result<Bytes, Status> {
-        self.request(method.path(), Request::new(request.encode_to_vec().into())).await
+        self.request(method.path(), Request::new(request.encode_to_vec().into()))
+            .await
     }
 
     pub async fn request(&self, path: &'static str, request: Request<Bytes>) -> Result<Bytes, Status> {
         let mut grpc = self.0.clone().max_decoding_message_size(usize::MAX);
-        grpc.ready().await.map_err(|cause| Status::unavailable(cause.to_string()))?;
+        grpc.ready()
+            .await
+            .map_err(|cause| Status::unavailable(cause.to_string()))?;
         let path = PathAndQuery::from_static(path);
-        grpc.unary(request, path, RawCodec).await.map(tonic::Response::into_inner)
+        grpc.unary(request, path, RawCodec)
+            .await
+            .map(tonic::Response::into_inner)
     }
 }
 
@@ -113,17 +125,19 @@ pub async fn begin(client: &Client, request: FitPredictRequest) -> JoinHandle<Re
 
 /// Tries a small fit.
 pub async fn refusal_for_load(client: &Client) -> Option<Status> {
-    let refusal = client.call(Method::FitPredict, &fit(10, 2, 10)).await.err()?;
+    let refusal = client.call(Method::FitPredict, &fit(10, 2, 1)).await.err()?;
     assert_eq!(refusal.code(), Code::ResourceExhausted, "{refusal}");
     Some(refusal)
 }
 
-/// A fit of `rows` rows of noise that stops only at its last iteration.
-pub fn fit(rows: u32, n_clusters: u32, max_iter: u32) -> FitPredictRequest {
+/// A fit to `rows` rows of noise, which takes many iterations.
+pub fn fit(rows: u32, n_clusters: u32, n_init: u32) -> FitPredictRequest {
     let columns = 8;
     let mut state = 1_u64;
     let mut noise = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         (state >> 11) as f64 / (1_u64 << 53) as f64
     };
     let float64: Vec<u8> = (0..rows * columns).flat_map(|_| noise().to_le_bytes()).collect();
@@ -131,21 +145,31 @@ pub fn fit(rows: u32, n_clusters: u32, max_iter: u32) -> FitPredictRequest {
         spec: Some(FitSpec {
             algorithm: Some(Algorithm::KMeans(KMeans {
                 n_clusters: Some(n_clusters),
-                max_iter: Some(max_iter),
-                n_init: Some(10_000 / max_iter),
+                max_iter: Some(300),
+                n_init: Some(n_init),
                 tol: Some(0.0),
                 ..KMeans::default()
             })),
             ..FitSpec::default()
         }),
         data: Some(FitData {
-            input: Some(Matrix { rows, columns, float64: float64.into(), ..Matrix::default() }),
+            input: Some(Matrix {
+                rows,
+                columns,
+                float64: float64.into(),
+                ..Matrix::default()
+            }),
             ..FitData::default()
         }),
     }
 }
 
+/// A fit that takes about a second.
+pub fn long_fit() -> FitPredictRequest {
+    fit(20_000, 50, 1)
+}
+
 /// A fit that takes minutes when nothing stops it.
 pub fn endless_fit() -> FitPredictRequest {
-    fit(20_000, 500, 300)
+    fit(20_000, 500, 33)
 }

@@ -23,7 +23,10 @@ async fn assert_serves(server: &Fixture) {
     // Enough connections that each worker gets some.
     for _ in 0..8 {
         let client = server.client().await;
-        client.call(Method::HealthCheck, &HealthCheckRequest::default()).await.unwrap();
+        client
+            .call(Method::HealthCheck, &HealthCheckRequest::default())
+            .await
+            .unwrap();
     }
 }
 
@@ -51,7 +54,9 @@ fn what_is_not_http2_is_hung_up_on() {
 #[test]
 fn silent_and_half_open_peers_hold_nothing_up() {
     let server = Fixture::start(&[]);
-    let silent: Vec<_> = (0..50).map(|_| TcpStream::connect(server.app.address()).unwrap()).collect();
+    let silent: Vec<_> = (0..50)
+        .map(|_| TcpStream::connect(server.app.address()).unwrap())
+        .collect();
     let halfway: Vec<_> = (0..50)
         .map(|_| {
             let mut peer = TcpStream::connect(server.app.address()).unwrap();
@@ -70,8 +75,9 @@ fn silent_and_half_open_peers_hold_nothing_up() {
 /// An HTTP/2 connection without tonic, to send what tonic would not.
 async fn raw(server: &Fixture) -> SendRequest<Body> {
     let stream = tokio::net::TcpStream::connect(server.app.address()).await.unwrap();
-    let (sender, connection) =
-        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+    let (sender, connection) = hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
+        .await
+        .unwrap();
     tokio::spawn(connection);
     sender
 }
@@ -98,7 +104,11 @@ async fn status_of(server: &Fixture, parts: &[&'static [u8]]) -> String {
         sender.send(Bytes::from_static(part)).unwrap();
     }
     drop(sender);
-    let response = raw(server).await.send_request(request(server, "application/grpc", body)).await.unwrap();
+    let response = raw(server)
+        .await
+        .send_request(request(server, "application/grpc", body))
+        .await
+        .unwrap();
     assert_eq!(response.status(), 200);
     let (head, body) = response.into_parts();
     let trailers = body.collect().await.unwrap().trailers().cloned().unwrap_or_default();
@@ -116,7 +126,10 @@ fn calls_without_a_body_stop_no_other_call() {
             // As many as one connection may have.
             for _ in 0..server.config.limits.max_concurrent_streams {
                 let (part, body) = body();
-                open.push((part, tokio::spawn(sender.send_request(request(&server, "application/grpc", body)))));
+                open.push((
+                    part,
+                    tokio::spawn(sender.send_request(request(&server, "application/grpc", body))),
+                ));
                 sender.ready().await.unwrap();
             }
         }
@@ -189,7 +202,10 @@ fn headers_over_the_limit_end_their_call_only() {
         let (part, body) = body();
         part.send(Bytes::from_static(b"\0\0\0\0\0")).unwrap();
         drop(part);
-        let response = sender.send_request(request(&server, "application/grpc", body)).await.unwrap();
+        let response = sender
+            .send_request(request(&server, "application/grpc", body))
+            .await
+            .unwrap();
         assert_eq!(response.status(), 200);
     });
 }

@@ -12,7 +12,7 @@ use prost::Message;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use crate::fixture::{Client, ONE_FIT, PATIENCE, begin, endless_fit, fit, run};
+use crate::fixture::{Client, ONE_FIT, PATIENCE, begin, endless_fit, long_fit, run};
 
 /// The program, serving.
 struct Process {
@@ -24,7 +24,11 @@ struct Process {
 
 fn program(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ferrule-server"));
-    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     command.env(format!("FERRULE_{}", ONE_FIT.0), ONE_FIT.1);
     command
 }
@@ -42,12 +46,23 @@ impl Process {
     fn start(port: &str) -> Self {
         let models = TempDir::new().unwrap();
         let directory = models.path().to_str().unwrap();
-        let mut child = program(&["serve", "--port", port, "--workers", "2", "--models", directory]).spawn().unwrap();
+        let mut child = program(&["serve", "--port", port, "--workers", "2", "--models", directory])
+            .spawn()
+            .unwrap();
         let mut output = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
         output.read_line(&mut line).unwrap();
-        let address = line.strip_prefix("listening on ").unwrap_or_else(|| panic!("{line:?}")).trim_end().to_owned();
-        Self { child, output, address, models }
+        let address = line
+            .strip_prefix("listening on ")
+            .unwrap_or_else(|| panic!("{line:?}"))
+            .trim_end()
+            .to_owned();
+        Self {
+            child,
+            output,
+            address,
+            models,
+        }
     }
 
     fn port(&self) -> &str {
@@ -108,7 +123,10 @@ fn a_second_server_on_the_port_is_an_error_in_one_line() {
     assert_eq!(second.status.code(), Some(1));
     assert_eq!(text(&second.stdout), "");
     let line = text(&second.stderr);
-    let expected = format!("ferrule-server: cannot listen on {}: Address already in use", server.address);
+    let expected = format!(
+        "ferrule-server: cannot listen on {}: Address already in use",
+        server.address
+    );
     assert!(line.starts_with(&expected) && line.lines().count() == 1, "{line}");
 }
 
@@ -130,7 +148,7 @@ fn a_fit_in_progress_is_finished_before_the_end() {
     let server = Process::start("0");
     run(async {
         let client = Client::connect(&server.address).await;
-        let running = begin(&client, fit(20_000, 50, 20)).await;
+        let running = begin(&client, long_fit()).await;
         server.signal(Signal::TERM);
         let response = running.await.unwrap().unwrap();
         assert!(FitPredictResponse::decode(response).unwrap().report.is_some());
@@ -170,7 +188,15 @@ fn health_that_is_not_serving_is_a_failure_in_one_line() {
         (&server.address, "models/none", "NotFound"),
         (&"nowhere".to_owned(), "", "cannot connect to nowhere"),
     ] {
-        let arguments = ["healthcheck", "--address", address, "--service", service, "--timeout", "0.2"];
+        let arguments = [
+            "healthcheck",
+            "--address",
+            address,
+            "--service",
+            service,
+            "--timeout",
+            "0.2",
+        ];
         let check = outcome(&arguments);
         assert_eq!(check.status.code(), Some(1));
         assert_eq!(text(&check.stdout), "");
@@ -194,5 +220,9 @@ fn a_repository_that_can_not_be_used_is_an_error() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let refused = outcome(&["serve", "--port", "0", "--models", file.path().to_str().unwrap()]);
     assert_eq!(refused.status.code(), Some(1));
-    assert!(text(&refused.stderr).contains("models.directory"), "{}", text(&refused.stderr));
+    assert!(
+        text(&refused.stderr).contains("models.directory"),
+        "{}",
+        text(&refused.stderr)
+    );
 }

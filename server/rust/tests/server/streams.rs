@@ -27,7 +27,10 @@ pub async fn open(client: &Client, method: Method) -> (mpsc::UnboundedSender<Byt
     grpc.ready().await.unwrap();
     let request = Request::new(UnboundedReceiverStream::new(messages));
     let path = PathAndQuery::from_static(method.path());
-    (sender, grpc.streaming(request, path, RawCodec).await.unwrap().into_inner())
+    (
+        sender,
+        grpc.streaming(request, path, RawCodec).await.unwrap().into_inner(),
+    )
 }
 
 pub async fn watch(client: &Client) -> Streaming<Bytes> {
@@ -35,7 +38,10 @@ pub async fn watch(client: &Client) -> Streaming<Bytes> {
     grpc.ready().await.unwrap();
     let request = Request::new(HealthCheckRequest::default().encode_to_vec().into());
     let path = PathAndQuery::from_static(Method::HealthWatch.path());
-    grpc.server_streaming(request, path, RawCodec).await.unwrap().into_inner()
+    grpc.server_streaming(request, path, RawCodec)
+        .await
+        .unwrap()
+        .into_inner()
 }
 
 pub async fn next_status(watch: &mut Streaming<Bytes>) -> ServingStatus {
@@ -97,7 +103,11 @@ fn the_deadline_ends_a_stream() {
         let mut request = Request::new(Bytes::new());
         request.set_timeout(Duration::from_millis(100));
         let path = PathAndQuery::from_static(Method::HealthWatch.path());
-        let mut replies = grpc.server_streaming(request, path, RawCodec).await.unwrap().into_inner();
+        let mut replies = grpc
+            .server_streaming(request, path, RawCodec)
+            .await
+            .unwrap()
+            .into_inner();
         assert_eq!(next_status(&mut replies).await, ServingStatus::Serving);
         assert_eq!(replies.message().await.unwrap_err().code(), Code::DeadlineExceeded);
     });
