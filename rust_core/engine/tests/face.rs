@@ -1,6 +1,6 @@
 //! The engine as a server sees it: bytes in, bytes or a status out.
 
-#![expect(clippy::unwrap_used, clippy::needless_pass_by_value, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::time::{Duration, Instant};
 
