@@ -23,7 +23,10 @@ def test_a_serving_server_is_healthy(serve: Serve) -> None:
     for service in ("", "ferrule.v1.PredictionService", "models/points"):
         assert healthcheck("--address", server.address, "--service", service) == (0, "")
     code, text = healthcheck("--address", server.address, "--service", "models/nope")
-    assert (code, text) == (1, f'ferrule-server: {server.address} answers NotFound: there is no service "models/nope"\n')
+    assert (code, text) == (
+        1,
+        f'ferrule-server: {server.address} answers NotFound: there is no service "models/nope"\n',
+    )
 
 
 def test_nobody_there_is_unhealthy() -> None:
