@@ -11,14 +11,14 @@ CONTRACT = (
     "google/rpc/status.proto",
     "grpc/health/v1/health.proto",
 )
-DESCRIPTOR_SET = "ferrule_client/ferrule.binpb"
+DESCRIPTOR_SET = "src/ferrule_client/ferrule.binpb"
 
 
 class DescriptorSetHook(BuildHookInterface[Any]):
     """Runs before a wheel or an editable install is built."""
 
-    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Writes ``ferrule_client/ferrule.binpb``; a source distribution carries the proto files instead."""
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002 - hatchling's signature
+        """Writes ``src/ferrule_client/ferrule.binpb``; a source distribution carries the proto files instead."""
         if self.target_name != "wheel":
             return
         # Imported here: making a source distribution does not need it.

@@ -6,11 +6,10 @@ from concurrent import futures
 from dataclasses import dataclass, field
 from typing import Any
 
+import ferrule_client
 import grpc
 import numpy as np
 import pytest
-
-import ferrule_client
 from ferrule_client import Client, KMeans, LogisticRegression, ModelState, ServingStatus, messages
 
 

@@ -4,11 +4,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from ferrule_client import matrix, messages, wire
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
-
-from ferrule_client import matrix, messages, wire
 
 
 def parsed(parts: wire.Parts) -> Any:

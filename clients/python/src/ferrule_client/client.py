@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from . import matrix, messages, wire
 from .algorithms import Algorithm
-from .errors import from_rpc_error
+from .errors import from_call
 from .results import FitReport, FitResult, Model, ModelInfo, Output, Prediction, ServingStatus
 
 _OUTPUTS = {
@@ -161,11 +161,12 @@ class Client:
 
     def _call(self, method: str, request: wire.Parts, response: Any, timeout: float | None) -> Any:
         path = method if method.startswith("/") else f"/ferrule.v1.{method}"
-        call = self._channel.unary_unary(path, request_serializer=b"".join, response_deserializer=response.FromString)
+        unary = self._channel.unary_unary(path, request_serializer=b"".join, response_deserializer=response.FromString)
         try:
-            return call(request, timeout=self.timeout if timeout is None else timeout)
+            return unary(request, timeout=self.timeout if timeout is None else timeout)
         except grpc.RpcError as error:
-            raise from_rpc_error(error) from error
+            call: Any = error
+            raise from_call(call) from error
 
 
 def _numbers(outputs: Sequence[Output]) -> list[int]:

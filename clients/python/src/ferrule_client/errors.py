@@ -1,3 +1,4 @@
+# ruff: noqa: N818 - the exceptions have the names of the status codes
 """Why there is no answer: one exception for each gRPC status code."""
 
 from collections.abc import Iterator
@@ -128,12 +129,10 @@ class Unknown(FerruleError):
 _BY_CODE = {kind.code: kind for kind in FerruleError.__subclasses__()}
 
 
-def from_rpc_error(error: grpc.RpcError) -> FerruleError:
-    """The exception for what grpcio raised."""
-    if not isinstance(error, grpc.Call):
-        return Unknown(str(error))
-    kind = _BY_CODE.get(error.code(), Unknown)
-    return kind(error.details() or "", tuple(_details(error)))
+def from_call(call: grpc.Call) -> FerruleError:
+    """The exception for a call that failed; what grpcio raises is one."""
+    kind = _BY_CODE.get(call.code(), Unknown)
+    return kind(call.details() or "", tuple(_details(call)))
 
 
 def _details(call: grpc.Call) -> Iterator[Any]:

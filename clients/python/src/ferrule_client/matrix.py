@@ -81,11 +81,13 @@ def decode_labels(labels: Any) -> npt.NDArray[Any]:
 def _doubles(values: npt.ArrayLike, name: str) -> npt.NDArray[np.float64]:
     try:
         array = np.asarray(values)
-        if array.dtype.kind in "cSUmM":  # NumPy would drop imaginary parts, parse text and count days
-            raise TypeError(f"dtype {array.dtype}")
-        return array.astype(_DOUBLE, copy=False)
+        doubles = array.astype(_DOUBLE, copy=False) if array.dtype.kind in "biufO" else None
     except (TypeError, ValueError) as problem:
         raise ValueError(f"{name}: expected numbers, got {problem}") from None
+    # NumPy would drop imaginary parts, parse text and count days.
+    if doubles is None:
+        raise ValueError(f"{name}: expected numbers, got dtype {array.dtype}")
+    return doubles
 
 
 def _view(array: npt.NDArray[np.float64]) -> memoryview:
