@@ -11,7 +11,7 @@ use std::{
 };
 
 use crate::{
-    call::{Answer, Call, Context, Wanted, pending},
+    call::{Call, Context, Wanted, pending},
     error::Error,
     status::Status,
 };
@@ -81,7 +81,7 @@ impl Pool {
 }
 
 /// Does work such that a panic ends this call only.
-pub(crate) fn contained(work: impl FnOnce() -> Result<bytes::Bytes, Error>) -> Answer {
+pub(crate) fn contained<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Status> {
     catch_unwind(AssertUnwindSafe(work))
         .unwrap_or_else(|_| Err(Error::incident(&"a panic; its place is in the line before")))
         .map_err(|error| {
