@@ -42,6 +42,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     prost_build::Config::new()
         .bytes(["."])
         .btree_map(["."])
+        .enable_type_names()
+        .type_name_domain(["."], "type.googleapis.com")
         .include_file("ferrule_proto.rs")
         .compile_fds(generated)?;
     Ok(())

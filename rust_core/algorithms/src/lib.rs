@@ -1,1 +1,26 @@
 //! K-Means and logistic regression: slices in, slices out.
+//!
+//! Pure mathematics: no protobuf, no files, no settings, and no threads of its own (loops that are worth it run on the current
+//! rayon pool). Answers do not depend on the number of threads, on how rows were batched, or on whether the rows came as
+//! aligned values or as raw bytes: rows are cut into blocks by the shape alone ([`rows`](Rows) says how they come in), and the
+//! blocks' results are combined in block order.
+//!
+//! - [`kmeans`]: Lloyd's algorithm, greedy k-means++, nearest-centre prediction.
+//! - [`logistic_regression`]: binary and multinomial, L2-penalised, L-BFGS.
+
+mod blocks;
+mod error;
+mod interrupt;
+pub mod kmeans;
+mod lbfgs;
+mod line_search;
+pub mod logistic_regression;
+mod numpy_random;
+mod packed;
+mod predict;
+mod rows;
+mod weights;
+
+pub use error::{Field, FitError, ModelError, PredictError, ShapeError};
+pub use interrupt::{Interrupt, never};
+pub use rows::Rows;

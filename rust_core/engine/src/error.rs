@@ -19,7 +19,7 @@ pub enum Error {
     #[error("the request is not a valid {message}: {problem}")]
     Malformed {
         /// Full name of the message.
-        message: &'static str,
+        message: String,
         /// What the decoder met.
         problem: String,
     },
@@ -70,6 +70,9 @@ pub enum Error {
         /// Name of the setting.
         setting: &'static str,
     },
+    /// The board has no room to note another version as unloaded.
+    #[error("too many versions are unloaded at one time; load some or remove their files")]
+    TooManyUnloaded,
     /// A message that the transport refused before its size was known to the engine.
     #[error("a message is over the limit of {limit} bytes (limits.max_message_bytes)")]
     MessageTooLarge {
@@ -210,7 +213,7 @@ impl Error {
                     description: description(),
                 }),
             ),
-            Self::OverLimit { .. } | Self::MessageTooLarge { .. } => {
+            Self::OverLimit { .. } | Self::MessageTooLarge { .. } | Self::TooManyUnloaded => {
                 (Code::ResourceExhausted, None)
             }
             Self::Busy { .. } => (Code::ResourceExhausted, Some(Detail::Retry(RETRY_AFTER))),

@@ -65,54 +65,36 @@ impl From<&Error> for Status {
 }
 
 fn packed(detail: Detail) -> Any {
-    match detail {
-        Detail::Field { field, description } => any(
-            "BadRequest",
-            &rpc::BadRequest {
-                field_violations: vec![rpc::bad_request::FieldViolation { field, description }],
-            },
-        ),
+    let packed = match detail {
+        Detail::Field { field, description } => Any::from_msg(&rpc::BadRequest {
+            field_violations: vec![rpc::bad_request::FieldViolation { field, description }],
+        }),
         Detail::Resource {
             kind,
             name,
             description,
-        } => any(
-            "ResourceInfo",
-            &rpc::ResourceInfo {
-                resource_type: kind.to_owned(),
-                resource_name: name,
-                owner: String::new(),
-                description,
-            },
-        ),
+        } => Any::from_msg(&rpc::ResourceInfo {
+            resource_type: kind.to_owned(),
+            resource_name: name,
+            owner: String::new(),
+            description,
+        }),
         Detail::Precondition {
             kind,
             subject,
             description,
-        } => any(
-            "PreconditionFailure",
-            &rpc::PreconditionFailure {
-                violations: vec![rpc::precondition_failure::Violation {
-                    r#type: kind.to_owned(),
-                    subject,
-                    description,
-                }],
-            },
-        ),
-        Detail::Retry(after) => any(
-            "RetryInfo",
-            &rpc::RetryInfo {
-                retry_delay: prost_types::Duration::try_from(after).ok(),
-            },
-        ),
-    }
-}
-
-fn any(name: &str, message: &impl Message) -> Any {
-    Any {
-        type_url: format!("type.googleapis.com/google.rpc.{name}"),
-        value: message.encode_to_vec(),
-    }
+        } => Any::from_msg(&rpc::PreconditionFailure {
+            violations: vec![rpc::precondition_failure::Violation {
+                r#type: kind.to_owned(),
+                subject,
+                description,
+            }],
+        }),
+        Detail::Retry(after) => Any::from_msg(&rpc::RetryInfo {
+            retry_delay: prost_types::Duration::try_from(after).ok(),
+        }),
+    };
+    packed.expect("a vector takes any message")
 }
 
 impl Status {

@@ -1,0 +1,238 @@
+//! Fitted coefficients, and what they say of new rows.
+
+use crate::error::{ModelError, PredictError};
+use crate::interrupt::Interrupt;
+use crate::packed::{LANES, Packed, dot};
+use crate::predict::Prediction;
+use crate::rows::Rows;
+
+/// Fitted coefficients and intercepts.
+#[derive(Debug, Clone)]
+pub struct LogisticRegression {
+    coefficients: Vec<f64>,
+    intercepts: Vec<f64>,
+    packed: Packed,
+    n_classes: usize,
+    columns: usize,
+}
+
+impl LogisticRegression {
+    /// A model of row-major `coefficients` (`1 × columns` for two classes, `n_classes × columns` for more) and as many
+    /// `intercepts` as rows of coefficients.
+    ///
+    /// # Errors
+    /// [`ModelError`] when there are fewer than 2 classes, no column, an array of another length, or a value that is not finite.
+    pub fn new(
+        coefficients: Vec<f64>,
+        intercepts: Vec<f64>,
+        n_classes: usize,
+        columns: usize,
+    ) -> Result<Self, ModelError> {
+        if n_classes < 2 || u32::try_from(n_classes).is_err() {
+            return Err(ModelError::Count {
+                name: "n_classes",
+                expected: "2 to 4294967295",
+                got: n_classes,
+            });
+        }
+        if columns == 0 {
+            return Err(ModelError::Count {
+                name: "columns",
+                expected: "at least 1",
+                got: columns,
+            });
+        }
+        let scores = if n_classes == 2 { 1 } else { n_classes };
+        for (name, array, expected) in [
+            (
+                "coefficients",
+                &coefficients,
+                scores.saturating_mul(columns),
+            ),
+            ("intercepts", &intercepts, scores),
+        ] {
+            if array.len() != expected {
+                return Err(ModelError::Length {
+                    name,
+                    expected,
+                    got: array.len(),
+                });
+            }
+            if let Some(index) = array.iter().position(|value| !value.is_finite()) {
+                return Err(ModelError::NotFinite { name, index });
+            }
+        }
+        let packed = Packed::new(&coefficients, columns, 0.0);
+        Ok(Self {
+            coefficients,
+            intercepts,
+            packed,
+            n_classes,
+            columns,
+        })
+    }
+
+    /// The coefficients, row-major: one row for two classes, else one for each class.
+    pub fn coefficients(&self) -> &[f64] {
+        &self.coefficients
+    }
+
+    /// The intercepts: one for two classes, else one for each class.
+    pub fn intercepts(&self) -> &[f64] {
+        &self.intercepts
+    }
+
+    /// Number of classes, at least 2.
+    pub fn n_classes(&self) -> usize {
+        self.n_classes
+    }
+
+    /// Number of columns.
+    pub fn columns(&self) -> usize {
+        self.columns
+    }
+
+    /// Values that [`LogisticRegression::decision_function`] gives for each row: 1 for two classes, else one for each class.
+    pub fn scores(&self) -> usize {
+        self.intercepts.len()
+    }
+
+    /// Writes each row's most probable class (the lowest among equals, in `0..n_classes`) to `classes`, one for each row.
+    ///
+    /// # Errors
+    /// [`PredictError`]: other columns or output length, a row with a score that is not finite, or interrupted.
+    pub fn predict(
+        &self,
+        rows: Rows<'_>,
+        classes: &mut [u32],
+        interrupt: Interrupt<'_>,
+    ) -> Result<(), PredictError> {
+        let prediction = self.prediction(rows, 1, interrupt);
+        if self.n_classes == 2 {
+            return prediction.write(classes, |row, class| {
+                let score = self.score(row);
+                class[0] = u32::from(score > 0.0);
+                score.is_finite()
+            });
+        }
+        prediction.write(classes, |row, class| {
+            let mut best = f64::NEG_INFINITY;
+            let mut finite = true;
+            for (index, score) in self.class_scores(row).enumerate() {
+                finite &= score.is_finite();
+                if score > best {
+                    best = score;
+                    class[0] = index as u32;
+                }
+            }
+            finite
+        })
+    }
+
+    /// Writes each row's scores to `scores`: one for each row with two classes (above 0 for class 1), else row-major
+    /// `rows × n_classes`.
+    ///
+    /// # Errors
+    /// [`PredictError`]: other columns or output length, a row with a score that is not finite, or interrupted.
+    pub fn decision_function(
+        &self,
+        rows: Rows<'_>,
+        scores: &mut [f64],
+        interrupt: Interrupt<'_>,
+    ) -> Result<(), PredictError> {
+        self.prediction(rows, self.scores(), interrupt)
+            .write(scores, |row, scores| {
+                if self.n_classes == 2 {
+                    scores[0] = self.score(row);
+                } else {
+                    self.write_class_scores(row, scores);
+                }
+                scores.iter().all(|score| score.is_finite())
+            })
+    }
+
+    /// Writes the probability of each class for each row to `probabilities` (row-major, `rows × n_classes`).
+    ///
+    /// # Errors
+    /// [`PredictError`]: other columns or output length, a row with a score that is not finite, or interrupted.
+    pub fn predict_proba(
+        &self,
+        rows: Rows<'_>,
+        probabilities: &mut [f64],
+        interrupt: Interrupt<'_>,
+    ) -> Result<(), PredictError> {
+        self.prediction(rows, self.n_classes, interrupt).write(
+            probabilities,
+            |row, probabilities| {
+                if self.n_classes == 2 {
+                    let score = self.score(row);
+                    probabilities.copy_from_slice(&[sigmoid(-score), sigmoid(score)]);
+                    score.is_finite()
+                } else {
+                    self.write_class_scores(row, probabilities);
+                    let finite = probabilities.iter().all(|score| score.is_finite());
+                    softmax(probabilities);
+                    finite
+                }
+            },
+        )
+    }
+
+    fn prediction<'a>(
+        &self,
+        rows: Rows<'a>,
+        width: usize,
+        interrupt: Interrupt<'a>,
+    ) -> Prediction<'a> {
+        Prediction {
+            rows,
+            columns: self.columns,
+            width,
+            row_work: self.coefficients.len(),
+            interrupt,
+        }
+    }
+
+    /// The score of class 1 against class 0.
+    fn score(&self, row: &[f64]) -> f64 {
+        dot(&self.coefficients, row) + self.intercepts[0]
+    }
+
+    /// The score of each of three or more classes.
+    fn class_scores<'r>(&'r self, row: &'r [f64]) -> impl Iterator<Item = f64> + 'r {
+        self.packed
+            .products(row)
+            .zip(self.intercepts.chunks(LANES))
+            .flat_map(|(products, intercepts)| products.into_iter().zip(intercepts))
+            .map(|(product, intercept)| product + intercept)
+    }
+
+    fn write_class_scores(&self, row: &[f64], scores: &mut [f64]) {
+        for (slot, score) in scores.iter_mut().zip(self.class_scores(row)) {
+            *slot = score;
+        }
+    }
+}
+
+/// 1 / (1 + exp(−score)), without overflow.
+fn sigmoid(score: f64) -> f64 {
+    let small = (-score.abs()).exp();
+    if score >= 0.0 {
+        1.0 / (1.0 + small)
+    } else {
+        small / (1.0 + small)
+    }
+}
+
+/// Scores to probabilities, in place, without overflow.
+fn softmax(scores: &mut [f64]) {
+    let largest = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let mut sum = 0.0;
+    for score in scores.iter_mut() {
+        *score = (*score - largest).exp();
+        sum += *score;
+    }
+    for score in scores.iter_mut() {
+        *score /= sum;
+    }
+}

@@ -1,0 +1,72 @@
+//! One answer for each row: what every prediction has in common.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::blocks::Blocks;
+use crate::error::PredictError;
+use crate::interrupt::Interrupt;
+use crate::rows::Rows;
+
+/// What a model needs, to answer for one row.
+pub(crate) struct Prediction<'a> {
+    /// The rows to answer for.
+    pub(crate) rows: Rows<'a>,
+    /// The model's number of columns.
+    pub(crate) columns: usize,
+    /// Output values for each row.
+    pub(crate) width: usize,
+    /// Multiply-adds for each row.
+    pub(crate) row_work: usize,
+    /// When to stop.
+    pub(crate) interrupt: Interrupt<'a>,
+}
+
+impl Prediction<'_> {
+    /// Calls `answer` with each row and its part of `outputs`; `answer` says whether the result is finite. A row's answer depends
+    /// on that row alone. Small predictions run on the calling thread and allocate nothing.
+    pub(crate) fn write<T: Send>(
+        &self,
+        outputs: &mut [T],
+        answer: impl Fn(&[f64], &mut [T]) -> bool + Sync,
+    ) -> Result<(), PredictError> {
+        let Self {
+            rows,
+            columns,
+            width,
+            row_work,
+            interrupt,
+        } = *self;
+        if rows.columns() != columns {
+            return Err(PredictError::Columns {
+                expected: columns,
+                got: rows.columns(),
+            });
+        }
+        let expected = rows.rows().saturating_mul(width);
+        if outputs.len() != expected {
+            return Err(PredictError::OutputLength {
+                expected,
+                got: outputs.len(),
+            });
+        }
+        let blocks = Blocks::new(rows.rows(), columns, row_work, 1);
+        // The lowest such row, so that the error is the same on any number of threads.
+        let not_finite = AtomicUsize::new(usize::MAX);
+        blocks.write(outputs, width, |block, outputs| {
+            let first = block.start;
+            blocks.row_tiles(rows, block, interrupt, |tile, values| {
+                let outputs = outputs[(tile.start - first) * width..(tile.end - first) * width]
+                    .chunks_exact_mut(width);
+                for ((index, row), output) in tile.zip(values.chunks_exact(columns)).zip(outputs) {
+                    if !answer(row, output) {
+                        not_finite.fetch_min(index, Ordering::Relaxed);
+                    }
+                }
+            })
+        })?;
+        match not_finite.into_inner() {
+            usize::MAX => Ok(()),
+            row => Err(PredictError::NotFinite { row }),
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! The engine: what both servers hold, and where each method goes.
+
+use std::{
+    io,
+    sync::{Arc, Mutex, PoisonError},
+    thread,
+};
+
+use async_channel::WeakSender;
+use bytes::Bytes;
+
+use crate::{
+    board::{Admitted, Gauge, Seat},
+    call::{Call, Context, Wanted},
+    config::{Config, Limits},
+    error::Error,
+    fit_predict::FitPredict,
+    health::{Health, Watch},
+    method::Method,
+    models,
+    predict::Predict,
+    reflection::Reflection,
+    repository::Repository,
+    session::{Conversation, Session},
+    status::Status,
+    work::{Pool, Purpose, contained},
+};
+
+/// A request up to this size, in bytes, is decoded where it arrives (well under 100 µs).
+const INLINE_BYTES: usize = 64 * 1024;
+/// A prediction of up to this many multiplications is computed where it arrives (about 100 µs).
+const INLINE_WORK: u64 = 200_000;
+
+/// Serves one repository for one worker of a server.
+pub struct Engine {
+    core: Arc<Core>,
+    predictions: Pool,
+    fits: Pool,
+    streams: Mutex<Vec<WeakSender<Result<Bytes, Status>>>>,
+}
+
+struct Core {
+    limits: Limits,
+    seat: Seat,
+    repository: Arc<Repository>,
+    health: Arc<Health>,
+}
+
+/// Why an engine does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The model repository can't be used.
+    #[error("models.directory {directory}: {problem}")]
+    Repository {
+        /// The directory.
+        directory: String,
+        /// What the system says.
+        problem: io::Error,
+    },
+    /// The system gives no threads.
+    #[error("threads can't be started: {0}")]
+    Threads(String),
+}
+
+impl Engine {
+    /// Opens the repository and starts the pools, whose threads keep the CPU mask of the calling thread. Health is
+    /// NOT_SERVING until [`serve`](Self::serve).
+    ///
+    /// # Errors
+    /// When the repository can't be opened or the system gives no threads.
+    pub fn start(config: &Config, seat: Seat) -> Result<Self, StartError> {
+        let directory = &config.models.directory;
+        let repository = Repository::open(directory, seat.board().clone())
+            .map(Arc::new)
+            .map_err(|problem| StartError::Repository {
+                directory: directory.display().to_string(),
+                problem,
+            })?;
+        let health = Arc::new(Health::new(repository.clone()));
+        let threads = |error: &dyn ToString| StartError::Threads(error.to_string());
+        let changed = health.clone();
+        Repository::poll(&repository, config.models.poll_interval, move || changed.notify())
+            .map_err(|error| threads(&error))?;
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        let pool = |name, runners, niceness| {
+            Pool::start(Purpose {
+                name,
+                runners,
+                niceness,
+            })
+            .map_err(|error| threads(&error))
+        };
+        Ok(Self {
+            predictions: pool("ferrule-predict", cores, 0)?,
+            fits: pool("ferrule-fit", cores.min(config.limits.max_fits_in_flight as usize), 10)?,
+            streams: Mutex::default(),
+            core: Arc::new(Core {
+                limits: config.limits.clone(),
+                seat,
+                repository,
+                health,
+            }),
+        })
+    }
+
+    /// Takes a call of a [`Unary`](crate::Shape::Unary) method. Returns at once: with the answer when the work is
+    /// small, else with a promise of it.
+    #[must_use]
+    pub fn call(&self, method: Method, request: Bytes, context: Context) -> Call {
+        match method {
+            Method::Predict => self.predict(request, context),
+            Method::FitPredict => self.fit_predict(request, context),
+            _ => Call::Answered(contained(|| {
+                context.check()?;
+                self.core.answer(method, request)
+            })),
+        }
+    }
+
+    fn predict(&self, request: Bytes, context: Context) -> Call {
+        enum Begun {
+            Done(Bytes),
+            Large(Predict, Admitted),
+        }
+        let core = &self.core;
+        let begun = contained(|| {
+            context.check()?;
+            let admitted = core.admit(Gauge::Requests)?;
+            if request.len() > INLINE_BYTES {
+                return Ok(Err((request, admitted)));
+            }
+            let predict = Predict::check(request, &core.repository, &core.limits)?;
+            if predict.work() > INLINE_WORK {
+                return Ok(Ok(Begun::Large(predict, admitted)));
+            }
+            predict.answer(&core.limits, &Wanted::inline(context)).map(Begun::Done).map(Ok)
+        });
+        match begun {
+            Err(status) => Call::Answered(Err(status)),
+            Ok(Ok(Begun::Done(response))) => Call::Answered(Ok(response)),
+            Ok(Ok(Begun::Large(predict, admitted))) => {
+                let core = core.clone();
+                self.predictions.run(context, move |wanted| {
+                    let _admitted = admitted;
+                    predict.answer(&core.limits, wanted)
+                })
+            }
+            Ok(Err((request, admitted))) => {
+                let core = core.clone();
+                self.predictions.run(context, move |wanted| {
+                    let _admitted = admitted;
+                    Predict::check(request, &core.repository, &core.limits)?.answer(&core.limits, wanted)
+                })
+            }
+        }
+    }
+
+    fn fit_predict(&self, request: Bytes, context: Context) -> Call {
+        let admitted = contained(|| {
+            context.check()?;
+            Ok((self.core.admit(Gauge::Requests)?, self.core.admit(Gauge::Fits)?))
+        });
+        match admitted {
+            Err(status) => Call::Answered(Err(status)),
+            Ok(admitted) => {
+                let core = self.core.clone();
+                self.fits.run(context, move |wanted| {
+                    let _admitted = admitted;
+                    let fit = FitPredict::check(request, &core.limits)?;
+                    let answer = fit.answer(&core.repository, &core.limits, wanted);
+                    core.health.notify();
+                    answer
+                })
+            }
+        }
+    }
+
+    /// Opens a stream of a method that is not unary.
+    #[must_use]
+    pub fn open(&self, method: Method, _context: Context) -> Session {
+        let (sender, replies) = async_channel::unbounded();
+        {
+            let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
+            streams.retain(|stream| stream.upgrade().is_some());
+            streams.push(sender.downgrade());
+        }
+        let conversation: Box<dyn Conversation> = match method {
+            Method::HealthWatch => Box::new(Watch {
+                health: self.core.health.clone(),
+                replies: Some(sender),
+            }),
+            _ => Box::new(Reflection { replies: Some(sender) }),
+        };
+        Session::new(conversation, replies)
+    }
+
+    /// Health says SERVING from now on.
+    pub fn serve(&self) {
+        self.core.health.set_serving(true);
+    }
+
+    /// Health says NOT_SERVING from now on; calls are still answered.
+    pub fn drain(&self) {
+        self.core.health.set_serving(false);
+    }
+
+    /// Ends every open stream with UNAVAILABLE: they have no end of their own, and a draining server waits for calls.
+    pub fn hang_up(&self) {
+        let streams = std::mem::take(&mut *self.streams.lock().unwrap_or_else(PoisonError::into_inner));
+        for stream in streams.into_iter().filter_map(|stream| stream.upgrade()) {
+            let _ = stream.try_send(Err(Status::draining()));
+            stream.close();
+        }
+    }
+}
+
+impl Core {
+    fn admit(&self, gauge: Gauge) -> Result<Admitted, Error> {
+        let limit = match gauge {
+            Gauge::Requests => self.limits.max_requests_in_flight,
+            Gauge::Fits => self.limits.max_fits_in_flight,
+        };
+        self.seat.admit(gauge, limit)
+    }
+
+    /// Methods whose work is always small.
+    fn answer(&self, method: Method, request: Bytes) -> Result<Bytes, Error> {
+        let (repository, limits) = (&self.repository, &self.limits);
+        match method {
+            // Health answers under any load.
+            Method::HealthCheck => return self.health.check(request),
+            Method::HealthList => return self.health.list(request),
+            _ => {}
+        }
+        let _admitted = self.admit(Gauge::Requests)?;
+        match method {
+            Method::ListModels => models::list(request, repository, limits),
+            Method::GetModel => models::get(request, repository, limits),
+            Method::LoadModel | Method::UnloadModel => {
+                let change = if method == Method::LoadModel { models::load } else { models::unload };
+                let answer = change(request, repository, limits);
+                self.health.notify();
+                answer
+            }
+            other => Err(Error::NoMethod(other.path().to_owned())),
+        }
+    }
+}

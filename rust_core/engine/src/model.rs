@@ -1,0 +1,120 @@
+//! A fitted model as it is served.
+
+use ferrule_algorithms::{kmeans::KMeans, logistic_regression::LogisticRegression};
+use ferrule_proto::ferrule::v1::{Integers, Labels, Strings, labels::Kind};
+use serde::{Deserialize, Serialize};
+
+/// An algorithm's result with the names that its data had.
+#[derive(Debug, Clone)]
+pub(crate) struct Model {
+    pub algorithm: Algorithm,
+    /// None, or one for each column.
+    pub feature_names: Vec<String>,
+}
+
+/// What was fitted.
+#[derive(Debug, Clone)]
+pub(crate) enum Algorithm {
+    KMeans(KMeans),
+    LogisticRegression(LogisticRegression, Classes),
+}
+
+/// The classes in the order that the model counts them, of the type that its targets had.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Classes {
+    Integers(Vec<i64>),
+    Strings(Vec<String>),
+}
+
+impl Model {
+    pub(crate) fn columns(&self) -> usize {
+        match &self.algorithm {
+            Algorithm::KMeans(model) => model.columns(),
+            Algorithm::LogisticRegression(model, _) => model.columns(),
+        }
+    }
+
+    /// Numbers computed for each row: distances or scores.
+    pub(crate) fn width(&self) -> usize {
+        match &self.algorithm {
+            Algorithm::KMeans(model) => model.n_clusters(),
+            Algorithm::LogisticRegression(model, _) => model.n_classes(),
+        }
+    }
+
+    /// The name of the kind in messages and model files.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self.algorithm {
+            Algorithm::KMeans(_) => "k_means",
+            Algorithm::LogisticRegression(..) => "logistic_regression",
+        }
+    }
+}
+
+impl Classes {
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Integers(values) => values.len(),
+            Self::Strings(values) => values.len(),
+        }
+    }
+
+    /// The distinct targets in rising order, and the class of each row as an index into them.
+    pub(crate) fn of_targets(targets: Kind) -> (Self, Vec<u32>) {
+        match targets {
+            Kind::Integers(Integers { values }) => {
+                let (classes, indices) = distinct(values);
+                (Self::Integers(classes), indices)
+            }
+            Kind::Strings(Strings { values }) => {
+                let (classes, indices) = distinct(values);
+                (Self::Strings(classes), indices)
+            }
+        }
+    }
+
+    /// The labels of rows, given the class index of each.
+    pub(crate) fn labels(&self, indices: &[u32]) -> Labels {
+        let kind = match self {
+            Self::Integers(classes) => Kind::Integers(Integers {
+                values: indices.iter().map(|&class| classes[class as usize]).collect(),
+            }),
+            Self::Strings(classes) => Kind::Strings(Strings {
+                values: indices.iter().map(|&class| classes[class as usize].clone()).collect(),
+            }),
+        };
+        Labels { kind: Some(kind) }
+    }
+
+    /// The classes themselves, in order.
+    pub(crate) fn to_labels(&self) -> Labels {
+        let all: Vec<u32> = (0..self.len() as u32).collect();
+        self.labels(&all)
+    }
+}
+
+fn distinct<T: Ord + Clone>(targets: Vec<T>) -> (Vec<T>, Vec<u32>) {
+    let mut classes = targets.clone();
+    classes.sort_unstable();
+    classes.dedup();
+    let indices = targets
+        .iter()
+        .map(|target| classes.partition_point(|class| class < target) as u32)
+        .collect();
+    (classes, indices)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn targets_become_indices_into_sorted_classes_and_back() {
+        let strings = ["b", "a", "b", "c"].map(str::to_owned).to_vec();
+        let (classes, indices) = Classes::of_targets(Kind::Strings(Strings { values: strings.clone() }));
+        assert_eq!(classes, Classes::Strings(["a", "b", "c"].map(str::to_owned).to_vec()));
+        assert_eq!(indices, [1, 0, 1, 2]);
+        assert_eq!(classes.labels(&indices).kind, Some(Kind::Strings(Strings { values: strings })));
+    }
+}

@@ -1,0 +1,218 @@
+//! From a model and checked rows to the answers of a response.
+
+use bytes::Bytes;
+use ferrule_algorithms::PredictError;
+use ferrule_proto::ferrule::v1::{Integers, Labels, Output, Prediction, labels::Kind};
+
+use crate::{
+    call::Wanted,
+    config::Limits,
+    error::Error,
+    matrix::{CheckedMatrix, encoded},
+    model::{Algorithm, Classes, Model},
+};
+
+/// What to compute, each output at most once.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Outputs {
+    labels: bool,
+    probabilities: bool,
+    decision_function: bool,
+    distances: bool,
+}
+
+impl Outputs {
+    /// Checks the outputs named in `field` of a request; none means labels.
+    pub(crate) fn check(named: &[i32], field: &str) -> Result<Self, Error> {
+        let mut outputs = Self::default();
+        for (position, &number) in named.iter().enumerate() {
+            let invalid = |problem: String| Err(Error::invalid(format!("{field}[{position}]"), problem));
+            let wanted = match Output::try_from(number) {
+                Ok(Output::Labels) => &mut outputs.labels,
+                Ok(Output::Probabilities) => &mut outputs.probabilities,
+                Ok(Output::DecisionFunction) => &mut outputs.decision_function,
+                Ok(Output::Distances) => &mut outputs.distances,
+                Ok(Output::Unspecified) | Err(_) => {
+                    return invalid(format!("expected an Output other than OUTPUT_UNSPECIFIED, got {number}"));
+                }
+            };
+            if std::mem::replace(wanted, true) {
+                return invalid("expected each output once, got it twice".into());
+            }
+        }
+        outputs.labels |= named.is_empty();
+        Ok(outputs)
+    }
+}
+
+/// Rows and what to say about them, for a model that can: column count, names and outputs fit.
+pub(crate) struct Question<'a> {
+    pub model: &'a Model,
+    /// How messages call the model.
+    pub name: &'a str,
+    pub matrix: &'a CheckedMatrix,
+    /// Where the matrix is in the request.
+    pub field: &'static str,
+    pub outputs: Outputs,
+}
+
+impl Question<'_> {
+    /// Checks that the model can answer and that the answer is within the limits.
+    pub(crate) fn check(&self, limits: &Limits) -> Result<(), Error> {
+        let Self {
+            model,
+            name,
+            matrix,
+            field,
+            outputs,
+        } = self;
+        if matrix.columns() != model.columns() {
+            let problem = format!("{name} expects {}, got {}", model.columns(), matrix.columns());
+            return Err(Error::invalid(format!("{field}.columns"), problem));
+        }
+        if !model.feature_names.is_empty() && !matrix.feature_names().is_empty() {
+            for (column, (expected, got)) in model.feature_names.iter().zip(matrix.feature_names()).enumerate() {
+                if expected != got {
+                    let problem = format!("{name} expects {expected:?}, got {got:?}");
+                    return Err(Error::invalid(format!("{field}.feature_names[{column}]"), problem));
+                }
+            }
+        }
+        let lacking = match model.algorithm {
+            Algorithm::KMeans(_) if outputs.probabilities => Some("probabilities"),
+            Algorithm::KMeans(_) if outputs.decision_function => Some("decision function"),
+            Algorithm::LogisticRegression(..) if outputs.distances => Some("distances"),
+            _ => None,
+        };
+        if let Some(output) = lacking {
+            return Err(Error::WrongKind {
+                model: (*name).to_owned(),
+                kind: model.kind(),
+                output,
+            });
+        }
+        self.check_size(limits)
+    }
+
+    /// The response is never larger than this says, so it is refused before anything is allocated.
+    fn check_size(&self, limits: &Limits) -> Result<(), Error> {
+        /// Keys, lengths, shapes and names around the values.
+        const AROUND: u64 = 4096;
+        let rows = self.matrix.rows() as u64;
+        let cells = rows * self.model.width() as u64;
+        let matrices = [
+            self.outputs.probabilities,
+            self.outputs.decision_function,
+            self.outputs.distances,
+        ]
+        .into_iter()
+        .filter(|&wanted| wanted)
+        .count() as u64;
+        if matrices > 0 && cells > limits.max_cells.into() {
+            return Err(Error::OverLimit {
+                what: "rows × outputs of the response",
+                came: cells,
+                limit: limits.max_cells.into(),
+                setting: "limits.max_cells",
+            });
+        }
+        let label = match &self.model.algorithm {
+            Algorithm::KMeans(_) => 5,
+            Algorithm::LogisticRegression(_, Classes::Integers(_)) => 10,
+            Algorithm::LogisticRegression(_, Classes::Strings(classes)) => {
+                classes.iter().map(String::len).max().unwrap_or(0) as u64 + 6
+            }
+        };
+        let bytes = AROUND + matrices * cells * 8 + if self.outputs.labels { rows * label } else { 0 };
+        if bytes > limits.max_message_bytes.into() {
+            return Err(Error::OverLimit {
+                what: "size of the response in bytes",
+                came: bytes,
+                limit: limits.max_message_bytes.into(),
+                setting: "limits.max_message_bytes",
+            });
+        }
+        Ok(())
+    }
+
+    /// Multiplications that the answer takes, about.
+    pub(crate) fn work(&self) -> u64 {
+        (self.matrix.rows() * self.matrix.columns()) as u64 * self.model.width() as u64
+    }
+
+    /// Computes the answers. The question was [checked](Self::check).
+    pub(crate) fn answer(&self, wanted: &Wanted) -> Result<Prediction, Error> {
+        let Self { matrix, outputs, .. } = self;
+        let interrupt = || wanted.interrupted();
+        let rows = matrix.view();
+        let table = |width: usize, compute: &dyn Fn(&mut [f64]) -> Result<(), PredictError>| {
+            let mut values = vec![0.0; matrix.rows() * width];
+            compute(&mut values)
+                .map(|()| encoded(values, matrix.rows(), width, matrix.encoding()))
+                .map_err(|error| self.refusal(&error, wanted))
+        };
+        let mut prediction = Prediction::default();
+        match &self.model.algorithm {
+            Algorithm::KMeans(model) => {
+                if outputs.labels {
+                    let mut labels = vec![0; matrix.rows()];
+                    model
+                        .predict(rows, &mut labels, &interrupt)
+                        .map_err(|error| self.refusal(&error, wanted))?;
+                    let values = labels.into_iter().map(i64::from).collect();
+                    prediction.labels = Some(Labels {
+                        kind: Some(Kind::Integers(Integers { values })),
+                    });
+                }
+                if outputs.distances {
+                    let distances = table(model.n_clusters(), &|out| model.transform(rows, out, &interrupt))?;
+                    prediction.distances = Some(distances);
+                }
+            }
+            Algorithm::LogisticRegression(model, classes) => {
+                if outputs.labels {
+                    let mut indices = vec![0; matrix.rows()];
+                    model
+                        .predict(rows, &mut indices, &interrupt)
+                        .map_err(|error| self.refusal(&error, wanted))?;
+                    prediction.labels = Some(classes.labels(&indices));
+                }
+                if outputs.probabilities {
+                    let probabilities =
+                        table(model.n_classes(), &|out| model.predict_proba(rows, out, &interrupt))?;
+                    prediction.probabilities = Some(probabilities);
+                }
+                if outputs.decision_function {
+                    let scores = table(model.intercepts().len(), &|out| model.decision_function(rows, out, &interrupt))?;
+                    prediction.decision_function = Some(scores);
+                }
+            }
+        }
+        Ok(prediction)
+    }
+
+    fn refusal(&self, error: &PredictError, wanted: &Wanted) -> Error {
+        match error {
+            PredictError::Interrupted => wanted.check().err().unwrap_or(Error::Cancelled),
+            PredictError::NotFinite { row } => Error::invalid(
+                self.field,
+                format!("expected values for which {} has a finite answer, got a row {row} too large for it", self.name),
+            ),
+            PredictError::Columns { .. } | PredictError::OutputLength { .. } => Error::incident(error),
+        }
+    }
+}
+
+/// A message as bytes, or a refusal if it is larger than the servers send.
+pub(crate) fn response(message: &impl prost::Message, limits: &Limits) -> Result<Bytes, Error> {
+    let length = message.encoded_len() as u64;
+    if length > limits.max_message_bytes.into() {
+        return Err(Error::OverLimit {
+            what: "size of the response in bytes",
+            came: length,
+            limit: limits.max_message_bytes.into(),
+            setting: "limits.max_message_bytes",
+        });
+    }
+    Ok(message.encode_to_vec().into())
+}

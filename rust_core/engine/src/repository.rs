@@ -1,0 +1,422 @@
+//! The model repository: `<directory>/<model>/<version>/model.safetensors`.
+//!
+//! An index of what is on disk is kept in memory and replaced as a whole, so that readers take no lock. It is made
+//! anew when a worker of this server has published, loaded or unloaded (the board's generation tells, at the price of
+//! one atomic load for each request), when a request names what the index lacks but the disk has, and every
+//! `poll_interval` for what other servers publish. Models are read from disk on first use, the newest at start.
+//!
+//! Versions are immutable. One is published by writing it beside, syncing, and renaming its folder to its number: the
+//! rename fails if the number is taken, so it claims the number too.
+
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError, Weak,
+        atomic::{AtomicU32, Ordering},
+    },
+    thread,
+    time::{Duration, SystemTime},
+};
+
+use arc_swap::ArcSwap;
+
+use crate::{
+    board::Board,
+    error::Error,
+    model::Model,
+    model_file::{self, FILE_NAME},
+    model_name::ModelName,
+};
+
+/// Folders that a publication writes beside the versions start with this.
+const UNFINISHED: &str = ".unfinished-";
+/// Unfinished folders older than this were left by a server that died.
+const ABANDONED_AFTER: Duration = Duration::from_secs(3600);
+
+/// The models of one directory as one server serves them.
+pub(crate) struct Repository {
+    directory: PathBuf,
+    board: Board,
+    index: ArcSwap<Index>,
+    /// One rescan at a time.
+    scanning: Mutex<()>,
+}
+
+/// What was on disk at one moment.
+#[derive(Default)]
+struct Index {
+    generation: u64,
+    models: BTreeMap<ModelName, Versions>,
+}
+
+type Versions = BTreeMap<u32, Arc<Version>>;
+
+struct Version {
+    folder: PathBuf,
+    stamp: Stamp,
+    unloaded: bool,
+    /// Read on first use; what is wrong with the file, if it can't be.
+    model: OnceLock<Result<Arc<Model>, String>>,
+}
+
+/// Tells a file from its replacement.
+type Stamp = Option<(u64, u64, i64, i64)>;
+
+/// Whether a version answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum State {
+    Available,
+    Unloaded,
+    Damaged,
+}
+
+impl Version {
+    fn model(&self, name: &ModelName, version: u32) -> Result<Arc<Model>, Error> {
+        if self.unloaded {
+            return Err(Error::Unloaded(format!("{name}/{version}")));
+        }
+        self.model
+            .get_or_init(|| {
+                let read = model_file::read(&self.folder.join(FILE_NAME));
+                match &read {
+                    Ok(_) => tracing::info!(model = %name, version, "model read"),
+                    Err(problem) => tracing::warn!(model = %name, version, problem, "model file refused"),
+                }
+                read.map(Arc::new)
+            })
+            .clone()
+            .map_err(|problem| Error::Damaged {
+                model: format!("{name}/{version}"),
+                problem,
+            })
+    }
+
+    fn state(&self) -> State {
+        match self.model.get() {
+            _ if self.unloaded => State::Unloaded,
+            Some(Err(_)) => State::Damaged,
+            _ => State::Available,
+        }
+    }
+}
+
+impl Repository {
+    /// Opens the directory, making it when missing, and reads the newest version of each model.
+    pub(crate) fn open(directory: &Path, board: Board) -> io::Result<Self> {
+        fs::create_dir_all(directory)?;
+        let repository = Self {
+            directory: directory.to_owned(),
+            board,
+            index: ArcSwap::default(),
+            scanning: Mutex::new(()),
+        };
+        repository.remove_abandoned()?;
+        repository.rescan()?;
+        for name in repository.names() {
+            // A damaged file is in the log; the version before it serves.
+            let _ = repository.find(&name, None);
+        }
+        Ok(repository)
+    }
+
+    /// Rescans every `interval` for as long as the repository lives, and calls `changed` when something did.
+    pub(crate) fn poll(
+        repository: &Arc<Self>,
+        interval: Duration,
+        changed: impl Fn() + Send + 'static,
+    ) -> io::Result<()> {
+        let weak: Weak<Self> = Arc::downgrade(repository);
+        thread::Builder::new().name("ferrule-poll".into()).spawn(move || {
+            loop {
+                thread::sleep(interval);
+                let Some(repository) = weak.upgrade() else { break };
+                match repository.rescan() {
+                    Ok(true) => changed(),
+                    Ok(false) => {}
+                    Err(error) => tracing::warn!(%error, "the model repository can't be read"),
+                }
+            }
+        })?;
+        Ok(())
+    }
+
+    /// The model that answers for a version, or for the newest one that can.
+    pub(crate) fn find(&self, name: &ModelName, version: Option<u32>) -> Result<(u32, Arc<Model>), Error> {
+        let index = self.current(name, version)?;
+        let versions = index.versions(name)?;
+        match version {
+            Some(version) => {
+                let found = versions.get(&version).ok_or_else(|| Error::NoVersion {
+                    model: name.to_string(),
+                    version,
+                })?;
+                Ok((version, found.model(name, version)?))
+            }
+            None => {
+                let mut refusal = None;
+                for (&version, found) in versions.iter().rev() {
+                    match found.model(name, version) {
+                        Ok(model) => return Ok((version, model)),
+                        Err(error) => refusal = refusal.or(Some(error)),
+                    }
+                }
+                Err(refusal.unwrap_or_else(|| Error::NoModel(name.to_string())))
+            }
+        }
+    }
+
+    /// Every model's name, in order.
+    pub(crate) fn names(&self) -> Vec<ModelName> {
+        self.index.load().models.keys().cloned().collect()
+    }
+
+    /// Every model with the states of its versions, in order.
+    pub(crate) fn list(&self) -> Result<Vec<(ModelName, Vec<(u32, State)>)>, Error> {
+        self.refreshed()?;
+        let index = self.index.load();
+        Ok(index.models.iter().map(|(name, versions)| (name.clone(), states(versions))).collect())
+    }
+
+    /// The states of one model's versions.
+    pub(crate) fn states(&self, name: &ModelName) -> Result<Vec<(u32, State)>, Error> {
+        Ok(states(self.current(name, None)?.versions(name)?))
+    }
+
+    /// Lets one version, or all, answer again, reading its file anew.
+    pub(crate) fn load(&self, name: &ModelName, version: Option<u32>) -> Result<(), Error> {
+        let chosen = self.chosen(name, version)?;
+        for &version in &chosen {
+            self.board.load(name.as_str(), version);
+        }
+        self.board.next_generation();
+        for version in chosen {
+            self.find(name, Some(version))?;
+        }
+        Ok(())
+    }
+
+    /// Takes one version, or all, out of memory.
+    pub(crate) fn unload(&self, name: &ModelName, version: Option<u32>) -> Result<(), Error> {
+        let noted = self
+            .chosen(name, version)?
+            .into_iter()
+            .all(|version| self.board.unload(name.as_str(), version));
+        self.board.next_generation();
+        if noted {
+            Ok(())
+        } else {
+            Err(Error::TooManyUnloaded)
+        }
+    }
+
+    /// Writes a model as the next version of `name` and returns the version's number.
+    pub(crate) fn publish(&self, name: &ModelName, model: &Model) -> Result<u32, Error> {
+        let bytes = model_file::encode(model).map_err(|error| Error::incident(&error))?;
+        let published = self
+            .write(name, &bytes)
+            .map_err(|error| Error::incident(&format_args!("publishing {name}: {error}")))?;
+        self.board.next_generation();
+        tracing::info!(model = %name, version = published, "model published");
+        Ok(published)
+    }
+
+    fn write(&self, name: &ModelName, bytes: &[u8]) -> io::Result<u32> {
+        static COUNTER: AtomicU32 = AtomicU32::new(0);
+        let model = self.directory.join(name.as_str());
+        fs::create_dir_all(&model)?;
+        let unfinished = model.join(format!(
+            "{UNFINISHED}{}-{}-{}",
+            std::process::id(),
+            COUNTER.fetch_add(1, Ordering::Relaxed),
+            SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |now| now.as_nanos()),
+        ));
+        fs::create_dir(&unfinished)?;
+        let published = write_synced(&unfinished.join(FILE_NAME), bytes)
+            .and_then(|()| fs::File::open(&unfinished)?.sync_all())
+            .and_then(|()| claim(&unfinished, &model));
+        if published.is_err() {
+            let _ = fs::remove_dir_all(&unfinished);
+        }
+        let version = published?;
+        fs::File::open(&model)?.sync_all()?;
+        fs::File::open(&self.directory)?.sync_all()?;
+        Ok(version)
+    }
+
+    fn chosen(&self, name: &ModelName, version: Option<u32>) -> Result<Vec<u32>, Error> {
+        let index = self.current(name, version)?;
+        let versions = index.versions(name)?;
+        match version {
+            None => Ok(versions.keys().copied().collect()),
+            Some(version) if versions.contains_key(&version) => Ok(vec![version]),
+            Some(version) => Err(Error::NoVersion {
+                model: name.to_string(),
+                version,
+            }),
+        }
+    }
+
+    /// The index, made anew if this server's workers changed something, or if the disk has what is asked for and the
+    /// index has not.
+    fn current(&self, name: &ModelName, version: Option<u32>) -> Result<Arc<Index>, Error> {
+        self.refreshed()?;
+        let index = self.index.load();
+        let known = index
+            .models
+            .get(name)
+            .is_some_and(|versions| version.is_none_or(|version| versions.contains_key(&version)));
+        if !known && self.on_disk(name, version) {
+            drop(index);
+            self.rescan().map_err(|error| Error::incident(&error))?;
+            return Ok(self.index.load_full());
+        }
+        Ok(arc_swap::Guard::into_inner(index))
+    }
+
+    fn refreshed(&self) -> Result<(), Error> {
+        if self.index.load().generation != self.board.generation() {
+            self.rescan().map_err(|error| Error::incident(&error))?;
+        }
+        Ok(())
+    }
+
+    fn on_disk(&self, name: &ModelName, version: Option<u32>) -> bool {
+        let mut path = self.directory.join(name.as_str());
+        if let Some(version) = version {
+            path.push(version.to_string());
+        }
+        path.is_dir()
+    }
+
+    /// Makes the index anew, keeping models whose files are the same; true if it differs.
+    pub(crate) fn rescan(&self) -> io::Result<bool> {
+        let _one = self.scanning.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = self.index.load_full();
+        // Read before the disk is: what changes meanwhile makes for one more scan, never for a missed one.
+        let mut after = Index {
+            generation: self.board.generation(),
+            models: BTreeMap::new(),
+        };
+        for (name, folder) in entries(&self.directory, |name| ModelName::new(name).ok())? {
+            let known = before.models.get(&name);
+            let mut versions = BTreeMap::new();
+            for (version, folder) in entries(&folder, version_number)? {
+                let stamp = stamp(&folder);
+                let unloaded = self.board.is_unloaded(name.as_str(), version);
+                let same = known.and_then(|versions| versions.get(&version)).filter(|known| {
+                    // A damaged file is tried again.
+                    known.stamp == stamp && known.unloaded == unloaded && known.state() != State::Damaged
+                });
+                let entry = same.cloned().unwrap_or_else(|| {
+                    Arc::new(Version {
+                        folder,
+                        stamp,
+                        unloaded,
+                        model: OnceLock::new(),
+                    })
+                });
+                versions.insert(version, entry);
+            }
+            if !versions.is_empty() {
+                after.models.insert(name, versions);
+            }
+        }
+        let differs = !after.same_as(&before);
+        self.index.store(Arc::new(after));
+        Ok(differs)
+    }
+
+    fn remove_abandoned(&self) -> io::Result<()> {
+        for (name, folder) in entries(&self.directory, |name| ModelName::new(name).ok())? {
+            for (_, unfinished) in entries(&folder, |name| name.starts_with(UNFINISHED).then_some(()))? {
+                let age = fs::metadata(&unfinished)
+                    .and_then(|metadata| metadata.modified())
+                    .map(|modified| modified.elapsed().unwrap_or_default());
+                if age.is_ok_and(|age| age > ABANDONED_AFTER) {
+                    tracing::info!(model = %name, "an unfinished publication is removed");
+                    // Another server may be doing the same.
+                    let _ = fs::remove_dir_all(unfinished);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Index {
+    fn versions(&self, name: &ModelName) -> Result<&Versions, Error> {
+        self.models.get(name).ok_or_else(|| Error::NoModel(name.to_string()))
+    }
+
+    fn same_as(&self, other: &Self) -> bool {
+        self.models.len() == other.models.len()
+            && self.models.iter().zip(&other.models).all(|((a, a_versions), (b, b_versions))| {
+                a == b
+                    && a_versions.len() == b_versions.len()
+                    && a_versions
+                        .iter()
+                        .zip(b_versions)
+                        .all(|((a, a_entry), (b, b_entry))| a == b && Arc::ptr_eq(a_entry, b_entry))
+            })
+    }
+}
+
+fn states(versions: &Versions) -> Vec<(u32, State)> {
+    versions.iter().map(|(&version, entry)| (version, entry.state())).collect()
+}
+
+/// The folders in `directory` whose names mean something. One that vanishes meanwhile is left out.
+fn entries<T>(directory: &Path, meaning: impl Fn(&str) -> Option<T>) -> io::Result<Vec<(T, PathBuf)>> {
+    let listing = match fs::read_dir(directory) {
+        Ok(listing) => listing,
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => return Ok(vec![]),
+        Err(error) => return Err(error),
+    };
+    let mut found = Vec::new();
+    for entry in listing {
+        let entry = entry?;
+        if let Some(meaning) = entry.file_name().to_str().and_then(&meaning) {
+            found.push((meaning, entry.path()));
+        }
+    }
+    Ok(found)
+}
+
+/// The version of a folder's name; only the way we write numbers counts, so that no two folders are one version.
+fn version_number(name: &str) -> Option<u32> {
+    name.parse().ok().filter(|&version: &u32| version > 0 && version.to_string() == name)
+}
+
+fn stamp(folder: &Path) -> Stamp {
+    let metadata = fs::metadata(folder.join(FILE_NAME)).ok()?;
+    Some((metadata.ino(), metadata.size(), metadata.mtime(), metadata.mtime_nsec()))
+}
+
+fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = fs::File::create_new(path)?;
+    io::Write::write_all(&mut file, bytes)?;
+    file.sync_all()
+}
+
+/// Renames a finished folder to the next free number.
+fn claim(finished: &Path, model: &Path) -> io::Result<u32> {
+    loop {
+        let newest = entries(model, version_number)?.into_iter().map(|(version, _)| version).max();
+        let version = newest
+            .unwrap_or(0)
+            .checked_add(1)
+            .ok_or_else(|| io::Error::other("version numbers are used up"))?;
+        // A folder can only be renamed onto an empty one, and a published one is never empty: rename is exclusive.
+        match fs::rename(finished, model.join(version.to_string())) {
+            Ok(()) => return Ok(version),
+            Err(error) if matches!(error.kind(), io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::AlreadyExists) => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

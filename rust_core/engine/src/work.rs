@@ -1,0 +1,99 @@
+//! Pools for work that is too long to do where it arrives.
+//!
+//! A pool takes jobs from a queue with a few runner threads; a job's row blocks spread over the pool's compute
+//! threads. Runners stand outside the compute pool so that a compute thread which waits for blocks of one job never
+//! starts another job on top. The queue needs no bound of its own: what may wait is bounded at admission.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    thread,
+};
+
+use crate::{
+    call::{Call, Context, Wanted, pending},
+    error::Error,
+    status::Status,
+};
+
+type Job = Box<dyn FnOnce() + Send>;
+
+/// Threads for one kind of work.
+pub(crate) struct Pool {
+    jobs: async_channel::Sender<Job>,
+}
+
+/// What a pool is for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Purpose {
+    pub name: &'static str,
+    /// Jobs that run at one time.
+    pub runners: usize,
+    /// Added to the threads' niceness.
+    pub niceness: i32,
+}
+
+impl Pool {
+    /// Starts the threads, which keep the CPU mask of the calling thread.
+    pub(crate) fn start(purpose: Purpose) -> Result<Self, String> {
+        let compute = rayon::ThreadPoolBuilder::new()
+            .thread_name(move |index| format!("{}-{index}", purpose.name))
+            .start_handler(move |_| lower_priority(purpose.niceness))
+            .build()
+            .map_err(|error| error.to_string())?;
+        let compute = Arc::new(compute);
+        let (jobs, queue) = async_channel::unbounded::<Job>();
+        for runner in 0..purpose.runners {
+            let (compute, queue) = (compute.clone(), queue.clone());
+            thread::Builder::new()
+                .name(format!("{}-run-{runner}", purpose.name))
+                .spawn(move || {
+                    lower_priority(purpose.niceness);
+                    while let Ok(job) = queue.recv_blocking() {
+                        compute.install(job);
+                    }
+                })
+                .map_err(|error| error.to_string())?;
+        }
+        Ok(Self { jobs })
+    }
+
+    /// Queues work. It is not begun when its deadline has passed or its caller has gone by the time a thread is free.
+    pub(crate) fn run(
+        &self,
+        context: Context,
+        work: impl FnOnce(&Wanted) -> Result<bytes::Bytes, Error> + Send + 'static,
+    ) -> Call {
+        let (answer, wanted, pending) = pending(context);
+        let job = Box::new(move || {
+            let answered = contained(|| {
+                wanted.check()?;
+                work(&wanted)
+            });
+            // Nobody may be waiting any more.
+            let _ = answer.send(answered);
+        });
+        match self.jobs.try_send(job) {
+            Ok(()) => Call::Running(pending),
+            Err(_) => Call::Answered(Err((&Error::Draining).into())),
+        }
+    }
+}
+
+/// Does work such that a panic ends this call only.
+pub(crate) fn contained<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Status> {
+    catch_unwind(AssertUnwindSafe(work))
+        .unwrap_or_else(|_| Err(Error::incident(&"a panic; its place is in the line before")))
+        .map_err(|error| {
+            tracing::debug!(%error, "call refused");
+            Status::from(&error)
+        })
+}
+
+fn lower_priority(niceness: i32) {
+    if niceness > 0
+        && let Err(error) = rustix::process::setpriority_process(None, niceness)
+    {
+        tracing::debug!(%error, "thread priority stays as it is");
+    }
+}

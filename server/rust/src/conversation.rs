@@ -1,0 +1,80 @@
+//! A call that stays open: the caller's messages go to a session of the engine, its replies to the caller.
+
+use std::{
+    pin::Pin,
+    task::{Context as Task, Poll},
+};
+
+use bytes::Bytes;
+use ferrule_engine::{Answer, Context, Session, Status, session};
+use tokio::time::{Sleep, sleep_until};
+use tokio_stream::Stream;
+use tonic::codec::Streaming;
+
+use crate::{handlers::sendable, status};
+
+/// An open stream. Dropping it ends the session.
+pub(crate) struct Conversation {
+    session: Session,
+    replies: Pin<Box<session::Replies>>,
+    /// What the caller still sends; none after its last message.
+    messages: Option<Streaming<Bytes>>,
+    expired: Option<Pin<Box<Sleep>>>,
+    limit: usize,
+}
+
+impl Conversation {
+    /// `messages` is none where the session has all that the caller sends.
+    pub(crate) fn new(
+        session: Session,
+        messages: Option<Streaming<Bytes>>,
+        context: Context,
+        limit: usize,
+    ) -> Self {
+        Self {
+            replies: Box::pin(session.replies().clone()),
+            session,
+            messages,
+            expired: context.deadline.map(|deadline| Box::pin(sleep_until(deadline.into()))),
+            limit,
+        }
+    }
+
+    /// The next reply; none after the last. Replies go first: a caller that does not read them is not read.
+    pub(crate) fn poll_reply(&mut self, task: &mut Task<'_>) -> Poll<Option<Answer>> {
+        loop {
+            if let Poll::Ready(reply) = self.replies.as_mut().poll_next(task) {
+                return Poll::Ready(reply.map(|reply| reply.and_then(|reply| sendable(reply, self.limit))));
+            }
+            match self.poll_message(task) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(status)) => return Poll::Ready(Some(Err(status))),
+                Poll::Pending => break,
+            }
+        }
+        match self.expired.as_mut().map(|expired| expired.as_mut().poll(task)) {
+            Some(Poll::Ready(())) => Poll::Ready(Some(Err(Status::deadline_exceeded()))),
+            _ => Poll::Pending,
+        }
+    }
+
+    /// Hands one message to the session, or the news that there are no more. Pending when neither is known.
+    fn poll_message(&mut self, task: &mut Task<'_>) -> Poll<Result<(), Status>> {
+        let Some(messages) = &mut self.messages else {
+            return Poll::Pending;
+        };
+        match Pin::new(messages).poll_next(task) {
+            Poll::Pending => return Poll::Pending,
+            Poll::Ready(Some(Ok(message))) => self.session.receive(message),
+            Poll::Ready(Some(Err(problem))) => {
+                self.messages = None;
+                return Poll::Ready(Err(status::of_unreadable_message(&problem, self.limit)));
+            }
+            Poll::Ready(None) => {
+                self.messages = None;
+                self.session.finish();
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+}
