@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from loadtest.measurement import GhzReport, Measurement, Spread, error_counts, p
 REPORT = json.loads((Path(__file__).parent / "data" / "ghz-report.json").read_text(encoding="utf-8"))
 
 
-def test_report_is_read_call_by_call():
+def test_report_is_read_call_by_call() -> None:
     report = GhzReport.read(REPORT)
     assert report.calls == 12
     assert report.codes == {"OK": 8, "NotFound": 4}
@@ -24,7 +25,7 @@ def test_report_is_read_call_by_call():
     )
 
 
-def test_figures_count_successes_only_where_they_must():
+def test_figures_count_successes_only_where_they_must() -> None:
     figures = Measurement.of(GhzReport.read(REPORT), server_cpu_seconds=0.006, ghz_cpu_seconds=0.012)
     assert figures.calls == 12
     assert figures.failed == 4
@@ -38,12 +39,12 @@ def test_figures_count_successes_only_where_they_must():
     assert figures.ghz_cores == pytest.approx(2 * figures.server_cores)
 
 
-def test_calls_that_ghz_does_not_list_are_noticed():
+def test_calls_that_ghz_does_not_list_are_noticed() -> None:
     report = GhzReport.read({**REPORT, "count": 13})
     assert not report.complete
 
 
-def test_run_without_success_has_no_latencies():
+def test_run_without_success_has_no_latencies() -> None:
     failed = {
         **REPORT,
         "statusCodeDistribution": {"Unavailable": 12},
@@ -57,37 +58,38 @@ def test_run_without_success_has_no_latencies():
 
 
 @pytest.mark.parametrize("broken", [{}, {**REPORT, "details": [{"status": "OK"}]}, {**REPORT, "total": None}])
-def test_what_is_not_a_report_is_refused(broken):
+def test_what_is_not_a_report_is_refused(broken: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="not a report of ghz"):
         GhzReport.read(broken)
 
 
-def test_no_calls_at_all_is_an_error():
+def test_no_calls_at_all_is_an_error() -> None:
     empty = {**REPORT, "count": 0, "statusCodeDistribution": None, "details": None}
     with pytest.raises(ValueError, match="made no call"):
         Measurement.of(GhzReport.read(empty), server_cpu_seconds=0.0, ghz_cpu_seconds=0.0)
 
 
 @pytest.mark.parametrize(
-    ("count", "percent", "rank"), [(1, 50, 1), (2, 50, 1), (3, 50, 2), (100, 99, 99), (101, 99, 100), (1000, 99.9, 999)]
+    ("count", "per_mille", "rank"),
+    [(1, 500, 1), (2, 500, 1), (3, 500, 2), (100, 990, 99), (101, 990, 100), (1000, 999, 999), (1001, 999, 1000)],
 )
-def test_percentile_is_the_nearest_rank(count, percent, rank):
+def test_percentile_is_the_nearest_rank(count: int, per_mille: int, rank: int) -> None:
     values = np.random.default_rng(7).permutation(np.arange(1.0, count + 1))
-    assert percentile(values, percent) == rank
+    assert percentile(values, per_mille) == rank
 
 
-def test_percentile_of_nothing():
-    assert percentile(np.empty(0), 50) is None
+def test_percentile_of_nothing() -> None:
+    assert percentile(np.empty(0), 500) is None
 
 
 @pytest.mark.parametrize(
     ("values", "spread"), [([3.0], (3.0, 3.0, 3.0)), ([9.0, 1.0, 2.0], (2.0, 1.0, 9.0)), ([4.0, 1.0], (2.5, 1.0, 4.0))]
 )
-def test_spread(values, spread):
+def test_spread(values: list[float], spread: tuple[float, float, float]) -> None:
     assert Spread.of(values) == Spread(*spread)
 
 
-def test_errors_add_up_by_code():
+def test_errors_add_up_by_code() -> None:
     report = GhzReport.read(REPORT)
     figures = Measurement.of(report, server_cpu_seconds=0.0, ghz_cpu_seconds=0.0)
     assert error_counts([figures, figures]) == {"NotFound": 8}

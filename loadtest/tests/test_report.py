@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections.abc import Mapping
 
 import pytest
 from rich.console import Console
@@ -13,7 +14,14 @@ from loadtest.rounds import Result
 from loadtest.tests.test_scenario import VALID
 
 
-def run(server, number, *, rate, server_cpu=100.0, errors=None):
+def run(
+    server: str,
+    number: int,
+    *,
+    rate: float,
+    server_cpu: float = 100.0,
+    errors: Mapping[str, int] | None = None,
+) -> Result:
     measurement = Measurement(
         calls=1000,
         errors=errors or {},
@@ -39,10 +47,11 @@ RESULTS = [
 AGREEMENTS = {"rust": Agreement(200, 200, 0.0), "python": Agreement(200, 199, 0.0)}
 
 
-def test_table_shows_medians_ranges_and_errors():
-    console = Console(file=io.StringIO(), width=200)
+def test_table_shows_medians_ranges_and_errors() -> None:
+    written = io.StringIO()
+    console = Console(file=written, width=200)
     console.print(report.table(scenario.from_document("x", VALID), RESULTS, AGREEMENTS))
-    lines = {line.split()[1]: line for line in console.file.getvalue().splitlines() if line.startswith("│")}
+    lines = {line.split()[1]: line for line in written.getvalue().splitlines() if line.startswith("│")}
     assert "5,500 (5,000–6,000)" in lines["python"]
     assert "1 Internal, 3 Unavailable" in lines["python"]
     assert "199/200" in lines["python"]
@@ -51,7 +60,7 @@ def test_table_shows_medians_ranges_and_errors():
     assert " — " in lines["rust"]
 
 
-def test_ghz_is_named_as_the_limit_only_where_it_used_more_than_the_server():
+def test_ghz_is_named_as_the_limit_only_where_it_used_more_than_the_server() -> None:
     remarks = report.remarks(RESULTS, 2)
     assert "shared the machine's 2 cores" in remarks[0]
     warnings = [remark for remark in remarks if "probably the limit" in remark]
@@ -59,7 +68,7 @@ def test_ghz_is_named_as_the_limit_only_where_it_used_more_than_the_server():
     assert warnings[0].startswith("rust: ghz kept 0.4 cores busy, the server 0.1: ")
 
 
-def test_document_is_plain_json():
+def test_document_is_plain_json() -> None:
     document = report.document(
         scenario.from_document("x", VALID),
         RESULTS,
@@ -79,7 +88,7 @@ def test_document_is_plain_json():
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])
-def test_each_server_is_measured_once_a_round_and_neither_is_always_first(count):
+def test_each_server_is_measured_once_a_round_and_neither_is_always_first(count: int) -> None:
     orders = list(rounds.orders(["python", "rust"], count))
     assert [number for number, _ in orders] == list(range(1, count + 1))
     assert all(sorted(names) == ["python", "rust"] for _, names in orders)

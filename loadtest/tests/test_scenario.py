@@ -3,6 +3,7 @@
 import copy
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ from loadtest import scenario
 from loadtest.scenario import ScenarioError
 
 SCENARIOS = sorted((Path(__file__).parents[1] / "scenarios").glob("*.toml"))
-VALID = {
+VALID: dict[str, Any] = {
     "title": "A title",
     "model": {"algorithm": "k_means", "n_clusters": 3, "columns": 2, "training_rows": 10, "seed": 0},
     "request": {"rows": 1, "outputs": ["labels"]},
@@ -18,23 +19,23 @@ VALID = {
 }
 
 
-def changed(table, **values):
+def changed(table: str, **values: object) -> dict[str, Any]:
     document = copy.deepcopy(VALID)
     document[table].update(values)
     return document
 
 
 @pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.stem)
-def test_scenarios_of_the_repository_are_valid(path):
+def test_scenarios_of_the_repository_are_valid(path: Path) -> None:
     assert scenario.read(path).name == path.stem
 
 
-def test_there_is_a_scenario_of_100_centroids_and_2_features():
+def test_there_is_a_scenario_of_100_centroids_and_2_features() -> None:
     read = scenario.read(SCENARIOS[0].with_name("kmeans-100x2.toml"))
     assert (read.model.n_clusters, read.model.columns, read.request.rows) == (100, 2, 1)
 
 
-def test_values_are_what_the_file_says():
+def test_values_are_what_the_file_says() -> None:
     made = scenario.from_document("x", VALID)
     assert made.load.duration_seconds == 1.0
     assert isinstance(made.load.duration_seconds, float)
@@ -62,12 +63,12 @@ def test_values_are_what_the_file_says():
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_mistake_is_named(document, message):
+def test_mistake_is_named(document: dict[str, Any], message: str) -> None:
     with pytest.raises(ScenarioError, match=re.escape(message)):
         scenario.from_document("x", document)
 
 
-def test_every_mistake_is_named_at_once():
+def test_every_mistake_is_named_at_once() -> None:
     document = changed("model", n_clusters=None, colums=2)
     del document["load"]["rounds"]
     with pytest.raises(ScenarioError) as error:
@@ -80,7 +81,7 @@ def test_every_mistake_is_named_at_once():
     ]
 
 
-def test_file_that_is_not_toml(tmp_path):
+def test_file_that_is_not_toml(tmp_path: Path) -> None:
     file = tmp_path / "x.toml"
     file.write_text("title =", encoding="utf-8")
     with pytest.raises(ScenarioError, match=r"x\.toml: not valid TOML"):

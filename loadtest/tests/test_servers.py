@@ -2,6 +2,8 @@
 
 import sys
 import textwrap
+from collections.abc import Callable
+from pathlib import Path
 
 import psutil
 import pytest
@@ -27,15 +29,17 @@ SILENT = "import time; time.sleep(300)"
 
 
 @pytest.fixture
-def program(monkeypatch):
-    def use(source):
+def program(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    def use(source: str) -> None:
         command = (sys.executable, "-c", textwrap.dedent(source))
         monkeypatch.setattr(servers, "COMMANDS", {"fake": command})
 
     return use
 
 
-def test_server_runs_for_the_block_and_then_ends_with_its_workers(program, tmp_path):
+def test_server_runs_for_the_block_and_then_ends_with_its_workers(
+    program: Callable[[str], None], tmp_path: Path
+) -> None:
     program(READY)
     with servers.running("fake", tmp_path / "models", log=tmp_path / "log") as server:
         assert server.address == "127.0.0.1:4711"
@@ -47,7 +51,7 @@ def test_server_runs_for_the_block_and_then_ends_with_its_workers(program, tmp_p
     assert not workers[0].is_running()
 
 
-def test_server_that_ends_at_once_is_quoted(program, tmp_path):
+def test_server_that_ends_at_once_is_quoted(program: Callable[[str], None], tmp_path: Path) -> None:
     program(BROKEN)
     with (
         pytest.raises(ServerError, match=r"ended at once; its log ends:\nserver\.port: expected 0 to 65535"),
@@ -56,7 +60,7 @@ def test_server_that_ends_at_once_is_quoted(program, tmp_path):
         pass
 
 
-def test_server_that_says_nothing_is_ended(program, tmp_path):
+def test_server_that_says_nothing_is_ended(program: Callable[[str], None], tmp_path: Path) -> None:
     program(SILENT)
     with (
         pytest.raises(ServerError, match=r"not ready after 0\.1 s"),
@@ -65,7 +69,7 @@ def test_server_that_says_nothing_is_ended(program, tmp_path):
         pass
 
 
-def test_program_that_is_not_there(monkeypatch, tmp_path):
+def test_program_that_is_not_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(servers, "COMMANDS", {"fake": (str(tmp_path / "absent"),)})
     with (
         pytest.raises(ServerError, match="make build"),
@@ -74,7 +78,7 @@ def test_program_that_is_not_there(monkeypatch, tmp_path):
         pass
 
 
-def test_server_that_does_not_drain_is_killed(program, tmp_path):
+def test_server_that_does_not_drain_is_killed(program: Callable[[str], None], tmp_path: Path) -> None:
     program(DEAF)
     with servers.running("fake", tmp_path, log=tmp_path / "log", stop_seconds=0.2) as server:
         assert server.process.poll() is None
