@@ -2,7 +2,7 @@
 # Two images from one build: `--target rust` and `--target python`. docker-compose.yml builds and runs both.
 
 # ── Build: the Rust server and the wheels of the Python server ──
-FROM rust:1.95-slim-bookworm AS build
+FROM rust:1.95.0-slim-bookworm AS build
 # make: jemalloc's build; python3-venv: maturin runs in an environment of its own.
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends make python3 python3-venv \
@@ -11,7 +11,7 @@ WORKDIR /source
 COPY requirements/build.txt requirements/
 RUN --mount=type=cache,target=/root/.cache/pip \
     python3 -m venv /opt/build && /opt/build/bin/pip install --require-hashes --requirement requirements/build.txt
-COPY rust-toolchain.toml Cargo.toml Cargo.lock ./
+COPY Cargo.toml Cargo.lock ./
 COPY proto proto
 COPY rust_core rust_core
 COPY server server
