@@ -23,22 +23,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     let v1 = fs::read_to_string(source.join("grpc/reflection/v1/reflection.proto"))?;
     let v1alpha = out.join(REFLECTION_V1ALPHA);
     fs::create_dir_all(v1alpha.parent().ok_or("a file has a folder")?)?;
-    fs::write(
-        v1alpha,
-        v1.replace("grpc.reflection.v1;", "grpc.reflection.v1alpha;"),
-    )?;
+    fs::write(v1alpha, v1.replace("grpc.reflection.v1;", "grpc.reflection.v1alpha;"))?;
 
-    let described = protox::compile(
-        ROOTS.into_iter().chain([REFLECTION_V1ALPHA]),
-        [source, out.clone()],
-    )?;
+    let described = protox::compile(ROOTS.into_iter().chain([REFLECTION_V1ALPHA]), [source, out.clone()])?;
     fs::write(out.join("ferrule.binpb"), described.encode_to_vec())?;
 
     // v1alpha has the messages of v1: they are not generated twice.
     let mut generated = described;
-    generated
-        .file
-        .retain(|file| file.name() != REFLECTION_V1ALPHA);
+    generated.file.retain(|file| file.name() != REFLECTION_V1ALPHA);
     prost_build::Config::new()
         .bytes(["."])
         .btree_map(["."])

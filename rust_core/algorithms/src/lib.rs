@@ -19,7 +19,7 @@ mod numpy_random;
 mod packed;
 mod predict;
 mod rows;
-mod weights;
+mod sample;
 
 pub use error::{Field, FitError, ModelError, PredictError, ShapeError};
 pub use interrupt::{Interrupt, never};

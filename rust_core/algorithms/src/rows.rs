@@ -118,14 +118,6 @@ impl<'a> Rows<'a> {
             }
         }
     }
-
-    /// All values, row after row: borrowed where aligned, else copied into `copy` once. For callers that pass many times.
-    pub(crate) fn contiguous<'b>(&self, copy: &'b mut Vec<f64>) -> &'b [f64]
-    where
-        'a: 'b,
-    {
-        self.block(0..self.rows, copy)
-    }
 }
 
 fn value_count(rows: usize, columns: usize) -> Result<usize, ShapeError> {

@@ -92,9 +92,7 @@ impl Board {
     }
 
     fn map(file: OwnedFd) -> io::Result<Self> {
-        let map = MmapOptions::new()
-            .len(size_of::<Memory>())
-            .map_raw(&file)?;
+        let map = MmapOptions::new().len(size_of::<Memory>()).map_raw(&file)?;
         Ok(Self(Arc::new(Shared { file, map })))
     }
 
@@ -247,7 +245,10 @@ mod tests {
         let other = Board::attach(board.fd().try_clone_to_owned().unwrap()).unwrap();
         let first = board.seat(0).admit(Gauge::Fits, 2).unwrap();
         let lost = other.seat(1).admit(Gauge::Fits, 2).unwrap();
-        assert!(matches!(board.seat(0).admit(Gauge::Fits, 2), Err(Error::Busy { limit: 2, .. })));
+        assert!(matches!(
+            board.seat(0).admit(Gauge::Fits, 2),
+            Err(Error::Busy { limit: 2, .. })
+        ));
         std::mem::forget(lost); // as a killed worker does
         board.clear(1);
         let second = other.seat(1).admit(Gauge::Fits, 2).unwrap();

@@ -156,7 +156,5 @@ pub(crate) fn pending(context: Context) -> (oneshot::Sender<Answer>, Wanted, Pen
 }
 
 fn lost() -> Answer {
-    Err(Status::from(&Error::incident(
-        &"work ended without an answer",
-    )))
+    Err(Status::from(&Error::incident(&"work ended without an answer")))
 }

@@ -61,9 +61,13 @@ const EXIT_CONFIG: i32 = 78;
 
 /// Serves K-Means and logistic regression over gRPC.
 #[derive(Debug, Parser)]
-#[command(version, max_term_width = 100, after_help = "\
+#[command(
+    version,
+    max_term_width = 100,
+    after_help = "\
 Settings come from a file (--config), from FERRULE_<SECTION>_<KEY> environment variables over it, and from flags
-over those. --print-config shows every setting with its value.")]
+over those. --print-config shows every setting with its value."
+)]
 struct CommandLine {
     #[command(subcommand)]
     action: Action,
@@ -179,9 +183,17 @@ mod tests {
 
     #[test]
     fn flags_reach_the_settings() {
-        let Ok(Command::Serve(config)) =
-            parsed(&["serve", "--models", "m", "--port", "0", "--workers", "2", "--host", "::1"])
-        else {
+        let Ok(Command::Serve(config)) = parsed(&[
+            "serve",
+            "--models",
+            "m",
+            "--port",
+            "0",
+            "--workers",
+            "2",
+            "--host",
+            "::1",
+        ]) else {
             panic!("serve is a command");
         };
         assert_eq!(config.models.directory, PathBuf::from("m"));

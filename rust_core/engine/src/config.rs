@@ -6,6 +6,8 @@ use std::{fmt, fs, net::IpAddr, num::NonZeroUsize, path::PathBuf, thread, time::
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
+use crate::board::MAX_WORKERS;
+
 /// The file of defaults, which documents every setting.
 pub const DEFAULTS: &str = include_str!("../../../server/ferrule.toml");
 
@@ -89,10 +91,14 @@ pub struct ConfigError {
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} in the settings:", match self.problems.len() {
-            1 => "a mistake".to_owned(),
-            n => format!("{n} mistakes"),
-        })?;
+        write!(
+            f,
+            "{} in the settings:",
+            match self.problems.len() {
+                1 => "a mistake".to_owned(),
+                n => format!("{n} mistakes"),
+            }
+        )?;
         for problem in &self.problems {
             write!(f, "\n  {problem}")?;
         }
@@ -165,7 +171,6 @@ impl Config {
     }
 
     fn problems(&self) -> Vec<String> {
-        const MAX_WORKERS: usize = 256;
         let mut problems = Vec::new();
         let mut demand = |holds: bool, problem: String| {
             if !holds {
@@ -212,7 +217,10 @@ impl Config {
         // grpcio takes its limit as a signed 32-bit number.
         demand(
             i32::try_from(max_message_bytes).is_ok(),
-            format!("limits.max_message_bytes: expected at most {}, got {max_message_bytes}", i32::MAX),
+            format!(
+                "limits.max_message_bytes: expected at most {}, got {max_message_bytes}",
+                i32::MAX
+            ),
         );
         problems
     }
@@ -291,7 +299,8 @@ impl Merge {
         };
         let before = std::mem::replace(slot, value);
         if let Err(error) = self.settings.clone().try_into::<Config>() {
-            self.problems.push(format!("{source}: {section}.{key}: {}", error.message()));
+            self.problems
+                .push(format!("{source}: {section}.{key}: {}", error.message()));
             self.settings[section][key] = before;
         }
     }
@@ -358,7 +367,11 @@ mod tests {
     fn every_mistake_is_reported_at_once() {
         let text = resolve(
             Some("[server]\nport = 70000\nhots = 1\n[limits]\nmax_cells = 0\n[lgo]\nlevel = 1"),
-            &[("FERRULE_SERVER_DRAIN_DELAY", "soon"), ("FERRULE_NONSENSE", "1"), ("FERRULE_SERVER_HOST", "0.0.0.0")],
+            &[
+                ("FERRULE_SERVER_DRAIN_DELAY", "soon"),
+                ("FERRULE_NONSENSE", "1"),
+                ("FERRULE_SERVER_HOST", "0.0.0.0"),
+            ],
         )
         .unwrap_err();
         for expected in [

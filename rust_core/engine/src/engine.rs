@@ -120,38 +120,36 @@ impl Engine {
     fn predict(&self, request: Bytes, context: Context) -> Call {
         enum Begun {
             Done(Bytes),
-            Large(Predict, Admitted),
+            /// Too much to decode here.
+            LongRequest(Bytes, Admitted),
+            /// Too much to compute here.
+            LongWork(Predict, Admitted),
         }
         let core = &self.core;
         let begun = contained(|| {
             context.check()?;
             let admitted = core.admit(Gauge::Requests)?;
             if request.len() > INLINE_BYTES {
-                return Ok(Err((request, admitted)));
+                return Ok(Begun::LongRequest(request, admitted));
             }
             let predict = Predict::check(request, &core.repository, &core.limits)?;
             if predict.work() > INLINE_WORK {
-                return Ok(Ok(Begun::Large(predict, admitted)));
+                return Ok(Begun::LongWork(predict, admitted));
             }
-            predict.answer(&core.limits, &Wanted::inline(context)).map(Begun::Done).map(Ok)
+            predict.answer(&core.limits, &Wanted::inline(context)).map(Begun::Done)
         });
+        let core = core.clone();
         match begun {
             Err(status) => Call::Answered(Err(status)),
-            Ok(Ok(Begun::Done(response))) => Call::Answered(Ok(response)),
-            Ok(Ok(Begun::Large(predict, admitted))) => {
-                let core = core.clone();
-                self.predictions.run(context, move |wanted| {
-                    let _admitted = admitted;
-                    predict.answer(&core.limits, wanted)
-                })
-            }
-            Ok(Err((request, admitted))) => {
-                let core = core.clone();
-                self.predictions.run(context, move |wanted| {
-                    let _admitted = admitted;
-                    Predict::check(request, &core.repository, &core.limits)?.answer(&core.limits, wanted)
-                })
-            }
+            Ok(Begun::Done(response)) => Call::Answered(Ok(response)),
+            Ok(Begun::LongRequest(request, admitted)) => self.predictions.run(context, move |wanted| {
+                let _admitted = admitted;
+                Predict::check(request, &core.repository, &core.limits)?.answer(&core.limits, wanted)
+            }),
+            Ok(Begun::LongWork(predict, admitted)) => self.predictions.run(context, move |wanted| {
+                let _admitted = admitted;
+                predict.answer(&core.limits, wanted)
+            }),
         }
     }
 
@@ -237,7 +235,11 @@ impl Core {
             Method::ListModels => models::list(request, repository, limits),
             Method::GetModel => models::get(request, repository, limits),
             Method::LoadModel | Method::UnloadModel => {
-                let change = if method == Method::LoadModel { models::load } else { models::unload };
+                let change = if method == Method::LoadModel {
+                    models::load
+                } else {
+                    models::unload
+                };
                 let answer = change(request, repository, limits);
                 self.health.notify();
                 answer

@@ -42,8 +42,12 @@ impl FitPredict {
     /// Decodes and checks a request.
     pub(crate) fn check(request: Bytes, limits: &Limits) -> Result<Self, Error> {
         let request: FitPredictRequest = decode(request)?;
-        let spec = request.spec.ok_or_else(|| Error::invalid("spec", "expected a FitSpec, got none"))?;
-        let data = request.data.ok_or_else(|| Error::invalid("data", "expected a FitData, got none"))?;
+        let spec = request
+            .spec
+            .ok_or_else(|| Error::invalid("spec", "expected a FitSpec, got none"))?;
+        let data = request
+            .data
+            .ok_or_else(|| Error::invalid("data", "expected a FitData, got none"))?;
         let name = match spec.model.is_empty() {
             true => None,
             false => Some(ModelName::check(spec.model, "spec.model")?),
@@ -160,8 +164,18 @@ fn k_means(given: &v1::KMeans, limits: &Limits) -> Result<kmeans::Parameters, Er
         ..defaults
     };
     let iterations = parameters.n_init as u64 * parameters.max_iter as u64;
-    over_limit("n_clusters", parameters.n_clusters as u64, limits.max_clusters, "limits.max_clusters")?;
-    over_limit("n_init × max_iter", iterations, limits.max_iterations, "limits.max_iterations")?;
+    over_limit(
+        "n_clusters",
+        parameters.n_clusters as u64,
+        limits.max_clusters,
+        "limits.max_clusters",
+    )?;
+    over_limit(
+        "n_init × max_iter",
+        iterations,
+        limits.max_iterations,
+        "limits.max_iterations",
+    )?;
     Ok(parameters)
 }
 
@@ -176,7 +190,12 @@ fn logistic_regression(
         max_iter: size(given.max_iter, defaults.max_iter),
         tol: given.tol.unwrap_or(defaults.tol),
     };
-    over_limit("max_iter", parameters.max_iter as u64, limits.max_iterations, "limits.max_iterations")?;
+    over_limit(
+        "max_iter",
+        parameters.max_iter as u64,
+        limits.max_iterations,
+        "limits.max_iterations",
+    )?;
     Ok(parameters)
 }
 
@@ -199,7 +218,10 @@ fn over_limit(what: &'static str, came: u64, limit: u32, setting: &'static str) 
 fn targets(targets: Option<Labels>, rows: usize) -> Result<(Classes, Vec<u32>), Error> {
     const FIELD: &str = "data.targets";
     let Some(kind) = targets.and_then(|targets| targets.kind) else {
-        return Err(Error::invalid(FIELD, "logistic_regression needs the class of each row, got none"));
+        return Err(Error::invalid(
+            FIELD,
+            "logistic_regression needs the class of each row, got none",
+        ));
     };
     let count = match &kind {
         Kind::Integers(integers) => integers.values.len(),

@@ -61,7 +61,11 @@ impl Health {
 
     pub(crate) fn list(&self, request: Bytes) -> Result<Bytes, Error> {
         let HealthListRequest {} = decode(request)?;
-        let models = self.repository.names().into_iter().map(|name| format!("{MODELS}{name}"));
+        let models = self
+            .repository
+            .names()
+            .into_iter()
+            .map(|name| format!("{MODELS}{name}"));
         let services = Method::ALL.iter().map(|method| method.service().to_owned());
         let statuses: BTreeMap<_, _> = models
             .chain(services)

@@ -28,11 +28,7 @@ pub(crate) enum Encoding {
 
 impl CheckedMatrix {
     /// Checks the matrix in `field` of a request.
-    pub(crate) fn check(
-        matrix: Option<Matrix>,
-        field: &str,
-        limits: &Limits,
-    ) -> Result<Self, Error> {
+    pub(crate) fn check(matrix: Option<Matrix>, field: &str, limits: &Limits) -> Result<Self, Error> {
         let invalid = |part: &str, problem: String| Err(Error::invalid(format!("{field}{part}"), problem));
         let Some(matrix) = matrix else {
             return invalid("", "expected a matrix, got none".into());
@@ -98,7 +94,10 @@ impl CheckedMatrix {
                     Encoding::Doubles => ".values",
                     Encoding::Bytes => ".float64",
                 };
-                invalid(part, format!("expected finite values, got NaN or infinity in row {row}, column {column}"))
+                invalid(
+                    part,
+                    format!("expected finite values, got NaN or infinity in row {row}, column {column}"),
+                )
             }
         }
     }

@@ -64,11 +64,11 @@ impl Classes {
     pub(crate) fn of_targets(targets: Kind) -> (Self, Vec<u32>) {
         match targets {
             Kind::Integers(Integers { values }) => {
-                let (classes, indices) = distinct(values);
+                let (classes, indices) = distinct(&values);
                 (Self::Integers(classes), indices)
             }
             Kind::Strings(Strings { values }) => {
-                let (classes, indices) = distinct(values);
+                let (classes, indices) = distinct(&values);
                 (Self::Strings(classes), indices)
             }
         }
@@ -94,8 +94,8 @@ impl Classes {
     }
 }
 
-fn distinct<T: Ord + Clone>(targets: Vec<T>) -> (Vec<T>, Vec<u32>) {
-    let mut classes = targets.clone();
+fn distinct<T: Ord + Clone>(targets: &[T]) -> (Vec<T>, Vec<u32>) {
+    let mut classes = targets.to_vec();
     classes.sort_unstable();
     classes.dedup();
     let indices = targets
@@ -112,9 +112,14 @@ mod tests {
     #[test]
     fn targets_become_indices_into_sorted_classes_and_back() {
         let strings = ["b", "a", "b", "c"].map(str::to_owned).to_vec();
-        let (classes, indices) = Classes::of_targets(Kind::Strings(Strings { values: strings.clone() }));
+        let (classes, indices) = Classes::of_targets(Kind::Strings(Strings {
+            values: strings.clone(),
+        }));
         assert_eq!(classes, Classes::Strings(["a", "b", "c"].map(str::to_owned).to_vec()));
         assert_eq!(indices, [1, 0, 1, 2]);
-        assert_eq!(classes.labels(&indices).kind, Some(Kind::Strings(Strings { values: strings })));
+        assert_eq!(
+            classes.labels(&indices).kind,
+            Some(Kind::Strings(Strings { values: strings }))
+        );
     }
 }

@@ -42,9 +42,12 @@ enum Kind {
     LogisticRegression { classes: Classes },
 }
 
+/// Name, shape and values.
+type Array<'a> = (&'static str, Vec<usize>, &'a [f64]);
+
 /// The bytes of a model's file.
 pub(crate) fn encode(model: &Model) -> Result<Vec<u8>, String> {
-    let (kind, arrays): (_, Vec<(&str, Vec<usize>, &[f64])>) = match &model.algorithm {
+    let (kind, arrays): (Kind, Vec<Array<'_>>) = match &model.algorithm {
         Algorithm::KMeans(model) => (
             Kind::KMeans,
             vec![(CENTERS, vec![model.n_clusters(), model.columns()], model.centers())],
@@ -72,7 +75,11 @@ pub(crate) fn encode(model: &Model) -> Result<Vec<u8>, String> {
     let arrays: Vec<(&str, Vec<usize>, Vec<u8>)> = arrays
         .into_iter()
         .map(|(name, shape, values)| {
-            (name, shape, values.iter().flat_map(|value| value.to_le_bytes()).collect())
+            (
+                name,
+                shape,
+                values.iter().flat_map(|value| value.to_le_bytes()).collect(),
+            )
         })
         .collect();
     let views = arrays
@@ -81,10 +88,7 @@ pub(crate) fn encode(model: &Model) -> Result<Vec<u8>, String> {
         .collect::<Result<Vec<_>, safetensors::SafeTensorError>>()
         .map_err(|error| error.to_string())?;
     let checksum = checksum(&description, views.iter().map(|(name, view)| (*name, view)));
-    let metadata = HashMap::from([
-        (DESCRIPTION.to_owned(), description),
-        (CHECKSUM.to_owned(), checksum),
-    ]);
+    let metadata = HashMap::from([(DESCRIPTION.to_owned(), description), (CHECKSUM.to_owned(), checksum)]);
     safetensors::serialize(views, Some(metadata)).map_err(|error| error.to_string())
 }
 
@@ -155,9 +159,14 @@ fn array<const DIMENSIONS: usize>(
     tensors: &SafeTensors<'_>,
     name: &str,
 ) -> Result<([usize; DIMENSIONS], Vec<f64>), String> {
-    let view = tensors.tensor(name).map_err(|error| format!("array \"{name}\": {error}"))?;
+    let view = tensors
+        .tensor(name)
+        .map_err(|error| format!("array \"{name}\": {error}"))?;
     let shape = view.shape().try_into().map_err(|_| {
-        format!("array \"{name}\": expected {DIMENSIONS} dimensions, got {}", view.shape().len())
+        format!(
+            "array \"{name}\": expected {DIMENSIONS} dimensions, got {}",
+            view.shape().len()
+        )
     })?;
     if view.dtype() != Dtype::F64 {
         return Err(format!("array \"{name}\": expected F64, got {:?}", view.dtype()));
@@ -167,10 +176,7 @@ fn array<const DIMENSIONS: usize>(
 }
 
 /// SHA-256 in hexadecimal over the description and the arrays in order of their names.
-fn checksum<'a, 'd: 'a>(
-    description: &str,
-    arrays: impl Iterator<Item = (&'a str, &'a TensorView<'d>)>,
-) -> String {
+fn checksum<'a, 'd: 'a>(description: &str, arrays: impl Iterator<Item = (&'a str, &'a TensorView<'d>)>) -> String {
     let mut hash = Sha256::new();
     let mut part = |bytes: &[u8]| {
         hash.update((bytes.len() as u64).to_le_bytes());

@@ -14,7 +14,9 @@ impl ModelName {
         let name = name.into();
         let alphanumeric = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
         let valid = (1..=64).contains(&name.len())
-            && name.bytes().all(|byte| alphanumeric(byte) || matches!(byte, b'_' | b'-' | b'.'))
+            && name
+                .bytes()
+                .all(|byte| alphanumeric(byte) || matches!(byte, b'_' | b'-' | b'.'))
             && name.bytes().next().is_some_and(alphanumeric);
         if valid {
             return Ok(Self(name));
@@ -57,7 +59,19 @@ mod tests {
         for good in ["iris", "0", "a.b-c_d", &"x".repeat(64)] {
             assert!(ModelName::new(good).is_ok(), "{good}");
         }
-        for bad in ["", ".", "..", "../x", "a/b", "-a", "Iris", "a b", "é", "a\0", &"x".repeat(65)] {
+        for bad in [
+            "",
+            ".",
+            "..",
+            "../x",
+            "a/b",
+            "-a",
+            "Iris",
+            "a b",
+            "é",
+            "a\0",
+            &"x".repeat(65),
+        ] {
             assert!(ModelName::new(bad).is_err(), "{bad}");
         }
     }

@@ -13,13 +13,16 @@ use crate::{
     model::Algorithm,
     model_name::ModelName,
     prediction::response,
-    repository::{Repository, State},
+    repository::{Repository, State, States},
     request::{decode, version},
 };
 
 pub(crate) fn list(request: Bytes, repository: &Repository, limits: &Limits) -> Result<Bytes, Error> {
     let ListModelsRequest {} = decode(request)?;
-    let models = repository.list()?.into_iter().map(|(name, states)| described(name, states));
+    let models = repository
+        .list()?
+        .into_iter()
+        .map(|(name, states)| described(name, states));
     let message = ListModelsResponse {
         models: models.collect(),
     };
@@ -29,7 +32,9 @@ pub(crate) fn list(request: Bytes, repository: &Repository, limits: &Limits) -> 
 pub(crate) fn get(request: Bytes, repository: &Repository, limits: &Limits) -> Result<Bytes, Error> {
     let request: GetModelRequest = decode(request)?;
     let name = ModelName::check(request.model, "model")?;
-    let selected = request.selector.map(|get_model_request::Selector::Version(version)| version);
+    let selected = request
+        .selector
+        .map(|get_model_request::Selector::Version(version)| version);
     let (version, model) = repository.find(&name, version(selected)?)?;
     let (n_clusters, classes) = match &model.algorithm {
         Algorithm::KMeans(model) => (model.n_clusters() as u32, None),
@@ -50,7 +55,9 @@ pub(crate) fn get(request: Bytes, repository: &Repository, limits: &Limits) -> R
 pub(crate) fn load(request: Bytes, repository: &Repository, limits: &Limits) -> Result<Bytes, Error> {
     let request: LoadModelRequest = decode(request)?;
     let name = ModelName::check(request.model, "model")?;
-    let selected = request.selector.map(|load_model_request::Selector::Version(version)| version);
+    let selected = request
+        .selector
+        .map(|load_model_request::Selector::Version(version)| version);
     repository.load(&name, version(selected)?)?;
     let states = repository.states(&name)?;
     let message = LoadModelResponse {
@@ -62,7 +69,9 @@ pub(crate) fn load(request: Bytes, repository: &Repository, limits: &Limits) -> 
 pub(crate) fn unload(request: Bytes, repository: &Repository, limits: &Limits) -> Result<Bytes, Error> {
     let request: UnloadModelRequest = decode(request)?;
     let name = ModelName::check(request.model, "model")?;
-    let selected = request.selector.map(|unload_model_request::Selector::Version(version)| version);
+    let selected = request
+        .selector
+        .map(|unload_model_request::Selector::Version(version)| version);
     repository.unload(&name, version(selected)?)?;
     let states = repository.states(&name)?;
     let message = UnloadModelResponse {
@@ -71,7 +80,7 @@ pub(crate) fn unload(request: Bytes, repository: &Repository, limits: &Limits) -
     response(&message, limits)
 }
 
-fn described(name: ModelName, states: Vec<(u32, State)>) -> v1::Model {
+fn described(name: ModelName, states: States) -> v1::Model {
     let versions = states.into_iter().map(|(version, state)| {
         let state = match state {
             State::Available => ModelState::Available,

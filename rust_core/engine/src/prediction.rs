@@ -33,7 +33,9 @@ impl Outputs {
                 Ok(Output::DecisionFunction) => &mut outputs.decision_function,
                 Ok(Output::Distances) => &mut outputs.distances,
                 Ok(Output::Unspecified) | Err(_) => {
-                    return invalid(format!("expected an Output other than OUTPUT_UNSPECIFIED, got {number}"));
+                    return invalid(format!(
+                        "expected an Output other than OUTPUT_UNSPECIFIED, got {number}"
+                    ));
                 }
             };
             if std::mem::replace(wanted, true) {
@@ -178,12 +180,13 @@ impl Question<'_> {
                     prediction.labels = Some(classes.labels(&indices));
                 }
                 if outputs.probabilities {
-                    let probabilities =
-                        table(model.n_classes(), &|out| model.predict_proba(rows, out, &interrupt))?;
+                    let probabilities = table(model.n_classes(), &|out| model.predict_proba(rows, out, &interrupt))?;
                     prediction.probabilities = Some(probabilities);
                 }
                 if outputs.decision_function {
-                    let scores = table(model.intercepts().len(), &|out| model.decision_function(rows, out, &interrupt))?;
+                    let scores = table(model.intercepts().len(), &|out| {
+                        model.decision_function(rows, out, &interrupt)
+                    })?;
                     prediction.decision_function = Some(scores);
                 }
             }
@@ -196,7 +199,10 @@ impl Question<'_> {
             PredictError::Interrupted => wanted.check().err().unwrap_or(Error::Cancelled),
             PredictError::NotFinite { row } => Error::invalid(
                 self.field,
-                format!("expected values for which {} has a finite answer, got a row {row} too large for it", self.name),
+                format!(
+                    "expected values for which {} has a finite answer, got a row {row} too large for it",
+                    self.name
+                ),
             ),
             PredictError::Columns { .. } | PredictError::OutputLength { .. } => Error::incident(error),
         }

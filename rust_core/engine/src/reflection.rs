@@ -94,7 +94,12 @@ fn file_of(symbol: &str) -> Option<FileDescriptor> {
     of(symbol).or_else(|| {
         // A method, field or enum value is in the file of what contains it, if that has it.
         let (parent, name) = symbol.rsplit_once('.')?;
-        let method = || POOL.get_service_by_name(parent)?.methods().find(|method| method.name() == name).map(|_| ());
+        let method = || {
+            POOL.get_service_by_name(parent)?
+                .methods()
+                .find(|method| method.name() == name)
+                .map(|_| ())
+        };
         let field = || {
             let message = POOL.get_message_by_name(parent)?;
             let oneof = message.oneofs().any(|oneof| oneof.name() == name);
@@ -133,6 +138,9 @@ fn extension_numbers(name: &str) -> Found {
     let message = POOL.get_message_by_name(name).ok_or_else(|| not_found(name))?;
     Ok(MessageResponse::AllExtensionNumbersResponse(ExtensionNumberResponse {
         base_type_name: name.to_owned(),
-        extension_number: message.extensions().filter_map(|found| found.number().try_into().ok()).collect(),
+        extension_number: message
+            .extensions()
+            .filter_map(|found| found.number().try_into().ok())
+            .collect(),
     }))
 }

@@ -73,6 +73,9 @@ pub(crate) enum State {
     Damaged,
 }
 
+/// The versions of a model, in rising order.
+pub(crate) type States = Vec<(u32, State)>;
+
 impl Version {
     fn model(&self, name: &ModelName, version: u32) -> Result<Arc<Model>, Error> {
         if self.unloaded {
@@ -174,14 +177,18 @@ impl Repository {
     }
 
     /// Every model with the states of its versions, in order.
-    pub(crate) fn list(&self) -> Result<Vec<(ModelName, Vec<(u32, State)>)>, Error> {
+    pub(crate) fn list(&self) -> Result<Vec<(ModelName, States)>, Error> {
         self.refreshed()?;
         let index = self.index.load();
-        Ok(index.models.iter().map(|(name, versions)| (name.clone(), states(versions))).collect())
+        Ok(index
+            .models
+            .iter()
+            .map(|(name, versions)| (name.clone(), states(versions)))
+            .collect())
     }
 
     /// The states of one model's versions.
-    pub(crate) fn states(&self, name: &ModelName) -> Result<Vec<(u32, State)>, Error> {
+    pub(crate) fn states(&self, name: &ModelName) -> Result<States, Error> {
         Ok(states(self.current(name, None)?.versions(name)?))
     }
 
@@ -205,11 +212,7 @@ impl Repository {
             .into_iter()
             .all(|version| self.board.unload(name.as_str(), version));
         self.board.next_generation();
-        if noted {
-            Ok(())
-        } else {
-            Err(Error::TooManyUnloaded)
-        }
+        if noted { Ok(()) } else { Err(Error::TooManyUnloaded) }
     }
 
     /// Writes a model as the next version of `name` and returns the version's number.
@@ -231,7 +234,9 @@ impl Repository {
             "{UNFINISHED}{}-{}-{}",
             std::process::id(),
             COUNTER.fetch_add(1, Ordering::Relaxed),
-            SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |now| now.as_nanos()),
+            SystemTime::now()
+                .duration_since(SystemTime::UNIX_EPOCH)
+                .map_or(0, |now| now.as_nanos()),
         ));
         fs::create_dir(&unfinished)?;
         let published = write_synced(&unfinished.join(FILE_NAME), bytes)
@@ -353,26 +358,35 @@ impl Index {
 
     fn same_as(&self, other: &Self) -> bool {
         self.models.len() == other.models.len()
-            && self.models.iter().zip(&other.models).all(|((a, a_versions), (b, b_versions))| {
-                a == b
-                    && a_versions.len() == b_versions.len()
-                    && a_versions
-                        .iter()
-                        .zip(b_versions)
-                        .all(|((a, a_entry), (b, b_entry))| a == b && Arc::ptr_eq(a_entry, b_entry))
-            })
+            && self
+                .models
+                .iter()
+                .zip(&other.models)
+                .all(|((a, a_versions), (b, b_versions))| {
+                    a == b
+                        && a_versions.len() == b_versions.len()
+                        && a_versions
+                            .iter()
+                            .zip(b_versions)
+                            .all(|((a, a_entry), (b, b_entry))| a == b && Arc::ptr_eq(a_entry, b_entry))
+                })
     }
 }
 
-fn states(versions: &Versions) -> Vec<(u32, State)> {
-    versions.iter().map(|(&version, entry)| (version, entry.state())).collect()
+fn states(versions: &Versions) -> States {
+    versions
+        .iter()
+        .map(|(&version, entry)| (version, entry.state()))
+        .collect()
 }
 
 /// The folders in `directory` whose names mean something. One that vanishes meanwhile is left out.
 fn entries<T>(directory: &Path, meaning: impl Fn(&str) -> Option<T>) -> io::Result<Vec<(T, PathBuf)>> {
     let listing = match fs::read_dir(directory) {
         Ok(listing) => listing,
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => return Ok(vec![]),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            return Ok(vec![]);
+        }
         Err(error) => return Err(error),
     };
     let mut found = Vec::new();
@@ -387,7 +401,9 @@ fn entries<T>(directory: &Path, meaning: impl Fn(&str) -> Option<T>) -> io::Resu
 
 /// The version of a folder's name; only the way we write numbers counts, so that no two folders are one version.
 fn version_number(name: &str) -> Option<u32> {
-    name.parse().ok().filter(|&version: &u32| version > 0 && version.to_string() == name)
+    name.parse()
+        .ok()
+        .filter(|&version: &u32| version > 0 && version.to_string() == name)
 }
 
 fn stamp(folder: &Path) -> Stamp {
@@ -404,7 +420,10 @@ fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// Renames a finished folder to the next free number.
 fn claim(finished: &Path, model: &Path) -> io::Result<u32> {
     loop {
-        let newest = entries(model, version_number)?.into_iter().map(|(version, _)| version).max();
+        let newest = entries(model, version_number)?
+            .into_iter()
+            .map(|(version, _)| version)
+            .max();
         let version = newest
             .unwrap_or(0)
             .checked_add(1)
@@ -412,7 +431,11 @@ fn claim(finished: &Path, model: &Path) -> io::Result<u32> {
         // A folder can only be renamed onto an empty one, and a published one is never empty: rename is exclusive.
         match fs::rename(finished, model.join(version.to_string())) {
             Ok(()) => return Ok(version),
-            Err(error) if matches!(error.kind(), io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::AlreadyExists) => {}
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::AlreadyExists
+                ) => {}
             Err(error) => return Err(error),
         }
     }

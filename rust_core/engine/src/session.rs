@@ -24,10 +24,7 @@ pub(crate) trait Conversation: Send {
 
 impl Session {
     pub(crate) fn new(conversation: Box<dyn Conversation>, replies: Replies) -> Self {
-        Self {
-            conversation,
-            replies,
-        }
+        Self { conversation, replies }
     }
 
     /// Takes one message of the caller. Replies that it makes at once are in [`replies`](Self::replies) on return.

@@ -66,7 +66,8 @@ impl Engine {
             .map_err(|error| PyRuntimeError::new_err(error.to_string()))
     }
 
-    /// Stays attached: what the engine does at once takes less time than another thread's turn would.
+    /// A prediction stays attached: what the engine does of it at once takes less time than another thread's turn. The
+    /// rest is either pooled or may touch the disk.
     #[pyo3(signature = (method, request, time_remaining=None))]
     fn call<'py>(
         &self,
@@ -75,10 +76,13 @@ impl Engine {
         request: PyBackedBytes,
         time_remaining: Option<f64>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        match self
-            .0
-            .call(method.0, Bytes::from_owner(request), context(time_remaining))
-        {
+        let (method, context) = (method.0, context(time_remaining));
+        let request = Bytes::from_owner(request);
+        let call = match method {
+            ferrule_engine::Method::Predict => self.0.call(method, request, context),
+            _ => py.detach(|| self.0.call(method, request, context)),
+        };
+        match call {
             Call::Answered(answer) => reply(py, answer),
             Call::Running(pending) => Ok(Bound::new(py, Pending::from(pending))?.into_any()),
         }

@@ -2,10 +2,9 @@
 
 use crate::blocks::Blocks;
 use crate::error::FitError;
-use crate::interrupt::Interrupt;
 use crate::kmeans::relocate;
 use crate::packed::{Packed, squared_distance};
-use crate::weights::Weights;
+use crate::sample::Sample;
 
 const OVERFLOW: FitError = FitError::Overflow {
     quantity: "a squared distance",
@@ -22,11 +21,8 @@ pub(crate) struct Run {
 
 /// The rows, and the buffers that all runs share.
 pub(crate) struct Lloyd<'a> {
-    values: &'a [f64],
-    columns: usize,
-    weights: Weights<'a>,
+    sample: Sample<'a>,
     n_clusters: usize,
-    interrupt: Interrupt<'a>,
     blocks: Blocks,
     packed: Packed,
     partials: Vec<Partial>,
@@ -47,15 +43,10 @@ struct Partial {
 }
 
 impl<'a> Lloyd<'a> {
-    pub(crate) fn new(
-        values: &'a [f64],
-        columns: usize,
-        weights: Weights<'a>,
-        n_clusters: usize,
-        interrupt: Interrupt<'a>,
-    ) -> Self {
+    pub(crate) fn new(sample: Sample<'a>, n_clusters: usize) -> Self {
+        let columns = sample.columns();
         let size = n_clusters * columns;
-        let blocks = Blocks::new(values.len() / columns, columns, size, n_clusters);
+        let blocks = Blocks::new(sample.rows(), columns, size, n_clusters);
         let partial = Partial {
             deviations: vec![0.0; size],
             weights: vec![0.0; n_clusters],
@@ -64,11 +55,8 @@ impl<'a> Lloyd<'a> {
             inertia: 0.0,
         };
         Self {
-            values,
-            columns,
-            weights,
+            sample,
             n_clusters,
-            interrupt,
             blocks,
             packed: Packed::new(&vec![0.0; size], columns, f64::INFINITY),
             partials: vec![partial; blocks.count()],
@@ -83,7 +71,7 @@ impl<'a> Lloyd<'a> {
         max_iter: usize,
         threshold: f64,
     ) -> Result<Run, FitError> {
-        let mut labels = vec![-1; self.values.len() / self.columns];
+        let mut labels = vec![-1; self.sample.rows()];
         let mut n_iter = 0;
         let mut strict = false;
         let mut converged = false;
@@ -116,22 +104,19 @@ impl<'a> Lloyd<'a> {
     ) -> Result<bool, FitError> {
         self.packed.set(centers);
         let Self {
-            values,
-            columns,
-            weights,
-            interrupt,
+            sample,
             blocks,
             packed,
             partials,
             ..
         } = self;
-        let columns = *columns;
+        let columns = sample.columns();
         blocks.write_reduce(labels, partials, |block, labels, partial| {
             partial.clear();
             let first = block.start;
-            blocks.tiles(block, *interrupt, |tile| {
+            blocks.tiles(block, sample.interrupt, |tile| {
                 for index in tile {
-                    let row = &values[index * columns..(index + 1) * columns];
+                    let row = sample.row(index);
                     let Some((cluster, _)) = packed.nearest(row) else {
                         partial.overflow = true;
                         continue;
@@ -140,7 +125,7 @@ impl<'a> Lloyd<'a> {
                     partial.changed |= *label != cluster as i32;
                     *label = cluster as i32;
                     if gather {
-                        let weight = weights.of(index);
+                        let weight = sample.weight(index);
                         partial.weights[cluster] += weight;
                         let span = cluster * columns..(cluster + 1) * columns;
                         let deviations = partial.deviations[span.clone()].iter_mut();
@@ -166,16 +151,15 @@ impl<'a> Lloyd<'a> {
             add(&mut total.weights, &other.weights);
         }
         let moves = relocate::relocate(
-            self.values,
-            self.columns,
-            self.weights,
+            self.sample,
+            &self.blocks,
             labels,
             centers,
             &mut total.deviations,
             &mut total.weights,
-        );
+        )?;
         let old = centers.to_vec();
-        let columns = self.columns;
+        let columns = self.sample.columns();
         for (cluster, center) in centers.chunks_exact_mut(columns).enumerate() {
             let weight = total.weights[cluster];
             if weight > 0.0 {
@@ -188,7 +172,7 @@ impl<'a> Lloyd<'a> {
         for (cluster, row) in moves {
             if total.weights[cluster] > 0.0 {
                 centers[cluster * columns..(cluster + 1) * columns]
-                    .copy_from_slice(&self.values[row * columns..(row + 1) * columns]);
+                    .copy_from_slice(self.sample.row(row));
             }
         }
         // A cluster that stays empty joins the heaviest, rather than keep a place that no row asked for.
@@ -216,24 +200,21 @@ impl<'a> Lloyd<'a> {
     /// Weighted sum of the squared distances of the rows to the centres of their labels.
     fn inertia(&mut self, centers: &[f64], labels: &mut [i32]) -> Result<f64, FitError> {
         let Self {
-            values,
-            columns,
-            weights,
-            interrupt,
+            sample,
             blocks,
             partials,
             ..
         } = self;
-        let columns = *columns;
+        let columns = sample.columns();
         blocks.write_reduce(labels, partials, |block, labels, partial| {
             partial.inertia = 0.0;
             let first = block.start;
-            blocks.tiles(block, *interrupt, |tile| {
+            blocks.tiles(block, sample.interrupt, |tile| {
                 for index in tile {
-                    let row = &values[index * columns..(index + 1) * columns];
+                    let row = sample.row(index);
                     let cluster = labels[index - first] as usize;
                     let center = &centers[cluster * columns..(cluster + 1) * columns];
-                    partial.inertia += weights.of(index) * squared_distance(row, center);
+                    partial.inertia += sample.weight(index) * squared_distance(row, center);
                 }
             })
         })?;

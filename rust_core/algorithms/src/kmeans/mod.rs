@@ -20,7 +20,7 @@ use crate::error::{Field, FitError};
 use crate::interrupt::Interrupt;
 use crate::numpy_random::RandomState;
 use crate::rows::Rows;
-use crate::weights::Weights;
+use crate::sample::Sample;
 use lloyd::{Lloyd, Run};
 
 /// How to fit. [`Default`] gives scikit-learn's defaults, with seed 0.
@@ -95,20 +95,10 @@ impl KMeans {
         interrupt: Interrupt<'_>,
     ) -> Result<Fit, FitError> {
         parameters.check(rows)?;
-        let weights = Weights::check(weights, rows.rows())?;
-        if let Some((row, column)) = rows.first_non_finite() {
-            return Err(FitError::invalid(
-                Field::Rows,
-                "finite values",
-                format!("a value that is not at row {row}, column {column}"),
-            ));
-        }
         let mut copy = Vec::new();
-        let values = rows.contiguous(&mut copy);
-        let columns = rows.columns();
-
-        let threshold = tolerance::threshold(values, columns, parameters.tol, interrupt)?;
-        let mut lloyd = Lloyd::new(values, columns, weights, parameters.n_clusters, interrupt);
+        let sample = Sample::check(rows, weights, &mut copy, interrupt)?;
+        let threshold = tolerance::threshold(sample, parameters.tol)?;
+        let mut lloyd = Lloyd::new(sample, parameters.n_clusters);
         let mut random = RandomState::new(parameters.seed);
         let runs = match parameters.init {
             Init::KMeansPlusPlus => parameters.n_init,
@@ -117,14 +107,9 @@ impl KMeans {
         let mut best: Option<Run> = None;
         for _ in 0..runs {
             let centers = match &parameters.init {
-                Init::KMeansPlusPlus => init::k_means_plus_plus(
-                    values,
-                    columns,
-                    weights,
-                    parameters.n_clusters,
-                    &mut random,
-                    interrupt,
-                )?,
+                Init::KMeansPlusPlus => {
+                    init::k_means_plus_plus(sample, parameters.n_clusters, &mut random)?
+                }
                 Init::Centers(centers) => centers.clone(),
             };
             let run = lloyd.run(centers, parameters.max_iter, threshold)?;
@@ -138,11 +123,12 @@ impl KMeans {
         }
         let run = best.ok_or_else(|| FitError::invalid(Field::NInit, "at least 1", 0))?;
         let distinct_labels = distinct(&run.labels, parameters.n_clusters);
-        let model = KMeans::new(run.centers, parameters.n_clusters, columns).map_err(|_| {
-            FitError::Overflow {
-                quantity: "a centre",
-            }
-        })?;
+        let model =
+            KMeans::new(run.centers, parameters.n_clusters, rows.columns()).map_err(|_| {
+                FitError::Overflow {
+                    quantity: "a centre",
+                }
+            })?;
         Ok(Fit {
             model,
             labels: run.labels,

@@ -1,7 +1,9 @@
 //! New places for empty clusters.
 
+use crate::blocks::Blocks;
+use crate::error::FitError;
 use crate::packed::squared_distance;
-use crate::weights::Weights;
+use crate::sample::Sample;
 
 /// Gives each cluster without weight one of the rows farthest from their own centres: the farthest row to the lowest such
 /// cluster, and so on (the lowest row among equals). The row's weight and deviation leave the sums of its former cluster.
@@ -9,31 +11,31 @@ use crate::weights::Weights;
 ///
 /// Returns the moves as (cluster, row); a moved cluster's new centre is that row.
 pub(crate) fn relocate(
-    values: &[f64],
-    columns: usize,
-    weights: Weights<'_>,
+    sample: Sample<'_>,
+    blocks: &Blocks,
     labels: &[i32],
     centers: &[f64],
     deviations: &mut [f64],
     cluster_weights: &mut [f64],
-) -> Vec<(usize, usize)> {
+) -> Result<Vec<(usize, usize)>, FitError> {
     let empty: Vec<usize> = (0..cluster_weights.len())
         .filter(|&cluster| cluster_weights[cluster] == 0.0)
         .collect();
     if empty.is_empty() {
-        return Vec::new();
+        return Ok(Vec::new());
     }
-    let span = |index: usize| index * columns..(index + 1) * columns;
-    let mut far: Vec<(f64, usize)> = labels
-        .iter()
-        .enumerate()
-        .map(|(row, &label)| {
-            (
-                squared_distance(&values[span(row)], &centers[span(label as usize)]),
-                row,
-            )
+    let columns = sample.columns();
+    let span = |cluster: usize| cluster * columns..(cluster + 1) * columns;
+    let mut far = vec![(0.0, 0); labels.len()];
+    blocks.write(&mut far, 1, |block, far| {
+        let first = block.start;
+        blocks.tiles(block, sample.interrupt, |tile| {
+            for row in tile {
+                let center = &centers[span(labels[row] as usize)];
+                far[row - first] = (squared_distance(sample.row(row), center), row);
+            }
         })
-        .collect();
+    })?;
     let by_distance = |left: &(f64, usize), right: &(f64, usize)| {
         right.0.total_cmp(&left.0).then(left.1.cmp(&right.1))
     };
@@ -42,7 +44,7 @@ pub(crate) fn relocate(
     far.truncate(empty.len());
     far.sort_unstable_by(by_distance);
     if far[0].0 == 0.0 {
-        return Vec::new();
+        return Ok(Vec::new());
     }
 
     let moves: Vec<(usize, usize)> = empty
@@ -50,11 +52,11 @@ pub(crate) fn relocate(
         .zip(far.into_iter().map(|(_, row)| row))
         .collect();
     for &(cluster, row) in &moves {
-        let weight = weights.of(row);
+        let weight = sample.weight(row);
         let donor = labels[row] as usize;
         for ((sum, value), center) in deviations[span(donor)]
             .iter_mut()
-            .zip(&values[span(row)])
+            .zip(sample.row(row))
             .zip(&centers[span(donor)])
         {
             *sum -= weight * (value - center);
@@ -62,5 +64,5 @@ pub(crate) fn relocate(
         cluster_weights[cluster] = weight;
         cluster_weights[donor] -= weight;
     }
-    moves
+    Ok(moves)
 }

@@ -2,33 +2,27 @@
 
 use crate::blocks::Blocks;
 use crate::error::FitError;
-use crate::interrupt::Interrupt;
+use crate::packed::add_scaled;
+use crate::sample::Sample;
 
 /// `tol` times the mean of the columns' variances: what the sum of squared centre shifts is compared with. Weights play no
 /// part, as in scikit-learn.
-pub(crate) fn threshold(
-    values: &[f64],
-    columns: usize,
-    tol: f64,
-    interrupt: Interrupt<'_>,
-) -> Result<f64, FitError> {
+pub(crate) fn threshold(sample: Sample<'_>, tol: f64) -> Result<f64, FitError> {
     if tol == 0.0 {
         return Ok(0.0);
     }
-    let rows = values.len() / columns;
+    let count = sample.rows() as f64;
     // Offsets from the first row: sums far from the origin would lose digits.
-    let first = &values[..columns];
-    let mean_offset: Vec<f64> = column_sums(values, columns, interrupt, |value, column| {
-        value - first[column]
-    })?
-    .into_iter()
-    .map(|sum| sum / rows as f64)
-    .collect();
-    let squares = column_sums(values, columns, interrupt, |value, column| {
+    let first = sample.row(0);
+    let mean_offset: Vec<f64> = column_sums(sample, |value, column| value - first[column])?
+        .into_iter()
+        .map(|sum| sum / count)
+        .collect();
+    let squares = column_sums(sample, |value, column| {
         let deviation = (value - first[column]) - mean_offset[column];
         deviation * deviation
     })?;
-    let variance = squares.into_iter().sum::<f64>() / rows as f64 / columns as f64;
+    let variance = squares.into_iter().sum::<f64>() / count / sample.columns() as f64;
     if !variance.is_finite() {
         return Err(FitError::Overflow {
             quantity: "the variance of a column",
@@ -39,17 +33,16 @@ pub(crate) fn threshold(
 
 /// Sum of `term(value, column)` over the rows, for each column.
 fn column_sums(
-    values: &[f64],
-    columns: usize,
-    interrupt: Interrupt<'_>,
+    sample: Sample<'_>,
     term: impl Fn(f64, usize) -> f64 + Sync,
 ) -> Result<Vec<f64>, FitError> {
-    let blocks = Blocks::new(values.len() / columns, columns, columns, 1);
+    let columns = sample.columns();
+    let blocks = Blocks::new(sample.rows(), columns, columns, 1);
     let mut partials = vec![vec![0.0; columns]; blocks.count()];
     blocks.reduce(&mut partials, |block, sums| {
-        blocks.tiles(block, interrupt, |tile| {
-            for row in values[tile.start * columns..tile.end * columns].chunks_exact(columns) {
-                for (column, (sum, value)) in sums.iter_mut().zip(row).enumerate() {
+        blocks.tiles(block, sample.interrupt, |tile| {
+            for index in tile {
+                for (column, (sum, value)) in sums.iter_mut().zip(sample.row(index)).enumerate() {
                     *sum += term(*value, column);
                 }
             }
@@ -57,9 +50,7 @@ fn column_sums(
     })?;
     let mut totals = vec![0.0; columns];
     for partial in partials {
-        for (total, sum) in totals.iter_mut().zip(partial) {
-            *total += sum;
-        }
+        add_scaled(&mut totals, 1.0, &partial);
     }
     Ok(totals)
 }
@@ -68,6 +59,12 @@ fn column_sums(
 mod tests {
     use super::*;
     use crate::interrupt::never;
+    use crate::rows::Rows;
+
+    fn of(values: &[f64], columns: usize, tol: f64) -> Result<f64, FitError> {
+        let rows = Rows::from_values(values, values.len() / columns, columns).unwrap();
+        threshold(Sample::check(rows, None, &mut Vec::new(), &never)?, tol)
+    }
 
     #[test]
     fn is_the_mean_variance_wherever_the_data_lie() {
@@ -76,15 +73,16 @@ mod tests {
             let values: Vec<f64> = (0..1000)
                 .flat_map(|row| [offset + f64::from(row), offset - 2.0 * f64::from(row)])
                 .collect();
-            let threshold = threshold(&values, 2, 0.5, &never).unwrap();
-            assert_eq!(threshold, 0.5 * (999_999.0 / 12.0) * 2.5);
+            assert_eq!(of(&values, 2, 0.5), Ok(0.5 * (999_999.0 / 12.0) * 2.5));
         }
     }
 
     #[test]
     fn an_overflow_is_an_error() {
-        let error = threshold(&[1e300, -1e300], 1, 1e-4, &never).unwrap_err();
-        assert!(matches!(error, FitError::Overflow { .. }));
-        assert_eq!(threshold(&[1e300, -1e300], 1, 0.0, &never), Ok(0.0));
+        assert!(matches!(
+            of(&[1e300, -1e300], 1, 1e-4),
+            Err(FitError::Overflow { .. })
+        ));
+        assert_eq!(of(&[1e300, -1e300], 1, 0.0), Ok(0.0));
     }
 }

@@ -1,24 +1,21 @@
 //! The objective and its gradient, in one pass over the rows.
 
 use crate::blocks::Blocks;
-use crate::interrupt::{Interrupt, Interrupted};
+use crate::interrupt::Interrupted;
 use crate::logistic_regression::Parameters;
 use crate::packed::{LANES, Lanes, Packed, add_scaled, dot};
-use crate::weights::Weights;
+use crate::sample::Sample;
 
 /// The weighted mean loss plus the penalty, as a function of coefficients (row-major, one row for two classes, else one for
 /// each class) followed by intercepts (as many, if there are any).
 pub(crate) struct Objective<'a> {
-    values: &'a [f64],
-    columns: usize,
+    sample: Sample<'a>,
     classes: &'a [u32],
     /// Rows of coefficients.
     scores: usize,
-    weights: Weights<'a>,
     /// Factor of ‖w‖²/2.
     penalty: f64,
     fit_intercept: bool,
-    interrupt: Interrupt<'a>,
     blocks: Blocks,
     packed: Packed,
     partials: Vec<Partial>,
@@ -38,18 +35,16 @@ struct Partial {
 
 impl<'a> Objective<'a> {
     pub(crate) fn new(
-        values: &'a [f64],
-        columns: usize,
+        sample: Sample<'a>,
         classes: &'a [u32],
         n_classes: usize,
-        weights: Weights<'a>,
         parameters: &Parameters,
-        interrupt: Interrupt<'a>,
     ) -> Self {
+        let columns = sample.columns();
         let scores = if n_classes == 2 { 1 } else { n_classes };
         let tiles = scores.div_ceil(LANES);
         let row_work = 2 * scores * columns;
-        let blocks = Blocks::new(values.len() / columns, columns, row_work, scores);
+        let blocks = Blocks::new(sample.rows(), columns, row_work, scores);
         let partial = Partial {
             loss: 0.0,
             gradient: vec![
@@ -64,14 +59,11 @@ impl<'a> Objective<'a> {
             scores: vec![[0.0; LANES]; tiles],
         };
         Self {
-            values,
-            columns,
+            sample,
             classes,
             scores,
-            weights,
-            penalty: 1.0 / (parameters.c * weights.sum()),
+            penalty: 1.0 / (parameters.c * sample.weight_sum()),
             fit_intercept: parameters.fit_intercept,
-            interrupt,
             blocks,
             packed: Packed::new(&vec![0.0; scores * columns], columns, 0.0),
             partials: vec![partial; blocks.count()],
@@ -80,12 +72,12 @@ impl<'a> Objective<'a> {
 
     /// Coefficients and intercepts together.
     pub(crate) fn parameter_count(&self) -> usize {
-        self.scores * (self.columns + usize::from(self.fit_intercept))
+        self.scores * (self.sample.columns() + usize::from(self.fit_intercept))
     }
 
     /// The coefficients, and the intercepts (zeros if none are fitted).
     pub(crate) fn split(&self, mut point: Vec<f64>) -> (Vec<f64>, Vec<f64>) {
-        let mut intercepts = point.split_off(self.scores * self.columns);
+        let mut intercepts = point.split_off(self.scores * self.sample.columns());
         intercepts.resize(self.scores, 0.0);
         (point, intercepts)
     }
@@ -96,7 +88,7 @@ impl<'a> Objective<'a> {
         point: &[f64],
         gradient: &mut [f64],
     ) -> Result<f64, Interrupted> {
-        let (coefficients, intercepts) = point.split_at(self.scores * self.columns);
+        let (coefficients, intercepts) = point.split_at(self.scores * self.sample.columns());
         if self.scores == 1 {
             self.binary(coefficients, intercepts.first().copied().unwrap_or(0.0))?;
         } else {
@@ -111,16 +103,16 @@ impl<'a> Objective<'a> {
             add_scaled(&mut total.gradient, 1.0, &other.gradient);
             add_scaled(&mut total.intercepts, 1.0, &other.intercepts);
         }
-        let weight = self.weights.sum();
+        let weight = self.sample.weight_sum();
         let (by_coefficient, by_intercept) = gradient.split_at_mut(coefficients.len());
         for (index, (gradient, coefficient)) in
             by_coefficient.iter_mut().zip(coefficients).enumerate()
         {
-            let (score, column) = (index / self.columns, index % self.columns);
+            let (score, column) = (index / self.sample.columns(), index % self.sample.columns());
             let sum = if self.scores == 1 {
                 total.gradient[column]
             } else {
-                let tile = score / LANES * self.columns + column;
+                let tile = score / LANES * self.sample.columns() + column;
                 total.gradient[tile * LANES + score % LANES]
             };
             *gradient = sum / weight + self.penalty * coefficient;
@@ -133,26 +125,23 @@ impl<'a> Objective<'a> {
 
     fn binary(&mut self, coefficients: &[f64], intercept: f64) -> Result<(), Interrupted> {
         let Self {
-            values,
-            columns,
+            sample,
             classes,
-            weights,
-            interrupt,
             blocks,
             partials,
             ..
         } = self;
         blocks.reduce(partials, |block, partial| {
             partial.clear();
-            blocks.tiles(block, *interrupt, |tile| {
+            blocks.tiles(block, sample.interrupt, |tile| {
                 for index in tile {
-                    let row = &values[index * *columns..(index + 1) * *columns];
+                    let row = sample.row(index);
                     let score = dot(coefficients, row) + intercept;
                     // The loss is ln(1 + exp(z)), where z is the score of the wrong class against the right one.
                     let sign = if classes[index] == 1 { -1.0 } else { 1.0 };
                     let wrong = sign * score;
                     let small = (-wrong.abs()).exp();
-                    let weight = weights.of(index);
+                    let weight = sample.weight(index);
                     partial.loss += weight * (wrong.max(0.0) + small.ln_1p());
                     let probability = if wrong >= 0.0 { 1.0 } else { small } / (1.0 + small);
                     let residual = weight * sign * probability;
@@ -165,23 +154,20 @@ impl<'a> Objective<'a> {
 
     fn multinomial(&mut self, intercepts: &[f64]) -> Result<(), Interrupted> {
         let Self {
-            values,
-            columns,
+            sample,
             classes,
             scores: score_count,
-            weights,
-            interrupt,
             blocks,
             packed,
             partials,
             ..
         } = self;
-        let columns = *columns;
+        let columns = sample.columns();
         blocks.reduce(partials, |block, partial| {
             partial.clear();
-            blocks.tiles(block, *interrupt, |tile| {
+            blocks.tiles(block, sample.interrupt, |tile| {
                 for index in tile {
-                    let row = &values[index * columns..(index + 1) * columns];
+                    let row = sample.row(index);
                     for (scores, products) in partial.scores.iter_mut().zip(packed.products(row)) {
                         *scores = products;
                     }
@@ -195,7 +181,7 @@ impl<'a> Objective<'a> {
                         *score = (*score - largest).exp();
                         sum += *score;
                     }
-                    let weight = weights.of(index);
+                    let weight = sample.weight(index);
                     partial.loss += weight * (sum.ln() + (largest - right));
                     let scale = weight / sum;
                     for score in scores.iter_mut() {

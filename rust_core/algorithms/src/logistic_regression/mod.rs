@@ -13,7 +13,7 @@ use crate::error::{Field, FitError};
 use crate::interrupt::Interrupt;
 use crate::lbfgs::{self, Settings};
 use crate::rows::Rows;
-use crate::weights::Weights;
+use crate::sample::Sample;
 use loss::Objective;
 
 /// How to fit. [`Default`] gives scikit-learn's defaults.
@@ -71,25 +71,9 @@ impl LogisticRegression {
     ) -> Result<Fit, FitError> {
         parameters.check()?;
         check_classes(classes, n_classes, rows.rows())?;
-        let weights = Weights::check(weights, rows.rows())?;
-        if let Some((row, column)) = rows.first_non_finite() {
-            return Err(FitError::invalid(
-                Field::Rows,
-                "finite values",
-                format!("a value that is not at row {row}, column {column}"),
-            ));
-        }
         let mut copy = Vec::new();
-        let values = rows.contiguous(&mut copy);
-        let mut objective = Objective::new(
-            values,
-            rows.columns(),
-            classes,
-            n_classes,
-            weights,
-            parameters,
-            interrupt,
-        );
+        let sample = Sample::check(rows, weights, &mut copy, interrupt)?;
+        let mut objective = Objective::new(sample, classes, n_classes, parameters);
         let settings = Settings {
             max_iter: parameters.max_iter,
             gradient_tolerance: parameters.tol,

@@ -36,12 +36,18 @@ fn damage(directory: &Path, version: u32) {
 fn versions_are_numbered_and_the_newest_answers() {
     let folder = tempfile::tempdir().unwrap();
     let repository = open(folder.path());
-    assert_eq!(repository.find(&name("m"), None).unwrap_err(), Error::NoModel("m".into()));
+    assert_eq!(
+        repository.find(&name("m"), None).unwrap_err(),
+        Error::NoModel("m".into())
+    );
     assert_eq!(repository.publish(&name("m"), &model(1.0)).unwrap(), 1);
     assert_eq!(repository.publish(&name("m"), &model(2.0)).unwrap(), 2);
     assert_eq!(centre(&repository.find(&name("m"), None).unwrap()), 2.0);
     assert_eq!(centre(&repository.find(&name("m"), Some(1)).unwrap()), 1.0);
-    assert!(matches!(repository.find(&name("m"), Some(3)), Err(Error::NoVersion { version: 3, .. })));
+    assert!(matches!(
+        repository.find(&name("m"), Some(3)),
+        Err(Error::NoVersion { version: 3, .. })
+    ));
 }
 
 #[test]
@@ -52,10 +58,17 @@ fn publications_at_the_same_time_get_different_numbers() {
         let publishers: Vec<_> = [&first, &second, &first, &second]
             .into_iter()
             .map(|repository| {
-                scope.spawn(move || (0..10).map(|_| repository.publish(&name("m"), &model(0.0)).unwrap()).collect::<Vec<_>>())
+                scope.spawn(move || {
+                    (0..10)
+                        .map(|_| repository.publish(&name("m"), &model(0.0)).unwrap())
+                        .collect::<Vec<_>>()
+                })
             })
             .collect();
-        publishers.into_iter().flat_map(|publisher| publisher.join().unwrap()).collect()
+        publishers
+            .into_iter()
+            .flat_map(|publisher| publisher.join().unwrap())
+            .collect()
     });
     numbers.sort_unstable();
     assert_eq!(numbers, (1..=40).collect::<Vec<_>>());
@@ -66,7 +79,11 @@ fn another_server_finds_a_version_by_number_at_once_and_the_newest_after_a_poll(
     let folder = tempfile::tempdir().unwrap();
     let (here, there) = (open(folder.path()), open(folder.path()));
     here.publish(&name("m"), &model(1.0)).unwrap();
-    assert_eq!(there.find(&name("m"), None).unwrap().0, 1, "a model that is new altogether");
+    assert_eq!(
+        there.find(&name("m"), None).unwrap().0,
+        1,
+        "a model that is new altogether"
+    );
     here.publish(&name("m"), &model(2.0)).unwrap();
     assert_eq!(there.find(&name("m"), None).unwrap().0, 1);
     assert_eq!(there.find(&name("m"), Some(2)).unwrap().0, 2);
@@ -87,11 +104,20 @@ fn workers_of_one_server_share_publications_and_unloads_and_other_servers_do_not
     assert_eq!(workers[1].find(&name("m"), None).unwrap().0, 2);
     workers[1].unload(&name("m"), Some(2)).unwrap();
     assert_eq!(workers[0].find(&name("m"), None).unwrap().0, 1);
-    assert_eq!(workers[0].find(&name("m"), Some(2)).unwrap_err(), Error::Unloaded("m/2".into()));
-    assert_eq!(workers[0].states(&name("m")).unwrap(), [(1, State::Available), (2, State::Unloaded)]);
+    assert_eq!(
+        workers[0].find(&name("m"), Some(2)).unwrap_err(),
+        Error::Unloaded("m/2".into())
+    );
+    assert_eq!(
+        workers[0].states(&name("m")).unwrap(),
+        [(1, State::Available), (2, State::Unloaded)]
+    );
     assert_eq!(other_server.find(&name("m"), Some(2)).unwrap().0, 2);
     workers[0].unload(&name("m"), None).unwrap();
-    assert_eq!(workers[1].find(&name("m"), None).unwrap_err(), Error::Unloaded("m/2".into()));
+    assert_eq!(
+        workers[1].find(&name("m"), None).unwrap_err(),
+        Error::Unloaded("m/2".into())
+    );
     workers[1].load(&name("m"), None).unwrap();
     assert_eq!(workers[0].find(&name("m"), None).unwrap().0, 2);
 }
@@ -109,7 +135,10 @@ fn a_damaged_version_is_refused_and_the_one_before_it_serves() {
     let Err(Error::Damaged { model, problem }) = restarted.find(&name("m"), Some(2)) else {
         panic!("a damaged file is refused");
     };
-    assert_eq!((model.as_str(), problem.as_str()), ("m/2", "the checksum does not match the content"));
+    assert_eq!(
+        (model.as_str(), problem.as_str()),
+        ("m/2", "the checksum does not match the content")
+    );
     assert_eq!(restarted.states(&name("m")).unwrap()[1], (2, State::Damaged));
     fs::write(folder.path().join(format!("m/2/{FILE_NAME}")), whole).unwrap();
     restarted.load(&name("m"), Some(2)).unwrap();
@@ -121,12 +150,23 @@ fn what_is_not_a_version_is_ignored_and_old_leftovers_go() {
     let folder = tempfile::tempdir().unwrap();
     let repository = open(folder.path());
     repository.publish(&name("m"), &model(1.0)).unwrap();
-    for stray in ["m/x", "m/02", "m/0", "NOT a model/1", ".hidden/1", "m/.unfinished-new", "m/.unfinished-old"] {
+    for stray in [
+        "m/x",
+        "m/02",
+        "m/0",
+        "NOT a model/1",
+        ".hidden/1",
+        "m/.unfinished-new",
+        "m/.unfinished-old",
+    ] {
         fs::create_dir_all(folder.path().join(stray)).unwrap();
     }
     fs::write(folder.path().join("a-file"), "").unwrap();
     let old = SystemTime::now() - 2 * ABANDONED_AFTER;
-    fs::File::open(folder.path().join("m/.unfinished-old")).unwrap().set_modified(old).unwrap();
+    fs::File::open(folder.path().join("m/.unfinished-old"))
+        .unwrap()
+        .set_modified(old)
+        .unwrap();
     let reopened = open(folder.path());
     assert_eq!(reopened.list().unwrap(), [(name("m"), vec![(1, State::Available)])]);
     assert!(folder.path().join("m/.unfinished-new").exists());
