@@ -87,9 +87,9 @@ class Measurement:
             calls=report.calls,
             errors=report.errors,
             requests_per_second=report.codes.get("OK", 0) / report.seconds,
-            p50_ms=percentile(report.latencies_ms, 50),
-            p99_ms=percentile(report.latencies_ms, 99),
-            p999_ms=percentile(report.latencies_ms, 99.9),
+            p50_ms=percentile(report.latencies_ms, 500),
+            p99_ms=percentile(report.latencies_ms, 990),
+            p999_ms=percentile(report.latencies_ms, 999),
             percentiles_complete=report.complete,
             server_cpu_us=server_cpu_seconds / report.calls * 1e6,
             ghz_cpu_us=ghz_cpu_seconds / report.calls * 1e6,
@@ -126,11 +126,15 @@ class Spread:
         return cls(statistics.median(values), min(values), max(values))
 
 
-def percentile(values: npt.NDArray[np.float64], percent: float) -> float | None:
-    """The smallest value that at least ``percent`` of 100 values do not exceed (nearest rank); None for no values."""
+def percentile(values: npt.NDArray[np.float64], per_mille: int) -> float | None:
+    """The smallest value that at least ``per_mille`` of 1000 values do not exceed (nearest rank); None for no values.
+
+    ``per_mille`` is 1 to 1000: with whole numbers no rank is rounded wrongly.
+    """
     if values.size == 0:
         return None
-    return float(np.percentile(values, percent, method="inverted_cdf"))
+    rank = -(-values.size * per_mille // 1000)
+    return float(np.partition(values, rank - 1)[rank - 1])
 
 
 def error_counts(measurements: Sequence[Measurement]) -> dict[str, int]:

@@ -4,8 +4,7 @@ import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
-from types import UnionType
-from typing import Any, get_args
+from typing import Any
 
 
 class ScenarioError(ValueError):
@@ -91,12 +90,22 @@ def from_document(name: str, document: dict[str, Any]) -> Scenario:
         "request": _table(RequestSpec, "request", document, mistakes),
         "load": _table(LoadSpec, "load", document, mistakes),
     }
-    if not mistakes:
-        scenario = Scenario(name=name, title=str(title), **tables)
-        mistakes.extend(_out_of_range(scenario))
-        if not mistakes:
-            return scenario
-    raise ScenarioError("\n".join([f"scenario {name} is not valid:", *(f"  {mistake}" for mistake in mistakes)]))
+    if mistakes:
+        raise _error(name, mistakes)
+    scenario = Scenario(name=name, title=str(title), **tables)
+    check(scenario)
+    return scenario
+
+
+def check(scenario: Scenario) -> None:
+    """Raises ScenarioError, with every mistake, when a value is out of range."""
+    mistakes = list(_out_of_range(scenario))
+    if mistakes:
+        raise _error(scenario.name, mistakes)
+
+
+def _error(name: str, mistakes: Iterable[str]) -> ScenarioError:
+    return ScenarioError("\n".join([f"scenario {name} is not valid:", *(f"  {mistake}" for mistake in mistakes)]))
 
 
 def _table(kind: type, name: str, document: dict[str, Any], mistakes: list[str]) -> Any:
@@ -129,9 +138,8 @@ def _converted(value: Any, wanted: Any) -> Any:
     return tuple(value) if texts else None
 
 
-def _words(wanted: type | UnionType) -> str:
-    names: dict[Any, str] = {int: "an integer", float: "a number", str: "a text"}
-    return names.get(wanted, "a list of texts" if get_args(wanted) else str(wanted))
+def _words(wanted: Any) -> str:
+    return {int: "an integer", float: "a number", str: "a text"}.get(wanted, "a list of texts")
 
 
 def _out_of_range(scenario: Scenario) -> Iterable[str]:

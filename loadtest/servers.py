@@ -57,11 +57,19 @@ class Server:
 
 @contextmanager
 def running(
-    name: str, models: Path, *, log: Path, settings: Mapping[str, str] | None = None, start_seconds: float = 60.0
+    name: str,
+    models: Path,
+    *,
+    log: Path,
+    settings: Mapping[str, str] | None = None,
+    start_seconds: float = 60.0,
+    stop_seconds: float = 35.0,
 ) -> Iterator[Server]:
     """Runs a server on a free port of the loopback interface until the block ends.
 
     ``models`` is the model repository, ``log`` the file that takes its log, ``settings`` more ``FERRULE_…`` variables.
+    At the end the server drains, and is killed when that takes longer than ``stop_seconds``.
+
     Raises ServerError when it does not say within ``start_seconds`` that it listens.
     """
     command = (*COMMANDS[name], "serve", "--models", str(models), "--host", "127.0.0.1", "--port", "0")
@@ -83,7 +91,7 @@ def running(
         address = _address(name, process, log, start_seconds)
         yield Server(name, address, command, process)
     finally:
-        _stop(process)
+        _stop(process, stop_seconds)
 
 
 def _address(name: str, process: subprocess.Popen[str], log: Path, start_seconds: float) -> str:
@@ -112,11 +120,10 @@ def _forward(stream: IO[str] | None, lines: "queue.SimpleQueue[str | None]") -> 
     lines.put(None)
 
 
-def _stop(process: subprocess.Popen[str], patience_seconds: float = 35.0) -> None:
-    """Drains the server; kills it and its workers when that takes longer than its own drain timeout."""
+def _stop(process: subprocess.Popen[str], stop_seconds: float) -> None:
     process.send_signal(signal.SIGTERM)
     try:
-        process.wait(patience_seconds)
+        process.wait(stop_seconds)
     except BaseException as problem:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
