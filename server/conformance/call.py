@@ -74,7 +74,7 @@ def unary(
     compression: grpc.Compression | None = None,
 ) -> Answer:
     """Calls a method with these bytes."""
-    call = channel.unary_unary(path(method), request_serializer=None, response_deserializer=None)
+    call: Any = channel.unary_unary(path(method), request_serializer=None, response_deserializer=None)
     try:
         body, ended = call.with_call(
             request, timeout=timeout, metadata=tuple(metadata), wait_for_ready=True, compression=compression

@@ -29,12 +29,16 @@ def publish_fixtures(server: Server) -> None:
         for name, versions in (("blobs", 2), ("asleep", 1)):
             for seed in range(versions):
                 client.fit_predict(rows, model=name, algorithm=KMeans(n_clusters=3, random_state=seed))
-        client.fit_predict(np.repeat(rows, 5, axis=0) * 1.5, model="wide", algorithm=KMeans(n_clusters=100))
+        client.fit_predict(
+            np.random.default_rng(1).uniform(-10, 10, size=(300, 2)), model="wide", algorithm=KMeans(n_clusters=100)
+        )
         names = ["sepal length", "sepal width", "petal length", "petal width"]
         client.fit_predict(
             iris.data, iris.target, model="iris", algorithm=LogisticRegression(max_iter=500), feature_names=names
         )
-        client.fit_predict([[-3], [-2], [2], [3]], ["cat", "cat", "dog", "dog"], model="pets", algorithm=LogisticRegression())
+        client.fit_predict(
+            [[-3], [-2], [2], [3]], ["cat", "cat", "dog", "dog"], model="pets", algorithm=LogisticRegression()
+        )
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ A case is a table ``[[case]]`` with
 - the request, one of
   - ``request``: the message's fields, with generators (below),
   - ``raw``: the bytes in hex;
-  and after it ``drop`` cuts so many bytes off the end and ``append`` adds bytes in hex;
+  and after it ``drop`` cuts so many bytes off the end and ``append`` adds bytes: hex, or a list of hex and ``repeat``s;
 - ``metadata``: pairs of name and value;
 - ``code``: the status, ``OK`` when left out;
 - ``message`` (exact) or ``message_like`` (a regular expression);
@@ -48,7 +48,7 @@ class Case:
     request: dict[str, Any] = field(default_factory=dict)
     raw: str | None = None
     drop: int = 0
-    append: str = ""
+    append: str | list[Any] = ""
     metadata: tuple[tuple[str, str], ...] = ()
     code: str = "OK"
     message: str | None = None
@@ -72,7 +72,8 @@ class Case:
             whole = message.SerializeToString(deterministic=True)
         else:
             whole = b""
-        return whole[: len(whole) - self.drop] + bytes.fromhex(self.append)
+        appended = [self.append] if isinstance(self.append, str) else self.append
+        return whole[: len(whole) - self.drop] + b"".join(map(plain_bytes, appended))
 
     def expected_response(self) -> Any:
         """The message that ``response`` describes."""
@@ -117,11 +118,16 @@ def scalar(descriptor: FieldDescriptor, value: Any) -> Any:
             return bytes(value["zeros"])
         doubles = expanded(value)
         return struct.pack(f"<{len(doubles)}d", *doubles)
-    if descriptor.type == FieldDescriptor.TYPE_ENUM and isinstance(value, str):
+    if descriptor.enum_type is not None and isinstance(value, str):
         return descriptor.enum_type.values_by_name[value].number
     if descriptor.type == FieldDescriptor.TYPE_STRING and isinstance(value, dict):
         return "".join(expanded(value))
     return value
+
+
+def plain_bytes(value: Any) -> bytes:
+    """Bytes in hex, also from a generator."""
+    return bytes.fromhex(value if isinstance(value, str) else "".join(expanded(value)))
 
 
 def expanded(value: Any) -> list[Any]:

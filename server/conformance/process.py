@@ -27,7 +27,9 @@ def command(kind: str) -> list[str]:
     if kind == "python":
         return [sys.executable, "-m", "ferrule_server"]
     named = os.environ.get("FERRULE_SERVER")
-    choices = [Path(named)] if named else [ROOT / "target" / profile / "ferrule-server" for profile in ("release", "debug")]
+    choices = (
+        [Path(named)] if named else [ROOT / "target" / profile / "ferrule-server" for profile in ("release", "debug")]
+    )
     for binary in choices:
         if binary.is_file():
             return [str(binary)]
