@@ -52,17 +52,19 @@ def _demonstrate(folder: Path, console: Console) -> int:
 
     console.print(table(answers, loads))
     console.print(
-        "score: accuracy; for K-Means the adjusted Rand index against the true classes (1 perfect, 0 chance)\n"
-        "= scikit-learn: part of the held-out rows with the label of scikit-learn, fitted to the same rows",
+        "score     accuracy; for K-Means the adjusted Rand index against the classes (1 perfect, 0 chance)\n"
+        "= sklearn held-out rows with the label that scikit-learn gives, fitted to the same rows",
         highlight=False,
+        soft_wrap=True,
     )
     if loads is None:
         console.print("No load figures: neither ghz nor Go is on PATH. With Go, `make demo` installs ghz by itself.")
     else:
         console.print(
-            "Load: ghz for a moment, one row a request, on the same cores as the servers; it is itself the limit "
-            "of the Rust server. `make loadtest` measures properly.",
+            "req/s     a moment of ghz, one row a request, on the cores that the servers run on; ghz itself is the limit\n"
+            "          of the Rust server. `make loadtest` measures properly.",
             highlight=False,
+            soft_wrap=True,
         )
     return _verdict(answers, loads, console)
 
@@ -81,6 +83,7 @@ def _train(running: list[Server], console: Console) -> list[Trained]:
             f"  {case.model}: {rows} rows × {columns} columns, {model.iterations} iterations, {took:.0f} ms, "
             f"by the {server.name} server",
             highlight=False,
+            soft_wrap=True,
         )
         trained.append(model)
     return trained

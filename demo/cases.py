@@ -13,7 +13,7 @@ Labels = npt.NDArray[np.int64]
 #: Starts of K-Means, of which the best is kept.
 _STARTS = 4
 _MAX_ITERATIONS = 1000
-_LOADERS = {"iris": datasets.load_iris, "breast cancer": datasets.load_breast_cancer, "digits": datasets.load_digits}
+_LOADERS = {"iris": datasets.load_iris, "breast-cancer": datasets.load_breast_cancer, "digits": datasets.load_digits}
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,14 +37,10 @@ class Case:
     """What scikit-learn, fitted to the same rows with the same parameters and seed, answers for the held-out rows."""
 
     @property
-    def algorithm_name(self) -> str:
-        """As people write it."""
-        return "K-Means" if isinstance(self.algorithm, ferrule_client.KMeans) else "logistic regression"
-
-    @property
     def model(self) -> str:
         """The name to publish under."""
-        return f"{self.dataset.name}-{self.algorithm_name}".lower().replace(" ", "-")
+        algorithm = "kmeans" if isinstance(self.algorithm, ferrule_client.KMeans) else "logistic"
+        return f"{self.dataset.name}-{algorithm}"
 
     @property
     def targets(self) -> Labels | None:

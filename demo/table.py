@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from rich import box
 from rich.table import Table
 
 from loadtest.measurement import Measurement
@@ -15,24 +16,22 @@ Loads = Mapping[tuple[str, str], Measurement]
 
 def table(answers: Sequence[Answered], loads: Loads | None) -> Table:
     """One line for each model and server; without ``loads`` the columns of ghz are left out."""
-    made = Table(title="Held-out rows, answered by both servers", title_justify="left")
-    for heading in ("data", "algorithm", "trained by", "server"):
-        made.add_column(heading)
-    headings = ["score", "= scikit-learn"]
-    if loads is not None:
-        headings += ["requests/s", "p50 ms", "p99 ms", "errors"]
-    for heading in headings:
-        made.add_column(heading, justify="right")
-    for answer, following in zip(answers, [*answers[1:], None], strict=True):
+    made = Table(title="Held-out rows, answered by both servers", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for heading in ("model", "server"):
+        made.add_column(heading, no_wrap=True)
+    for heading in ("score", "= sklearn", *(() if loads is None else ("req/s", "p50 ms", "p99 ms", "errors"))):
+        made.add_column(heading, justify="right", no_wrap=True)
+    shown = None
+    for answer in answers:
         case = answer.trained.case
-        cells = [case.dataset.name, case.algorithm_name, answer.trained.by, answer.server]
-        cells += [f"{case.score(answer.labels):.3f}", f"{case.agreement(answer.labels):.1%}"]
+        model = "" if shown is answer.trained else case.model
+        cells = [model, answer.server, f"{case.score(answer.labels):.3f}", f"{case.agreement(answer.labels):.1%}"]
         if loads is not None:
             figures = loads[case.model, answer.server]
             cells += [f"{figures.requests_per_second:,.0f}", _ms(figures.p50_ms), _ms(figures.p99_ms)]
-            cells += [errors_text([figures])]
-        last = following is None or following.trained is not answer.trained
-        made.add_row(*cells, end_section=last)
+            cells.append(errors_text([figures]))
+        made.add_row(*cells)
+        shown = answer.trained
     return made
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from rich import box
 from rich.table import Table
 
 from .answers import Agreement
@@ -11,31 +12,37 @@ from .measurement import Measurement, Spread, error_counts
 from .rounds import Result
 from .scenario import Scenario
 
-_FIGURES = ("requests_per_second", "p50_ms", "p99_ms", "p999_ms", "server_cpu_us", "ghz_cpu_us")
+#: Lines of the table: heading, figure, format.
+_LINES = (
+    ("successful requests/s", "requests_per_second", ",.0f"),
+    ("p50 ms, successful calls", "p50_ms", ".2f"),
+    ("p99 ms", "p99_ms", ".2f"),
+    ("p99.9 ms", "p999_ms", ".2f"),
+    ("CPU of the server, µs a call", "server_cpu_us", ".0f"),
+    ("CPU of ghz, µs a call", "ghz_cpu_us", ".0f"),
+)
 
 
 def table(scenario: Scenario, results: Sequence[Result], agreements: Mapping[str, Agreement]) -> Table:
-    """One line for each server: medians over the rounds, the range in brackets."""
+    """A column for each server: medians over the rounds, the range in brackets."""
     load = scenario.load
     made = Table(
         title=scenario.title,
         caption=f"{load.connections} connections, {load.concurrency} calls in progress, "
-        f"{load.rounds} × {load.duration_seconds:g} s each; median (range); latencies of successful calls",
+        f"{load.rounds} × {load.duration_seconds:g} s each; median (range)",
+        box=box.SIMPLE_HEAD,
     )
-    made.add_column("server")
-    for heading in ("requests/s", "p50 ms", "p99 ms", "p99.9 ms", "server CPU µs/call", "ghz CPU µs/call", "errors"):
-        made.add_column(heading, justify="right")
-    made.add_column("right answers", justify="right")
-    for server, measurements in by_server(results).items():
-        agreement = agreements[server]
-        made.add_row(
-            server,
-            spread_text(measurements, "requests_per_second", ",.0f"),
-            *(spread_text(measurements, figure, ".2f") for figure in ("p50_ms", "p99_ms", "p999_ms")),
-            *(spread_text(measurements, figure, ".0f") for figure in ("server_cpu_us", "ghz_cpu_us")),
-            errors_text(measurements),
-            f"{agreement.equal_labels}/{agreement.rows}",
-        )
+    made.add_column("")
+    servers = by_server(results)
+    for server in servers:
+        made.add_column(server, justify="right")
+    for heading, figure, form in _LINES:
+        made.add_row(heading, *(spread_text(measurements, figure, form) for measurements in servers.values()))
+    made.add_row("failed calls", *(errors_text(measurements) for measurements in servers.values()))
+    made.add_row(
+        "answers equal to scikit-learn's",
+        *(f"{agreements[server].equal_labels} of {agreements[server].rows}" for server in servers),
+    )
     return made
 
 
@@ -72,7 +79,7 @@ def document(
                 "command": list(commands[server]),
                 "answers": asdict(agreements[server]),
                 "errors": error_counts(measurements),
-                "summary": {figure: _summary(measurements, figure) for figure in _FIGURES},
+                "summary": {figure: _summary(measurements, figure) for _, figure, _ in _LINES},
             }
             for server, measurements in by_server(results).items()
         },

@@ -49,15 +49,17 @@ AGREEMENTS = {"rust": Agreement(200, 200, 0.0), "python": Agreement(200, 199, 0.
 
 def test_table_shows_medians_ranges_and_errors() -> None:
     written = io.StringIO()
-    console = Console(file=written, width=200)
+    console = Console(file=written, width=100)
     console.print(report.table(scenario.from_document("x", VALID), RESULTS, AGREEMENTS))
-    lines = {line.split()[1]: line for line in written.getvalue().splitlines() if line.startswith("│")}
-    assert "5,500 (5,000–6,000)" in lines["python"]
-    assert "1 Internal, 3 Unavailable" in lines["python"]
-    assert "199/200" in lines["python"]
-    assert "30,000 (20,000–31,000)" in lines["rust"]
-    assert "4.00 (2.00–6.00)" in lines["rust"]
-    assert " — " in lines["rust"]
+    text = written.getvalue()
+    assert text.index("python") < text.index("rust")
+    split = [[cell.strip() for cell in line.split("  ") if cell.strip()] for line in text.splitlines()]
+    cells = {heading: rest for heading, *rest in filter(None, split)}
+    assert cells["successful requests/s"] == ["5,500 (5,000–6,000)", "30,000 (20,000–31,000)"]
+    assert cells["p99 ms"] == ["3.00 (2.00–4.00)", "4.00 (2.00–6.00)"]
+    assert cells["p99.9 ms"] == ["—", "—"]
+    assert cells["failed calls"] == ["1 Internal, 3 Unavailable", "0"]
+    assert cells["answers equal to scikit-learn's"] == ["199 of 200", "200 of 200"]
 
 
 def test_ghz_is_named_as_the_limit_only_where_it_used_more_than_the_server() -> None:
