@@ -35,6 +35,7 @@ class Connection:
         config = h2.config.H2Configuration(header_encoding="utf-8", validate_outbound_headers=False)
         self.http = h2.connection.H2Connection(config)
         self.http.initiate_connection()
+        self.events: list[h2.events.Event] = []
         self.flush()
 
     def flush(self) -> None:
@@ -62,14 +63,34 @@ class Connection:
         self.http.send_data(stream, data, end_stream=end)
         self.flush()
 
+    def send_all(self, stream: int, data: bytes) -> None:
+        """Sends a body of any size, as the server makes room for it."""
+        position = 0
+        while position < len(data):
+            room = min(self.http.local_flow_control_window(stream), self.http.max_outbound_frame_size)
+            if room == 0:
+                self.receive()
+                continue
+            self.http.send_data(stream, data[position : position + room])
+            self.flush()
+            position += room
+        self.http.end_stream(stream)
+        self.flush()
+
+    def receive(self) -> None:
+        """Takes what the server has sent, and answers its pings and settings."""
+        received = self.socket.recv(65_536)
+        if not received:
+            raise ConnectionError("the server closed the connection")
+        self.events += self.http.receive_data(received)
+        self.flush()
+
     def reply(self, stream: int) -> Reply:
         """Waits for the end of the stream."""
         reply = Reply()
         while True:
-            received = self.socket.recv(65_536)
-            if not received:
-                raise ConnectionError("the server closed the connection")
-            for event in self.http.receive_data(received):
+            events, self.events = self.events, []
+            for event in events:
                 if getattr(event, "stream_id", None) != stream:
                     continue
                 match event:
@@ -82,9 +103,8 @@ class Connection:
                         reply.reset = int(event.error_code or 0)
                         return reply
                     case h2.events.StreamEnded():
-                        self.flush()
                         return reply
-            self.flush()
+            self.receive()
 
 
 @contextmanager
