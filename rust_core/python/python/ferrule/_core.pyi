@@ -131,6 +131,9 @@ class Status:
     def too_many_streams(limit: int) -> Status:
         """All streams that the server has threads for are open."""
     @staticmethod
+    def message_too_large(limit: int) -> Status:
+        """A message is over the limit, in bytes."""
+    @staticmethod
     def incident(cause: str) -> Status:
         """The server failed: logs the cause; the status has the log line's number and nothing else."""
     @property
@@ -195,6 +198,9 @@ class Session:
         """The caller has sent its last message."""
     def next(self) -> bytes | Status | None:
         """Waits for the next reply without holding the GIL. A status is the last one; None says that there are no more."""
+    @property
+    def waiting(self) -> int:
+        """Replies that are ready to be taken."""
     def cancel(self) -> None:
         """The caller has gone: ends the stream and a wait for its next reply."""
 
