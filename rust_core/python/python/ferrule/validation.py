@@ -1,6 +1,5 @@
 """What both estimators check before they compute. What remains, the compiled module checks."""
 
-from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -22,7 +21,7 @@ def checked_weights(sample_weight: ArrayLike | None, rows: int) -> NDArray[np.fl
     """One weight for each row, or None for equal weights. A number stands for that weight everywhere."""
     if sample_weight is None:
         return None
-    if isinstance(sample_weight, Real):
+    if isinstance(sample_weight, int | float | np.number):
         return np.full(rows, float(sample_weight))
     weights: NDArray[np.float64] = check_array(
         sample_weight, dtype=np.float64, order="C", ensure_2d=False, input_name="sample_weight"
@@ -34,21 +33,21 @@ def checked_weights(sample_weight: ArrayLike | None, rows: int) -> NDArray[np.fl
 
 def checked_count(name: str, value: object) -> int:
     """A whole number, at least 1."""
-    if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
+    if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
         raise ValueError(f"{name}: expected a whole number, at least 1, got {value!r}")
     return int(value)
 
 
 def checked_number(name: str, value: object) -> float:
     """A real number; its range is for the compiled module to check."""
-    if not isinstance(value, Real) or isinstance(value, bool):
+    if not isinstance(value, int | float | np.integer | np.floating) or isinstance(value, bool):
         raise ValueError(f"{name}: expected a number, got {value!r}")  # noqa: TRY004 (scikit-learn raises ValueError)
     return float(value)
 
 
 def checked_seed(random_state: Any) -> int:
     """An integer is the seed itself; anything else that scikit-learn takes is asked for one."""
-    if isinstance(random_state, Integral):
+    if isinstance(random_state, int | np.integer):
         if not 0 <= random_state < 2**32:
             raise ValueError(f"random_state: expected 0 to {2**32 - 1}, got {random_state}")
         return int(random_state)

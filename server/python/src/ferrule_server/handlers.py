@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeAlias
 
 import grpc
 from ferrule._core import Engine, Method, Pending, Status, methods
@@ -10,6 +11,9 @@ from ferrule_server import status
 from ferrule_server.conversation import Stream
 from ferrule_server.lanes import Lanes
 
+# grpcio's classes take no parameters at run time.
+Handler: TypeAlias = "grpc.RpcMethodHandler[bytes, bytes]"
+
 
 class Router(grpc.GenericRpcHandler):
     """Finds the handler of a call by its path."""
@@ -17,8 +21,8 @@ class Router(grpc.GenericRpcHandler):
     def __init__(self, engine: Engine, lanes: Lanes, max_message_bytes: int) -> None:
         pools = {"predict": lanes.predict, "fit": lanes.fit}
         self._lanes = lanes
-        self._unary: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {}
-        self._streams: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {}
+        self._unary: dict[str, Handler] = {}
+        self._streams: dict[str, Handler] = {}
         for method in methods():
             if method.shape == "unary":
                 unary = Unary(engine, method, pools[method.lane], max_message_bytes)
@@ -29,7 +33,7 @@ class Router(grpc.GenericRpcHandler):
                 stream = Stream(engine, method, lanes.stream, lanes.inbound, lanes.stream_places)
                 self._streams[method.path] = grpc.stream_stream_rpc_method_handler(stream)
 
-    def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[bytes, bytes]:
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> Handler:
         """The handler, or one that refuses. grpcio's one polling thread calls this: it must not wait."""
         path = handler_call_details.method
         unary = self._unary.get(path)
@@ -42,7 +46,7 @@ class Router(grpc.GenericRpcHandler):
             return self._refusal(Status.too_many_streams(self._lanes.most_streams))
         return stream
 
-    def _refusal(self, reason: Status) -> grpc.RpcMethodHandler[bytes, bytes]:
+    def _refusal(self, reason: Status) -> Handler:
         return grpc.stream_stream_rpc_method_handler(Refusal(reason, self._lanes.refusal))
 
 

@@ -22,11 +22,11 @@ def run(ask: Healthcheck) -> None:
     # No proxy of the environment, and no second try within the time.
     options = (("grpc.enable_http_proxy", 0), ("grpc.enable_retries", 0))
     with grpc.insecure_channel(ask.address, options=options) as channel:
-        check = channel.unary_unary(ask.path)
+        check: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(ask.path)
         try:
             response = check(ask.request(), timeout=ask.timeout)
         except grpc.RpcError as error:
-            raise UnhealthyError(_reason(ask, error.code(), error.details())) from error
+            raise UnhealthyError(_reason(ask, error.code(), error.details() or "")) from error
     if not Healthcheck.is_serving(response):
         raise UnhealthyError(f"{ask.address} is not serving")
 
@@ -37,4 +37,4 @@ def _reason(ask: Healthcheck, code: object, details: str) -> str:
         return f"{ask.address} does not answer within {ask.timeout:g}s"
     if name == "UNAVAILABLE":
         return f"cannot connect to {ask.address}: {details}"
-    return f"{ask.address} answers {name}: {details}"
+    return f"{ask.address} answers {name.title().replace('_', '')}: {details}"

@@ -12,7 +12,7 @@ from ferrule import _core
 def start(config: _core.Config) -> None:
     """Starts logging for this process: `logging`, warnings and exceptions that nothing caught."""
     _core.start_logging(config)
-    logging.basicConfig(handlers=[EngineHandler()], level=logging.INFO, force=True)
+    logging.basicConfig(handlers=[EngineHandler()], format="%(message)s", level=logging.INFO, force=True)
     logging.captureWarnings(capture=True)
     sys.excepthook = log_uncaught
     threading.excepthook = lambda uncaught: log_uncaught(uncaught.exc_type, uncaught.exc_value, uncaught.exc_traceback)

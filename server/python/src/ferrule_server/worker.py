@@ -70,7 +70,7 @@ def listen(engine: Engine, config: Config, address: str) -> "grpc.Server":
     lanes = Lanes(config)
     server = grpc.server(
         lanes.refusal,
-        handlers=(Router(engine, lanes, config.max_message_bytes),),
+        handlers=[Router(engine, lanes, config.max_message_bytes)],
         options=(
             ("grpc.so_reuseport", 1),
             ("grpc.max_receive_message_length", config.max_message_bytes),
