@@ -9,6 +9,7 @@ import ssl
 import subprocess
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -16,8 +17,8 @@ import pytest
 from server.conformance import http2
 from server.conformance.call import Answer, ask, eventually, path, request_type, unary
 from server.conformance.conftest import KINDS, Pair, Start
-from server.conformance.load import predict, repeating, short_fit
-from server.conformance.process import PATIENCE, Server, command, environment
+from server.conformance.load import long_fit, predict, repeating, short_fit
+from server.conformance.process import PATIENCE, Server, command, environment, running
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
@@ -184,13 +185,10 @@ def test_a_taken_port_is_an_error(start: Start, tmp_path: Path, kind: str) -> No
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_second_signal_ends_it_at_once(start: Start, kind: str, tmp_path: Path) -> None:
-    from server.conformance.load import long_fit
-    from server.conformance.process import running
-
+def test_a_second_signal_ends_it_at_once(kind: str, tmp_path: Path) -> None:
     with running(kind, tmp_path / "other", tmp_path, settings={"limits_max_fits_in_flight": "1"}) as server:
         channel = server.channel()
-        call = channel.unary_unary(path("FitPredict"), request_serializer=None, response_deserializer=None)
+        call: Any = channel.unary_unary(path("FitPredict"), request_serializer=None, response_deserializer=None)
         begun = call.future(long_fit(), timeout=100)
         eventually(
             "the fit runs",
@@ -209,7 +207,7 @@ def test_a_second_signal_ends_it_at_once(start: Start, kind: str, tmp_path: Path
 def serving(server: Server) -> bool:
     """Whether a new caller is told that the server serves."""
     with server.channel() as channel:
-        call = channel.unary_unary(path("Check"), request_serializer=None, response_deserializer=None)
+        call: Any = channel.unary_unary(path("Check"), request_serializer=None, response_deserializer=None)
         try:
             return bool(call(b"", timeout=2) == b"\x08\x01")
         except grpc.RpcError:
@@ -227,8 +225,7 @@ def test_a_killed_worker_of_the_python_server(start: Start) -> None:
 
     def call() -> None:
         with server.channel() as channel:
-            for _ in range(20):
-                outcomes.append(unary(channel, "Predict", request).code)
+            outcomes.extend(unary(channel, "Predict", request).code for _ in range(20))
 
     with repeating(4, call):
         for _ in range(2):

@@ -115,8 +115,7 @@ def test_no_two_publications_have_one_number(start: Start) -> None:
     each, taken = 6, []
 
     def work(server: Server) -> None:
-        for _ in range(each):
-            taken.append(publish(server))
+        taken.extend(publish(server) for _ in range(each))
 
     threads = [threading.Thread(target=work, args=(server,)) for server in servers for _ in range(3)]
     for thread in threads:
