@@ -81,10 +81,7 @@ class Case:
 
     def body(self) -> bytes:
         """The bytes of the request."""
-        if self.raw is not None:
-            whole = bytes.fromhex(self.raw)
-        else:
-            whole = encoded(self.method, self.request)
+        whole = bytes.fromhex(self.raw) if self.raw is not None else encoded(self.method, self.request)
         appended = [self.append] if isinstance(self.append, str) else self.append
         return whole[: len(whole) - self.drop] + b"".join(map(plain_bytes, appended))
 

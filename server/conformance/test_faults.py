@@ -7,6 +7,7 @@ import signal
 import socket
 import ssl
 import subprocess
+import time
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,8 @@ import pytest
 from server.conformance import http2
 from server.conformance.call import Answer, ask, eventually, path, request_type, unary
 from server.conformance.conftest import KINDS, Pair, Start
-from server.conformance.load import long_fit, predict, repeating, short_fit
-from server.conformance.process import PATIENCE, Server, command, environment, running
+from server.conformance.load import ONE_FIT, begin_long_fit, fits_again, long_fit, predict, repeating, short_fit
+from server.conformance.process import PATIENCE, Server, command, environment
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
@@ -185,23 +186,30 @@ def test_a_taken_port_is_an_error(start: Start, tmp_path: Path, kind: str) -> No
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_second_signal_ends_it_at_once(kind: str, tmp_path: Path) -> None:
-    with running(kind, tmp_path / "other", tmp_path, settings={"limits_max_fits_in_flight": "1"}) as server:
-        channel = server.channel()
-        call: Any = channel.unary_unary(path("FitPredict"), request_serializer=None, response_deserializer=None)
-        begun = call.future(long_fit(), timeout=100)
-        eventually(
-            "the fit runs",
-            30,
-            lambda: unary(channel, "FitPredict", short_fit().SerializeToString()).code == "RESOURCE_EXHAUSTED",
-        )
-        server.process.send_signal(signal.SIGTERM)
+def test_a_second_signal_ends_it_at_once(start: Start, kind: str) -> None:
+    server = start(kind, settings=ONE_FIT)
+    with server.channel() as channel:
+        begun = begin_long_fit(server, channel)
+        server.ask_to_stop()
         eventually("it drains", 20, lambda: not serving(server))
-        assert server.process.poll() is None
-        server.process.send_signal(signal.SIGTERM)
-        server.process.wait(10)
+        assert not begun.done()
+        began = time.monotonic()
+        server.ask_to_stop()
+        server.wait(status=None)
+        assert time.monotonic() - began < 10
         assert begun.code() is not grpc.StatusCode.OK
-        channel.close()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_calls_in_progress_are_answered_when_it_stops(start: Start, kind: str) -> None:
+    server = start(kind, settings=ONE_FIT)
+    with server.channel() as channel:
+        call: Any = channel.unary_unary(path("FitPredict"), request_serializer=None, response_deserializer=None)
+        begun = call.future(long_fit(starts=2), timeout=100)
+        eventually("the fit runs", 30, lambda: not fits_again(server))
+        server.ask_to_stop()
+        assert begun.code() is grpc.StatusCode.OK, begun.details()
+    server.wait()
 
 
 def serving(server: Server) -> bool:
