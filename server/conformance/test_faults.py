@@ -18,7 +18,7 @@ import pytest
 from server.conformance import http2
 from server.conformance.call import Answer, ask, eventually, path, request_type, unary
 from server.conformance.conftest import KINDS, Pair, Start
-from server.conformance.load import ONE_FIT, begin_long_fit, fits_again, long_fit, predict, repeating, short_fit
+from server.conformance.load import ONE_FIT, begin_long_fit, predict, repeating, short_fit
 from server.conformance.process import PATIENCE, Server, command, environment
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -204,9 +204,7 @@ def test_a_second_signal_ends_it_at_once(start: Start, kind: str) -> None:
 def test_calls_in_progress_are_answered_when_it_stops(start: Start, kind: str) -> None:
     server = start(kind, settings=ONE_FIT)
     with server.channel() as channel:
-        call: Any = channel.unary_unary(path("FitPredict"), request_serializer=None, response_deserializer=None)
-        begun = call.future(long_fit(starts=2), timeout=100)
-        eventually("the fit runs", 30, lambda: not fits_again(server))
+        begun = begin_long_fit(server, channel, starts=1)
         server.ask_to_stop()
         assert begun.code() is grpc.StatusCode.OK, begun.details()
     server.wait()
