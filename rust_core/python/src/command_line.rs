@@ -4,7 +4,7 @@ use std::{ffi::OsString, time::Duration};
 
 use ferrule_engine::{
     Method,
-    command_line::{self, Command},
+    command_line::{self as engine, Command},
     health::probe,
 };
 use pyo3::{prelude::*, types::PyBytes};
@@ -22,7 +22,7 @@ pub enum Parsed {
 
 /// See `_core.pyi`.
 #[pyclass(frozen, module = "ferrule._core")]
-pub struct Healthcheck(command_line::Healthcheck);
+pub struct Healthcheck(engine::Healthcheck);
 
 /// See `_core.pyi`.
 #[pyclass(frozen, get_all, module = "ferrule._core")]
@@ -36,14 +36,16 @@ pub struct UsageError {
 pub fn command_line(program: String, arguments: Vec<OsString>) -> Parsed {
     // The parser keeps the name for good; a process has one command line.
     let program: &'static str = program.leak();
+    // What is not text can't be a setting, but one with our prefix must not be passed over: the settings refuse it.
+    let text = |part: OsString| part.to_string_lossy().into_owned();
     let environment = std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .map(|(name, value)| (text(name), text(value)))
         .collect();
-    match command_line::parse(program, arguments, environment) {
+    match engine::parse(program, arguments, environment) {
         Ok(Command::Serve(config)) => Parsed::Serve(config.into()),
         Ok(Command::Healthcheck(healthcheck)) => Parsed::Healthcheck(Healthcheck(healthcheck)),
         Ok(Command::Print(text)) => Parsed::Print(text),
-        Err(command_line::UsageError { text, code }) => Parsed::Usage(UsageError { text, code }),
+        Err(engine::UsageError { text, code }) => Parsed::Usage(UsageError { text, code }),
     }
 }
 

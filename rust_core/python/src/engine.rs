@@ -7,12 +7,7 @@ use std::{
 
 use bytes::Bytes;
 use ferrule_engine::{Answer, Call, Cancel, Context, Lane, Shape};
-use pyo3::{
-    exceptions::PyRuntimeError,
-    prelude::*,
-    pybacked::PyBackedBytes,
-    types::PyBytes,
-};
+use pyo3::{exceptions::PyRuntimeError, prelude::*, pybacked::PyBackedBytes, types::PyBytes};
 
 use crate::{board::Board, config::Config, session::Session, status::Status};
 

@@ -88,8 +88,10 @@ pub fn logistic_regression_decision_function<'py>(
     let (model, rows) = (model(&coefficients, &intercepts)?, rows(&x)?);
     let mut scores = vec![0.0; rows.rows() * model.scores()];
     let size = rows.rows().saturating_mul(model.coefficients().len());
-    interruptible_if_long(py, size, |interrupt| model.decision_function(rows, &mut scores, interrupt))?
-        .map_err(invalid)?;
+    interruptible_if_long(py, size, |interrupt| {
+        model.decision_function(rows, &mut scores, interrupt)
+    })?
+    .map_err(invalid)?;
     matrix(py, scores, model.scores())
 }
 
@@ -105,8 +107,10 @@ pub fn logistic_regression_predict_proba<'py>(
     let (model, rows) = (model(&coefficients, &intercepts)?, rows(&x)?);
     let mut probabilities = vec![0.0; rows.rows() * model.n_classes()];
     let size = rows.rows().saturating_mul(model.coefficients().len());
-    interruptible_if_long(py, size, |interrupt| model.predict_proba(rows, &mut probabilities, interrupt))?
-        .map_err(invalid)?;
+    interruptible_if_long(py, size, |interrupt| {
+        model.predict_proba(rows, &mut probabilities, interrupt)
+    })?
+    .map_err(invalid)?;
     matrix(py, probabilities, model.n_classes())
 }
 

@@ -17,10 +17,7 @@ pub(crate) fn rows<'a>(array: &'a PyReadonlyArray2<'_, f64>) -> PyResult<Rows<'a
 }
 
 /// The values of an array that lies in memory without gaps.
-pub(crate) fn values<'a, T: Element>(
-    name: &str,
-    array: &'a PyReadonlyArray1<'_, T>,
-) -> PyResult<&'a [T]> {
+pub(crate) fn values<'a, T: Element>(name: &str, array: &'a PyReadonlyArray1<'_, T>) -> PyResult<&'a [T]> {
     array
         .as_slice()
         .map_err(|_| PyValueError::new_err(format!("{name}: expected a contiguous array")))
@@ -33,11 +30,7 @@ pub(crate) fn copied(array: &PyReadonlyArray2<'_, f64>) -> (Vec<f64>, usize, usi
 }
 
 /// A new two-dimensional array over row-major values, which are not copied.
-pub(crate) fn matrix<T: Element>(
-    py: Python<'_>,
-    values: Vec<T>,
-    columns: usize,
-) -> PyResult<Bound<'_, PyArray2<T>>> {
+pub(crate) fn matrix<T: Element>(py: Python<'_>, values: Vec<T>, columns: usize) -> PyResult<Bound<'_, PyArray2<T>>> {
     let rows = values.len() / columns.max(1);
     PyArray1::from_vec(py, values).reshape([rows, columns])
 }

@@ -47,6 +47,11 @@ impl Session {
         answer.map(|answer| reply(py, answer)).transpose()
     }
 
+    #[getter]
+    fn waiting(&self) -> usize {
+        self.replies.len()
+    }
+
     fn cancel(&self) {
         self.replies.close();
     }

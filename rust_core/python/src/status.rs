@@ -25,6 +25,11 @@ impl Status {
     }
 
     #[staticmethod]
+    fn message_too_large(limit: u64) -> Self {
+        ferrule_engine::Status::message_too_large(limit).into()
+    }
+
+    #[staticmethod]
     fn incident(cause: &str) -> Self {
         ferrule_engine::Status::incident(&cause).into()
     }

@@ -71,7 +71,19 @@ mod tests {
 
     #[test]
     fn what_is_not_a_timeout_counts_as_none() {
-        for text in ["", "S", "1", "1s", "-1S", "+1S", "1.5S", " 1S", "123456789S", "1SS", "\u{661}S"] {
+        for text in [
+            "",
+            "S",
+            "1",
+            "1s",
+            "-1S",
+            "+1S",
+            "1.5S",
+            " 1S",
+            "123456789S",
+            "1SS",
+            "\u{661}S",
+        ] {
             assert_eq!(parse(text.as_bytes()), None, "{text:?}");
         }
     }

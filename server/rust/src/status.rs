@@ -31,11 +31,19 @@ pub(crate) fn of_unreadable_message(problem: &tonic::Status, limit: usize) -> St
 /// What the caller of a method with one request is told when it sent none or several. gRPC's list of status codes
 /// names UNIMPLEMENTED for it ("Request cardinality violation").
 pub(crate) fn of_wrong_number_of_messages() -> Status {
-    plain(Code::Unimplemented, "the method takes exactly one request message".into())
+    plain(
+        Code::Unimplemented,
+        "the method takes exactly one request message".into(),
+    )
 }
 
 fn plain(code: Code, message: String) -> Status {
-    Status { code, message, details: Bytes::new(), retry_after: None }
+    Status {
+        code,
+        message,
+        details: Bytes::new(),
+        retry_after: None,
+    }
 }
 
 #[cfg(test)]
