@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -50,19 +50,32 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
-@pytest.fixture(scope="session")
-def pair(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
-    """Each server on its own copy of the fixture models, for tests that do the same to both."""
-    logs = tmp_path_factory.mktemp("pair")
+@contextmanager
+def equal_servers(template: Path, folder: Path) -> Iterator[Pair]:
+    """Each server on its own copy of the fixture models."""
     with ExitStack() as stack:
         servers = {}
         for kind in KINDS:
-            models = logs / f"{kind}-models"
+            models = folder / f"{kind}-models"
             shutil.copytree(template, models)
-            servers[kind] = stack.enter_context(running(kind, models, logs))
+            servers[kind] = stack.enter_context(running(kind, models, folder))
         for server in servers.values():
             with server.channel() as channel:
                 ask(channel, "UnloadModel", request_type("UnloadModel")(model="asleep"))
+        yield servers
+
+
+@pytest.fixture(scope="session")
+def pair(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    """Two servers for tests that leave the fixture models as they are."""
+    with equal_servers(template, tmp_path_factory.mktemp("pair")) as servers:
+        yield servers
+
+
+@pytest.fixture(scope="module")
+def scratch_pair(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    """Two servers for tests that do to the models what they like, to both the same."""
+    with equal_servers(template, tmp_path_factory.mktemp("scratch")) as servers:
         yield servers
 
 

@@ -14,6 +14,8 @@ A case is a table ``[[case]]`` with
 - the detail, one of ``field`` (BadRequest), ``resource`` (ResourceInfo: type, name), ``precondition``
   (PreconditionFailure: type, subject); an error that has none of them comes without details;
 - ``response``: the fields of the message that is answered, exactly;
+- ``before`` and ``after``: calls around it, as tables of ``method``, ``request`` and ``code``, so that each case stands
+  alone and leaves the fixture models as they were;
 - ``transport``: why the transport itself answers. Then the servers agree on the code and not on the rest.
 
 Generators stand for large or odd values:
@@ -39,6 +41,19 @@ CASES = Path(__file__).parent / "cases"
 
 
 @dataclass(frozen=True, kw_only=True)
+class Step:
+    """A call before or after a case."""
+
+    method: str
+    request: dict[str, Any] = field(default_factory=dict)
+    code: str = "OK"
+
+    def body(self) -> bytes:
+        """The bytes of the request."""
+        return encoded(self.method, self.request)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Case:
     """One request and what is expected of both servers."""
 
@@ -58,20 +73,15 @@ class Case:
     precondition: dict[str, str] | None = None
     response: dict[str, Any] | None = None
     transport: str | None = None
+    before: tuple["Step", ...] = ()
+    after: tuple["Step", ...] = ()
 
     def __str__(self) -> str:
         return f"{self.topic}: {self.name}"
 
     def body(self) -> bytes:
         """The bytes of the request."""
-        if self.raw is not None:
-            whole = bytes.fromhex(self.raw)
-        elif self.method in UNARY:
-            message = request_type(self.method)()
-            fill(message, self.request)
-            whole = message.SerializeToString(deterministic=True)
-        else:
-            whole = b""
+        whole = bytes.fromhex(self.raw) if self.raw is not None else encoded(self.method, self.request)
         appended = [self.append] if isinstance(self.append, str) else self.append
         return whole[: len(whole) - self.drop] + b"".join(map(plain_bytes, appended))
 
@@ -88,8 +98,19 @@ def load() -> list[Case]:
     for file in sorted(CASES.glob("*.toml")):
         for table in tomllib.loads(file.read_text())["case"]:
             table["metadata"] = tuple(map(tuple, table.get("metadata", ())))
+            for around in ("before", "after"):
+                table[around] = tuple(Step(**step) for step in table.get(around, ()))
             cases.append(Case(topic=file.stem, **table))
     return cases
+
+
+def encoded(method: str, table: dict[str, Any]) -> bytes:
+    """The request of a method; one that is not there takes no bytes."""
+    if method not in UNARY:
+        return b""
+    message = request_type(method)()
+    fill(message, table)
+    return bytes(message.SerializeToString(deterministic=True))
 
 
 def fill(message: Any, table: dict[str, Any]) -> None:

@@ -64,9 +64,11 @@ class Connection:
         self.flush()
 
     def send_all(self, stream: int, data: bytes) -> None:
-        """Sends a body of any size, as the server makes room for it."""
+        """Sends a body of any size, as the server makes room for it, and stops when the server has heard enough."""
         position = 0
         while position < len(data):
+            if self.ended(stream):
+                return
             room = min(self.http.local_flow_control_window(stream), self.http.max_outbound_frame_size)
             if room == 0:
                 self.receive()
@@ -74,8 +76,14 @@ class Connection:
             self.http.send_data(stream, data[position : position + room])
             self.flush()
             position += room
-        self.http.end_stream(stream)
-        self.flush()
+        if not self.ended(stream):
+            self.http.end_stream(stream)
+            self.flush()
+
+    def ended(self, stream: int) -> bool:
+        """Whether the server has ended the stream."""
+        ends = (h2.events.StreamEnded, h2.events.StreamReset)
+        return any(isinstance(event, ends) and event.stream_id == stream for event in self.events)
 
     def receive(self) -> None:
         """Takes what the server has sent, and answers its pings and settings."""

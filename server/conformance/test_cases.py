@@ -1,12 +1,14 @@
 """The corpus: each case against both servers, which must answer as it says and alike to the byte."""
 
 import re
+from collections.abc import Iterable
 
+import grpc
 import pytest
 
 from server.conformance.call import Answer, unary
 from server.conformance.conftest import Pair
-from server.conformance.corpus import Case, load
+from server.conformance.corpus import Case, Step, load
 
 
 @pytest.mark.parametrize("case", load(), ids=str)
@@ -15,7 +17,9 @@ def test_case(case: Case, pair: Pair) -> None:
     answers = {}
     for kind, server in pair.items():
         with server.channel() as channel:
+            take(channel, case.before)
             answers[kind] = unary(channel, case.method, request, metadata=case.metadata)
+            take(channel, case.after)
     for answer in answers.values():
         as_expected(case, answer)
     python, rust = answers["python"], answers["rust"]
@@ -23,6 +27,12 @@ def test_case(case: Case, pair: Pair) -> None:
         assert python == rust
     else:
         assert python.code == rust.code
+
+
+def take(channel: grpc.Channel, steps: Iterable[Step]) -> None:
+    """Makes the calls around a case."""
+    for step in steps:
+        assert unary(channel, step.method, step.body()).code == step.code
 
 
 def as_expected(case: Case, answer: Answer) -> None:

@@ -8,25 +8,7 @@ import pytest
 from server.conformance import http2
 from server.conformance.call import Answer, ask, eventually, path, request_type, unary
 from server.conformance.conftest import KINDS, Pair, Start
-from server.conformance.load import long_fit, short_fit
-from server.conformance.process import Server
-
-ONE_FIT = {"limits_max_fits_in_flight": "1"}
-
-
-def fits_again(server: Server) -> bool:
-    """Whether a fit is taken, which it is not while another one runs."""
-    with server.channel() as channel:
-        answer = unary(channel, "FitPredict", short_fit().SerializeToString())
-    assert answer.code in {"OK", "RESOURCE_EXHAUSTED"}, answer
-    return answer.code == "OK"
-
-
-def begin(channel: grpc.Channel, timeout: float = 100) -> grpc.Future:
-    """Starts a fit that takes minutes, and returns when the server works on it."""
-    call = channel.unary_unary(path("FitPredict"), request_serializer=None, response_deserializer=None)
-    begun: grpc.Future = call.future(long_fit(), timeout=timeout, wait_for_ready=True)
-    return begun
+from server.conformance.load import ONE_FIT, begin_long_fit, fits_again, long_fit, short_fit
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -45,8 +27,7 @@ def test_a_fit_past_its_deadline_stops(start: Start, kind: str) -> None:
 def test_a_cancelled_fit_stops(start: Start, kind: str) -> None:
     server = start(kind, settings=ONE_FIT)
     with server.channel() as channel:
-        begun = begin(channel)
-        eventually("the fit runs", 30, lambda: not fits_again(server))
+        begun = begin_long_fit(server, channel)
         begun.cancel()
         eventually("the fit has made room for another", 20, lambda: fits_again(server))
 
@@ -55,10 +36,9 @@ def test_a_cancelled_fit_stops(start: Start, kind: str) -> None:
 def test_a_fit_whose_caller_vanishes_stops(start: Start, kind: str) -> None:
     server = start(kind, settings=ONE_FIT)
     channel = server.channel()
-    begun = begin(channel)
-    eventually("the fit runs", 30, lambda: not fits_again(server))
+    begun = begin_long_fit(server, channel)
     channel.close()
-    assert isinstance(begun, grpc.Future)
+    assert begun.code() is grpc.StatusCode.CANCELLED
     eventually("the fit has made room for another", 20, lambda: fits_again(server))
 
 
@@ -67,8 +47,7 @@ def test_a_fit_over_the_limit_is_told_when_to_come_back(start: Start) -> None:
     for kind in KINDS:
         server = start(kind, settings=ONE_FIT)
         with server.channel() as channel:
-            begun = begin(channel)
-            eventually("the fit runs", 30, lambda: not fits_again(server))  # noqa: B023 - called before the next turn
+            begun = begin_long_fit(server, channel)
             answers[kind] = unary(channel, "FitPredict", short_fit().SerializeToString())
             # Other calls are answered meanwhile, over the same connection.
             assert unary(channel, "ListModels", b"").code == "OK"

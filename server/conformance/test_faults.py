@@ -7,8 +7,10 @@ import signal
 import socket
 import ssl
 import subprocess
+import time
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -16,7 +18,7 @@ import pytest
 from server.conformance import http2
 from server.conformance.call import Answer, ask, eventually, path, request_type, unary
 from server.conformance.conftest import KINDS, Pair, Start
-from server.conformance.load import predict, repeating, short_fit
+from server.conformance.load import ONE_FIT, begin_long_fit, predict, repeating, short_fit
 from server.conformance.process import PATIENCE, Server, command, environment
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -184,32 +186,34 @@ def test_a_taken_port_is_an_error(start: Start, tmp_path: Path, kind: str) -> No
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_second_signal_ends_it_at_once(start: Start, kind: str, tmp_path: Path) -> None:
-    from server.conformance.load import long_fit
-    from server.conformance.process import running
-
-    with running(kind, tmp_path / "other", tmp_path, settings={"limits_max_fits_in_flight": "1"}) as server:
-        channel = server.channel()
-        call = channel.unary_unary(path("FitPredict"), request_serializer=None, response_deserializer=None)
-        begun = call.future(long_fit(), timeout=100)
-        eventually(
-            "the fit runs",
-            30,
-            lambda: unary(channel, "FitPredict", short_fit().SerializeToString()).code == "RESOURCE_EXHAUSTED",
-        )
-        server.process.send_signal(signal.SIGTERM)
+def test_a_second_signal_ends_it_at_once(start: Start, kind: str) -> None:
+    server = start(kind, settings=ONE_FIT)
+    with server.channel() as channel:
+        begun = begin_long_fit(server, channel)
+        server.ask_to_stop()
         eventually("it drains", 20, lambda: not serving(server))
-        assert server.process.poll() is None
-        server.process.send_signal(signal.SIGTERM)
-        server.process.wait(10)
+        assert not begun.done()
+        began = time.monotonic()
+        server.ask_to_stop()
+        server.wait(status=None)
+        assert time.monotonic() - began < 10
         assert begun.code() is not grpc.StatusCode.OK
-        channel.close()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_calls_in_progress_are_answered_when_it_stops(start: Start, kind: str) -> None:
+    server = start(kind, settings=ONE_FIT)
+    with server.channel() as channel:
+        begun = begin_long_fit(server, channel, starts=1)
+        server.ask_to_stop()
+        assert begun.code() is grpc.StatusCode.OK, begun.details()
+    server.wait()
 
 
 def serving(server: Server) -> bool:
     """Whether a new caller is told that the server serves."""
     with server.channel() as channel:
-        call = channel.unary_unary(path("Check"), request_serializer=None, response_deserializer=None)
+        call: Any = channel.unary_unary(path("Check"), request_serializer=None, response_deserializer=None)
         try:
             return bool(call(b"", timeout=2) == b"\x08\x01")
         except grpc.RpcError:
@@ -227,8 +231,7 @@ def test_a_killed_worker_of_the_python_server(start: Start) -> None:
 
     def call() -> None:
         with server.channel() as channel:
-            for _ in range(20):
-                outcomes.append(unary(channel, "Predict", request).code)
+            outcomes.extend(unary(channel, "Predict", request).code for _ in range(20))
 
     with repeating(4, call):
         for _ in range(2):

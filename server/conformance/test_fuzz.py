@@ -1,7 +1,7 @@
 """Bytes that no one meant: any answer is well, as long as it is the same one and not a bug."""
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from server.conformance.call import UNARY, unary
@@ -33,19 +33,19 @@ def mutated(seeds: list[bytes]) -> st.SearchStrategy[bytes]:
 
 
 @pytest.mark.parametrize("method", UNARY)
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, deadline=None)
 @given(data=st.data())
-def test_any_bytes_get_the_same_answer_from_both(pair: Pair, method: str, data: st.DataObject) -> None:
+def test_any_bytes_get_the_same_answer_from_both(scratch_pair: Pair, method: str, data: st.DataObject) -> None:
     request = data.draw(st.one_of(st.binary(max_size=200), mutated(SEEDS[method])))
     answers = {}
-    for kind, server in pair.items():
+    for kind, server in scratch_pair.items():
         with server.channel() as channel:
             answers[kind] = unary(channel, method, request)
     assert answers["rust"].code not in BUGS
     assert answers["python"] == answers["rust"]
 
 
-def test_the_servers_are_alive_after_all_that(pair: Pair) -> None:
-    for server in pair.values():
+def test_the_servers_are_alive_after_all_that(scratch_pair: Pair) -> None:
+    for server in scratch_pair.values():
         assert server.process.poll() is None
         server.check_log()

@@ -71,10 +71,10 @@ def test_watch_says_that_the_server_stops(start: Start, kind: str) -> None:
     with server.channel() as channel:
         watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest(), timeout=60)
         assert next(watch).status == SERVING
-        server.process.terminate()
+        server.ask_to_stop()
         assert next(watch).status == NOT_SERVING
         with pytest.raises(grpc.RpcError) as caught:
             next(watch)
         failed: Any = caught.value
         assert failed.code() is grpc.StatusCode.UNAVAILABLE
-    assert server.process.wait(30) == 0
+    server.wait()

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -48,7 +48,7 @@ def some_rows(columns: int) -> st.SearchStrategy[Doubles]:
 
 
 @pytest.mark.parametrize("model", OUTPUTS)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_any_rows_get_the_same_bytes_from_both(pair: Pair, model: str, data: st.DataObject) -> None:
     rows = data.draw(some_rows(COLUMNS[model]))
