@@ -116,6 +116,23 @@ impl Status {
         (&Error::NoMethod(path.to_owned())).into()
     }
 
+    /// What a server answers to a new stream when each of its open streams holds a thread and there are no more.
+    #[must_use]
+    pub fn too_many_streams(limit: u32) -> Self {
+        let error = Error::Busy {
+            what: "streams",
+            limit: limit.into(),
+            setting: "limits.max_concurrent_streams",
+        };
+        (&error).into()
+    }
+
+    /// What a server answers when it failed itself: the cause is logged, and the caller gets the log line's number.
+    #[must_use]
+    pub fn incident(cause: &dyn std::fmt::Display) -> Self {
+        (&Error::incident(cause)).into()
+    }
+
     /// What a server answers to new calls after its drain has begun.
     #[must_use]
     pub fn draining() -> Self {

@@ -1,1 +1,44 @@
-//! The compiled half of the Python package `ferrule`.
+//! The compiled half of the Python package `ferrule`: it converts, detaches from the interpreter and maps errors.
+//!
+//! Two faces that do not know each other:
+//! - for a server: [`command_line`], [`config`], [`board`], [`engine`], [`session`], [`status`], [`log`];
+//! - for estimators: [`kmeans`], [`logistic_regression`], over [`matrix`] and [`signals`].
+//!
+//! NumPy is loaded at the first call of an estimator's function, so a server never loads it.
+
+mod board;
+mod command_line;
+mod config;
+mod engine;
+mod kmeans;
+mod log;
+mod logistic_regression;
+mod matrix;
+mod session;
+mod signals;
+mod status;
+
+#[pyo3::pymodule]
+mod _core {
+    #[pymodule_export]
+    use crate::board::Board;
+    #[pymodule_export]
+    use crate::command_line::{Healthcheck, UsageError, command_line};
+    #[pymodule_export]
+    use crate::config::Config;
+    #[pymodule_export]
+    use crate::engine::{Engine, Method, Pending, methods};
+    #[pymodule_export]
+    use crate::kmeans::{KMeansFit, kmeans_fit, kmeans_predict, kmeans_transform};
+    #[pymodule_export]
+    use crate::log::{log, start_logging};
+    #[pymodule_export]
+    use crate::logistic_regression::{
+        LogisticRegressionFit, logistic_regression_decision_function, logistic_regression_fit,
+        logistic_regression_predict, logistic_regression_predict_proba,
+    };
+    #[pymodule_export]
+    use crate::session::Session;
+    #[pymodule_export]
+    use crate::status::Status;
+}

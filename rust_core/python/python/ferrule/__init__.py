@@ -1,0 +1,35 @@
+"""K-Means and logistic regression with scikit-learn's interface, computed in Rust.
+
+The estimators need the extra ``ferrule[sklearn]``. They are loaded when first used, so that a server, which imports
+``ferrule._core`` only, loads neither NumPy nor scikit-learn.
+"""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ferrule.kmeans import KMeans
+    from ferrule.logistic_regression import LogisticRegression
+
+__all__ = ["KMeans", "LogisticRegression"]
+
+
+def __getattr__(name: str) -> object:
+    """Loads an estimator on first use (PEP 562)."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        from ferrule import kmeans, logistic_regression
+    except ModuleNotFoundError as error:
+        if error.name not in {"numpy", "sklearn"}:
+            raise
+        raise ModuleNotFoundError(
+            f"ferrule.{name} needs {error.name}: pip install 'ferrule[sklearn]'", name=error.name
+        ) from error
+    globals()["KMeans"] = kmeans.KMeans
+    globals()["LogisticRegression"] = logistic_regression.LogisticRegression
+    return globals()[name]
+
+
+def __dir__() -> list[str]:
+    """The public names, whether loaded or not."""
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,298 @@
+"""The compiled module: the face of the engine for a server, and of the algorithms for the estimators.
+
+Everything here converts, releases the GIL where work is long, and maps errors. It decides nothing.
+"""
+
+from collections.abc import Sequence
+from typing import Literal, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+# ---- A server's face: the command line and the settings
+
+def command_line(program: str, arguments: Sequence[str]) -> Config | Healthcheck | str | UsageError:
+    """Reads a command line and the environment.
+
+    Args:
+        program: What the user typed to get here, for the help texts.
+        arguments: What follows it.
+
+    Returns:
+        The settings to serve with, whom to ask for health, a text to print (help, version, settings), or what is wrong.
+    """
+
+@final
+class UsageError:
+    """A command line or settings that can't be followed."""
+
+    @property
+    def text(self) -> str:
+        """What was expected and what came, for standard error."""
+    @property
+    def code(self) -> int:
+        """Exit status."""
+
+@final
+class Healthcheck:
+    """Whom to ask for health, and the messages of the question."""
+
+    @property
+    def address(self) -> str:
+        """Host and port of the server."""
+    @property
+    def timeout(self) -> float:
+        """How long to wait for the answer, in seconds."""
+    @property
+    def path(self) -> str:
+        """Path of the method to call."""
+    def request(self) -> bytes:
+        """The request."""
+    @staticmethod
+    def is_serving(response: bytes) -> bool:
+        """Whether a response says SERVING."""
+
+@final
+class Config:
+    """The settings; ``server/ferrule.toml`` says what each means. Durations are in seconds."""
+
+    @staticmethod
+    def from_toml(text: str) -> Config:
+        """Reads what `to_toml` wrote. Raises ValueError for anything else."""
+    def to_toml(self) -> str:
+        """Every setting, as text."""
+    @property
+    def host(self) -> str: ...
+    @property
+    def port(self) -> int: ...
+    @property
+    def workers(self) -> int:
+        """Number of workers to start, at least 1."""
+    @property
+    def drain_delay(self) -> float: ...
+    @property
+    def drain_timeout(self) -> float: ...
+    @property
+    def max_message_bytes(self) -> int: ...
+    @property
+    def max_fits_in_flight(self) -> int: ...
+    @property
+    def max_concurrent_streams(self) -> int: ...
+
+def start_logging(config: Config) -> None:
+    """Starts JSON log lines on standard error for this process; later calls change nothing."""
+
+def log(level: int, logger: str, message: str) -> None:
+    """Writes a log line; `level` is one of the numbers of Python's `logging`."""
+
+# ---- A server's face: the engine
+
+@final
+class Board:
+    """The memory that the workers of one server share."""
+
+    @staticmethod
+    def create(workers: int) -> Board:
+        """Makes a board. Raises OSError for less than 1 or too many workers."""
+    @staticmethod
+    def attach(fd: int) -> Board:
+        """Maps the board of a parent process; `fd` stays the caller's. Raises OSError when it is not a board."""
+    @property
+    def fd(self) -> int:
+        """The descriptor to pass to worker processes; open as long as this object lives."""
+    def clear(self, worker: int) -> None:
+        """Clears what a worker that died had in progress."""
+
+@final
+class Method:
+    """A method of the contract."""
+
+    @property
+    def path(self) -> str:
+        """The HTTP/2 path, as ``/package.Service/Method``."""
+    @property
+    def shape(self) -> Literal["unary", "server_stream", "bidi_stream"]:
+        """How messages flow."""
+    @property
+    def lane(self) -> Literal["predict", "fit", "stream"]:
+        """Which thread pool it belongs to."""
+
+def methods() -> list[Method]:
+    """Every method that the engine serves."""
+
+@final
+class Status:
+    """Why there is no answer, as gRPC says it."""
+
+    @staticmethod
+    def no_method(path: str) -> Status:
+        """No method has this path."""
+    @staticmethod
+    def too_many_streams(limit: int) -> Status:
+        """All streams that the server has threads for are open."""
+    @staticmethod
+    def message_too_large(limit: int) -> Status:
+        """A message is over the limit, in bytes."""
+    @staticmethod
+    def incident(cause: str) -> Status:
+        """The server failed: logs the cause; the status has the log line's number and nothing else."""
+    @property
+    def code(self) -> int:
+        """``grpc-status``."""
+    @property
+    def message(self) -> str:
+        """``grpc-message``."""
+    @property
+    def details(self) -> bytes:
+        """``grpc-status-details-bin``; empty when there are none."""
+    @property
+    def retry_after_ms(self) -> int | None:
+        """``grpc-retry-pushback-ms``, where a retry can help."""
+
+@final
+class Engine:
+    """Serves one model repository for one worker. Safe to share between threads."""
+
+    @staticmethod
+    def start(config: Config, board: Board, worker: int) -> Engine:
+        """Opens the repository and starts the engine's threads, which keep this thread's CPU mask.
+
+        Raises RuntimeError when the repository can't be used. Health says NOT_SERVING until `serve`.
+        """
+    def call(self, method: Method, request: bytes, time_remaining: float | None = None) -> bytes | Status | Pending:
+        """Takes a unary call.
+
+        Args:
+            method: One with the shape ``unary``.
+            request: The request message; not copied.
+            time_remaining: Seconds until the caller stops waiting; None or very many if it never does.
+
+        Returns:
+            The response or a status at once when the work is small, else a promise of it.
+        """
+    def open(self, method: Method, time_remaining: float | None = None) -> Session:
+        """Opens a stream of a method that is not unary."""
+    def serve(self) -> None:
+        """Health says SERVING from now on."""
+    def drain(self) -> None:
+        """Health says NOT_SERVING from now on; calls are still answered."""
+    def hang_up(self) -> None:
+        """Ends every open stream with UNAVAILABLE."""
+
+@final
+class Pending:
+    """An answer that is being computed. Deleting it cancels the work."""
+
+    def wait(self) -> bytes | Status:
+        """Waits for the answer, at most until the deadline, without holding the GIL. Once only."""
+    def cancel(self) -> None:
+        """Tells the work to stop; `wait` returns within milliseconds."""
+
+@final
+class Session:
+    """An open stream. One thread may hand in messages while another takes replies."""
+
+    def receive(self, message: bytes) -> None:
+        """Takes one message of the caller."""
+    def finish(self) -> None:
+        """The caller has sent its last message."""
+    def next(self) -> bytes | Status | None:
+        """Waits for the next reply without holding the GIL. A status is the last one; None says that there are no more."""
+    @property
+    def waiting(self) -> int:
+        """Replies that are ready to be taken."""
+    def cancel(self) -> None:
+        """The caller has gone: ends the stream and a wait for its next reply."""
+
+# ---- The estimators' face. X, centers and coefficients are C-contiguous float64 arrays. Wrong arguments raise
+# ValueError; Ctrl-C ends long work with KeyboardInterrupt.
+
+@final
+class KMeansFit:
+    """A fitted K-Means."""
+
+    @property
+    def centers(self) -> NDArray[np.float64]:
+        """n_clusters × columns."""
+    @property
+    def labels(self) -> NDArray[np.int32]:
+        """The cluster of each row."""
+    @property
+    def inertia(self) -> float:
+        """Weighted sum of squared distances to the nearest centre."""
+    @property
+    def n_iter(self) -> int:
+        """Iterations of the best run."""
+    @property
+    def converged(self) -> bool:
+        """Whether the best run stopped by itself."""
+    @property
+    def distinct_labels(self) -> int:
+        """Clusters that have a row."""
+
+def kmeans_fit(
+    x: NDArray[np.float64],
+    *,
+    n_clusters: int,
+    init: NDArray[np.float64] | None,
+    n_init: int,
+    max_iter: int,
+    tol: float,
+    seed: int,
+    sample_weight: NDArray[np.float64] | None,
+) -> KMeansFit:
+    """Fits K-Means; `init` None means greedy k-means++."""
+
+def kmeans_predict(x: NDArray[np.float64], centers: NDArray[np.float64]) -> NDArray[np.int32]:
+    """The nearest centre of each row."""
+
+def kmeans_transform(x: NDArray[np.float64], centers: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The distances of each row to each centre."""
+
+@final
+class LogisticRegressionFit:
+    """A fitted logistic regression."""
+
+    @property
+    def coefficients(self) -> NDArray[np.float64]:
+        """1 × columns for two classes, else n_classes × columns."""
+    @property
+    def intercepts(self) -> NDArray[np.float64]:
+        """One for each row of coefficients."""
+    @property
+    def loss(self) -> float:
+        """The objective at the end."""
+    @property
+    def n_iter(self) -> int:
+        """Iterations."""
+    @property
+    def converged(self) -> bool:
+        """Whether a stopping test was met."""
+
+def logistic_regression_fit(
+    x: NDArray[np.float64],
+    classes: NDArray[np.uint32],
+    *,
+    n_classes: int,
+    c: float,
+    fit_intercept: bool,
+    max_iter: int,
+    tol: float,
+    sample_weight: NDArray[np.float64] | None,
+) -> LogisticRegressionFit:
+    """Fits logistic regression; `classes` are indices below `n_classes`."""
+
+def logistic_regression_predict(
+    x: NDArray[np.float64], coefficients: NDArray[np.float64], intercepts: NDArray[np.float64]
+) -> NDArray[np.uint32]:
+    """The index of each row's most probable class."""
+
+def logistic_regression_decision_function(
+    x: NDArray[np.float64], coefficients: NDArray[np.float64], intercepts: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """The scores of each row: one for two classes, else one for each class."""
+
+def logistic_regression_predict_proba(
+    x: NDArray[np.float64], coefficients: NDArray[np.float64], intercepts: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """The probability of each class for each row."""

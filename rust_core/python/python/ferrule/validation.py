@@ -1,0 +1,54 @@
+"""What both estimators check before they compute. What remains, the compiled module checks."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import check_array, check_random_state
+from sklearn.utils.validation import validate_data
+
+
+def checked_rows(estimator: Any, X: Any, *, reset: bool) -> NDArray[np.float64]:
+    """The rows as a C-contiguous float64 array without NaN or infinity.
+
+    `reset` notes number and names of the columns on the estimator (as in `fit`); otherwise they are compared.
+    """
+    rows: NDArray[np.float64] = validate_data(estimator, X, reset=reset, dtype=np.float64, order="C")
+    return rows
+
+
+def checked_weights(sample_weight: ArrayLike | None, rows: int) -> NDArray[np.float64] | None:
+    """One weight for each row, or None for equal weights. A number stands for that weight everywhere."""
+    if sample_weight is None:
+        return None
+    if isinstance(sample_weight, int | float | np.number):
+        return np.full(rows, float(sample_weight))
+    weights: NDArray[np.float64] = check_array(
+        sample_weight, dtype=np.float64, order="C", ensure_2d=False, input_name="sample_weight"
+    )
+    if weights.shape != (rows,):
+        raise ValueError(f"sample_weight: expected shape ({rows},), got {weights.shape}")
+    return weights
+
+
+def checked_count(name: str, value: object) -> int:
+    """A whole number, at least 1."""
+    if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
+        raise ValueError(f"{name}: expected a whole number, at least 1, got {value!r}")
+    return int(value)
+
+
+def checked_number(name: str, value: object) -> float:
+    """A real number; its range is for the compiled module to check."""
+    if not isinstance(value, int | float | np.integer | np.floating) or isinstance(value, bool):
+        raise ValueError(f"{name}: expected a number, got {value!r}")  # noqa: TRY004 (scikit-learn raises ValueError)
+    return float(value)
+
+
+def checked_seed(random_state: Any) -> int:
+    """An integer is the seed itself; anything else that scikit-learn takes is asked for one."""
+    if isinstance(random_state, int | np.integer):
+        if not 0 <= random_state < 2**32:
+            raise ValueError(f"random_state: expected 0 to {2**32 - 1}, got {random_state}")
+        return int(random_state)
+    return int(check_random_state(random_state).randint(2**32, dtype=np.uint32))

@@ -1,0 +1,125 @@
+//! Logistic regression over NumPy arrays. Classes are indices here; the estimator keeps the labels.
+
+use ferrule_algorithms::logistic_regression::{LogisticRegression, Parameters};
+use numpy::{PyArray1, PyArray2, PyReadonlyArray1, PyReadonlyArray2};
+use pyo3::prelude::*;
+
+use crate::{
+    matrix::{copied, invalid, matrix, rows, values},
+    signals::{interruptible, interruptible_if_long},
+};
+
+/// See `_core.pyi`.
+#[pyclass(frozen, get_all, module = "ferrule._core")]
+pub struct LogisticRegressionFit {
+    coefficients: Py<PyArray2<f64>>,
+    intercepts: Py<PyArray1<f64>>,
+    loss: f64,
+    n_iter: usize,
+    converged: bool,
+}
+
+/// See `_core.pyi`.
+#[pyfunction]
+#[pyo3(signature = (x, classes, *, n_classes, c, fit_intercept, max_iter, tol, sample_weight))]
+#[allow(clippy::too_many_arguments)] // scikit-learn's constructor, flattened
+#[allow(clippy::needless_pass_by_value)] // extracted arguments are owned
+pub fn logistic_regression_fit(
+    py: Python<'_>,
+    x: PyReadonlyArray2<'_, f64>,
+    classes: PyReadonlyArray1<'_, u32>,
+    n_classes: usize,
+    c: f64,
+    fit_intercept: bool,
+    max_iter: usize,
+    tol: f64,
+    sample_weight: Option<PyReadonlyArray1<'_, f64>>,
+) -> PyResult<LogisticRegressionFit> {
+    let parameters = Parameters {
+        c,
+        fit_intercept,
+        max_iter,
+        tol,
+    };
+    let rows = rows(&x)?;
+    let classes = values("y", &classes)?;
+    let weights = sample_weight
+        .as_ref()
+        .map(|weights| values("sample_weight", weights))
+        .transpose()?;
+    let fit = interruptible(py, |interrupt| {
+        LogisticRegression::fit(rows, classes, n_classes, weights, &parameters, interrupt)
+    })?
+    .map_err(invalid)?;
+    Ok(LogisticRegressionFit {
+        coefficients: matrix(py, fit.model.coefficients().to_vec(), rows.columns())?.unbind(),
+        intercepts: PyArray1::from_slice(py, fit.model.intercepts()).unbind(),
+        loss: fit.loss,
+        n_iter: fit.n_iter,
+        converged: fit.converged,
+    })
+}
+
+/// See `_core.pyi`.
+#[pyfunction]
+#[allow(clippy::needless_pass_by_value)]
+pub fn logistic_regression_predict<'py>(
+    py: Python<'py>,
+    x: PyReadonlyArray2<'py, f64>,
+    coefficients: PyReadonlyArray2<'py, f64>,
+    intercepts: PyReadonlyArray1<'py, f64>,
+) -> PyResult<Bound<'py, PyArray1<u32>>> {
+    let (model, rows) = (model(&coefficients, &intercepts)?, rows(&x)?);
+    let mut classes = vec![0; rows.rows()];
+    let size = rows.rows().saturating_mul(model.coefficients().len());
+    interruptible_if_long(py, size, |interrupt| model.predict(rows, &mut classes, interrupt))?.map_err(invalid)?;
+    Ok(PyArray1::from_vec(py, classes))
+}
+
+/// See `_core.pyi`.
+#[pyfunction]
+#[allow(clippy::needless_pass_by_value)]
+pub fn logistic_regression_decision_function<'py>(
+    py: Python<'py>,
+    x: PyReadonlyArray2<'py, f64>,
+    coefficients: PyReadonlyArray2<'py, f64>,
+    intercepts: PyReadonlyArray1<'py, f64>,
+) -> PyResult<Bound<'py, PyArray2<f64>>> {
+    let (model, rows) = (model(&coefficients, &intercepts)?, rows(&x)?);
+    let mut scores = vec![0.0; rows.rows() * model.scores()];
+    let size = rows.rows().saturating_mul(model.coefficients().len());
+    interruptible_if_long(py, size, |interrupt| {
+        model.decision_function(rows, &mut scores, interrupt)
+    })?
+    .map_err(invalid)?;
+    matrix(py, scores, model.scores())
+}
+
+/// See `_core.pyi`.
+#[pyfunction]
+#[allow(clippy::needless_pass_by_value)]
+pub fn logistic_regression_predict_proba<'py>(
+    py: Python<'py>,
+    x: PyReadonlyArray2<'py, f64>,
+    coefficients: PyReadonlyArray2<'py, f64>,
+    intercepts: PyReadonlyArray1<'py, f64>,
+) -> PyResult<Bound<'py, PyArray2<f64>>> {
+    let (model, rows) = (model(&coefficients, &intercepts)?, rows(&x)?);
+    let mut probabilities = vec![0.0; rows.rows() * model.n_classes()];
+    let size = rows.rows().saturating_mul(model.coefficients().len());
+    interruptible_if_long(py, size, |interrupt| {
+        model.predict_proba(rows, &mut probabilities, interrupt)
+    })?
+    .map_err(invalid)?;
+    matrix(py, probabilities, model.n_classes())
+}
+
+/// One row of coefficients separates two classes; more have a row each.
+fn model(
+    coefficients: &PyReadonlyArray2<'_, f64>,
+    intercepts: &PyReadonlyArray1<'_, f64>,
+) -> PyResult<LogisticRegression> {
+    let (coefficients, scores, columns) = copied(coefficients);
+    let intercepts = values("intercept_", intercepts)?.to_vec();
+    LogisticRegression::new(coefficients, intercepts, scores.max(2), columns).map_err(invalid)
+}
