@@ -33,9 +33,8 @@ class StopSignals:
         return self
 
     def __exit__(self, *_: object) -> None:
+        # What comes while the process ends anyway is not to change how it ends, so the handlers stay.
         signal.set_wakeup_fd(-1)
-        for number in _SIGNALS:
-            signal.signal(number, signal.SIG_DFL)
         self._read.close()
         self._write.close()
 
