@@ -132,10 +132,11 @@ def test_a_drain_that_takes_too_long_cancels_what_runs(serve: Serve) -> None:
 def test_a_second_signal_ends_everything_at_once(serve: Serve) -> None:
     server = serve("--port", "0", "--workers", "2", limits_max_fits_in_flight="1")
     messages = Messages(server.address)
-    begun(server, messages, 200)
+    running = begun(server, messages, 200)
     workers = server.workers()
     server.process.send_signal(signal.SIGTERM)
     eventually(lambda: "draining" in server.log(), "the drain to begin")
+    assert not running.done()
     assert server.stop(signal.SIGINT) == 128 + signal.SIGINT
     assert not any(is_running(worker) for worker in workers)
 

@@ -33,7 +33,9 @@ class StopSignals:
         return self
 
     def __exit__(self, *_: object) -> None:
-        # What comes while the process ends anyway is not to change how it ends, so the handlers stay.
+        # What comes while the process ends anyway is not to change how it ends.
+        for number in _SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
         signal.set_wakeup_fd(-1)
         self._read.close()
         self._write.close()
