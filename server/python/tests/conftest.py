@@ -175,3 +175,26 @@ def is_running(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] != "Z"
     except FileNotFoundError:
         return False
+
+
+def begun(server: Server, messages: Messages, starts: int) -> "grpc.CallFuture[bytes]":
+    """A fit that is known to run: the server has `max_fits_in_flight` of 1, and refuses another."""
+    call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = server.channel().unary_unary(FIT_PREDICT)
+    request = messages.long_fit(starts)
+    running = [call.future(request, timeout=PATIENCE * 2)]
+
+    def is_busy() -> bool:
+        refused = False
+        try:
+            server.call(FIT_PREDICT, messages.small_fit())
+        except grpc.RpcError as error:
+            refused = error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        if running[0].done():
+            # The question was in the way of the fit.
+            assert running[0].code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+            running[0] = call.future(request, timeout=PATIENCE * 2)
+            return False
+        return refused
+
+    eventually(is_busy, "the fit to run")
+    return running[0]

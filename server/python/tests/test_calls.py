@@ -10,7 +10,7 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from server.python.tests.conftest import FIT_PREDICT, PATIENCE, PREDICT, Messages, Serve, Server, eventually
+from server.python.tests.conftest import FIT_PREDICT, PATIENCE, PREDICT, Messages, Serve, Server, begun, eventually
 
 
 def refused(server: Server, path: str, request: bytes = b"", timeout: float = PATIENCE) -> grpc.RpcError:
@@ -78,9 +78,9 @@ def test_a_deadline_ends_a_fit_that_runs(serve: Serve) -> None:
 def test_cancelling_ends_a_fit_that_runs(serve: Serve) -> None:
     server = serve("--port", "0", "--workers", "1", limits_max_fits_in_flight="1")
     messages = Messages(server.address)
-    call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = server.channel().unary_unary(FIT_PREDICT)
-    running = call.future(messages.long_fit(200))
-    busy = eventually(lambda: fit_refusal(server, messages), "the fit to run")
+    running = begun(server, messages, 200)
+    busy = fit_refusal(server, messages)
+    assert busy is not None
     assert busy.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
     assert int(trailers(busy)["grpc-retry-pushback-ms"]) > 0
     assert b"google.rpc.RetryInfo" in trailers(busy)["grpc-status-details-bin"]

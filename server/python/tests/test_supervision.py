@@ -12,24 +12,16 @@ import pytest
 from ferrule_server.supervisor import cores
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from server.python.tests.conftest import FIT_PREDICT, PATIENCE, PREDICT, Messages, Serve, Server, eventually, is_running
-
-
-def begun(server: Server, messages: Messages, starts: int) -> "grpc.CallFuture[bytes]":
-    """A fit that is known to run: the server has `max_fits_in_flight` of 1, and refuses another."""
-    call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = server.channel().unary_unary(FIT_PREDICT)
-    running = call.future(messages.long_fit(starts), timeout=PATIENCE * 2)
-
-    def is_busy() -> bool:
-        assert not running.done(), running.exception()
-        try:
-            server.call(FIT_PREDICT, messages.small_fit())
-        except grpc.RpcError as error:
-            return error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
-        return False
-
-    eventually(is_busy, "the fit to run")
-    return running
+from server.python.tests.conftest import (
+    FIT_PREDICT,
+    PATIENCE,
+    PREDICT,
+    Messages,
+    Serve,
+    begun,
+    eventually,
+    is_running,
+)
 
 
 def test_a_killed_worker_is_replaced_under_load(serve: Serve) -> None:
