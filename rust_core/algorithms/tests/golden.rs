@@ -1,6 +1,7 @@
 //! The same answers as scikit-learn: golden files made by `testdata/make_golden.py`.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::path::Path;
 
 use ferrule_algorithms::kmeans::{self, Init, KMeans};
@@ -23,8 +24,12 @@ struct Dataset {
 }
 
 impl Dataset {
+    fn n_classes(&self) -> usize {
+        1 + self.classes.iter().max().map_or(0, |class| *class as usize)
+    }
+
     fn rows(&self) -> Rows<'_> {
-        Rows::from_values(&self.values, self.rows, self.columns).unwrap()
+        Rows::from_values(&self.values, self.rows, self.columns).expect("a golden matrix")
     }
 }
 
@@ -89,7 +94,8 @@ fn read<T: DeserializeOwned>(name: &str) -> T {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("testdata")
         .join(name);
-    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+    serde_json::from_str(&std::fs::read_to_string(path).expect("a golden file"))
+        .expect("golden data")
 }
 
 fn datasets() -> HashMap<String, Dataset> {
@@ -191,8 +197,7 @@ fn a_seed_draws_scikit_learns_first_centers() {
     let datasets = datasets();
     for case in read::<KMeansFile>("kmeans.json").first_centers {
         let dataset = &datasets[&case.dataset];
-        // The first centres show when each row's own copy is given a cluster and nothing moves: after one iteration with the rows
-        // drawn as the only ones that weigh anything, centres would move; so compare through a fit from the golden rows.
+        // One iteration from the rows that scikit-learn draws must be, to the last bit, one iteration from our own draw.
         let chosen: Vec<f64> = case
             .chosen
             .iter()
@@ -219,122 +224,158 @@ fn a_seed_draws_scikit_learns_first_centers() {
 }
 
 #[test]
-fn logistic_regression_is_scikit_learns() {
+fn logistic_regression_takes_scikit_learns_steps() {
     let datasets = datasets();
-    let (mut same_path, mut coefficients, mut probabilities, mut same_iterations) =
-        (0.0_f64, 0.0_f64, 0.0_f64, 0);
-    let cases = read::<LogisticRegressionFile>("logistic_regression.json").fits;
-    for case in &cases {
-        let name = format!(
-            "{} C={} intercept={} tol={} weights={}",
-            case.dataset,
-            case.c,
-            case.fit_intercept,
-            case.tol,
-            case.weights.is_some()
-        );
+    for case in read::<LogisticRegressionFile>("logistic_regression.json").fits {
+        let fit = case.fit(&datasets, case.tol);
         let dataset = &datasets[&case.dataset];
-        let n_classes = 1 + *dataset.classes.iter().max().unwrap() as usize;
-        let parameters = logistic_regression::Parameters {
-            c: case.c,
-            fit_intercept: case.fit_intercept,
-            max_iter: case.max_iter,
-            tol: case.tol,
-        };
-        let fit = |tol| {
-            LogisticRegression::fit(
-                dataset.rows(),
-                &dataset.classes,
-                n_classes,
-                case.weights.as_deref(),
-                &logistic_regression::Parameters { tol, ..parameters },
-                &never,
-            )
-            .unwrap()
-        };
-        let first = Rows::from_values(&dataset.values[..10 * dataset.columns], 10, dataset.columns)
-            .unwrap();
-        let probabilities_of = |model: &LogisticRegression| {
-            let mut probabilities = vec![0.0; 10 * n_classes];
-            model
-                .predict_proba(first, &mut probabilities, &never)
-                .unwrap();
-            probabilities
-        };
-
-        // At the case's tolerance: the same path, stopped at the same place.
-        let same = fit(case.tol);
-        let mut labels = vec![9; dataset.rows];
-        same.model
+        let mut labels = vec![u32::MAX; dataset.rows];
+        fit.model
             .predict(dataset.rows(), &mut labels, &never)
             .unwrap();
-        assert_eq!(labels, case.labels, "{name}");
-        println!(
-            "{name}: {} iterations, scikit-learn {}, coefficients {:.1e}",
-            same.n_iter,
-            case.n_iter,
-            deviation(same.model.coefficients(), &case.coefficients, 0.0)
+        assert_eq!(labels, case.labels, "{case}");
+        let coefficients = deviation(fit.model.coefficients(), &case.coefficients, 0.0);
+        let intercepts = deviation(fit.model.intercepts(), &case.intercepts, 1.0);
+        let probabilities = deviation(
+            &case.probabilities(&datasets, &fit.model),
+            &case.probabilities,
+            1.0,
         );
-        same_iterations += usize::from(same.n_iter == case.n_iter);
-        same_path = same_path
-            .max(deviation(
-                same.model.coefficients(),
-                &case.coefficients,
-                0.0,
-            ))
-            .max(deviation(same.model.intercepts(), &case.intercepts, 1.0))
-            .max(deviation(
-                &probabilities_of(&same.model),
-                &case.probabilities,
-                0.0,
-            ));
+        println!(
+            "{case}: {} iterations, scikit-learn {}; coefficients {coefficients:.1e}",
+            fit.n_iter, case.n_iter
+        );
+        // Rounding grows with the iterations: the first 40 are the same to many digits, hundreds are not.
+        if case.n_iter <= 40 {
+            assert_eq!(fit.n_iter, case.n_iter, "{case}");
+            assert!(
+                coefficients < 1e-9 && intercepts < 1e-9 && probabilities < 1e-9,
+                "{case}: {coefficients:.1e}"
+            );
+        } else {
+            assert!(
+                coefficients < 5e-3 && probabilities < 1e-3,
+                "{case}: {coefficients:.1e} {probabilities:.1e}"
+            );
+        }
+        assert_eq!(fit.converged, case.max_iter > 7, "{case}");
+    }
+}
 
-        // At a tight tolerance: the optimum, as Newton's method finds it.
+#[test]
+fn logistic_regression_finds_the_optimum() {
+    let datasets = datasets();
+    for case in read::<LogisticRegressionFile>("logistic_regression.json").fits {
         if case.tol > 1e-6 {
             continue;
         }
-        let tight = fit(1e-12);
-        let scores = tight.model.scores();
-        let of_coefficients = deviation(
-            &centred_columns(tight.model.coefficients(), scores),
+        let model = case.fit(&datasets, 1e-12).model;
+        let scores = model.scores();
+        let coefficients = deviation(
+            &centred_columns(model.coefficients(), scores),
             &centred_columns(&case.exact_coefficients, scores),
             0.0,
         );
-        let of_intercepts = deviation(
-            &centred(tight.model.intercepts(), scores),
-            &centred(&case.exact_intercepts, scores),
-            1.0,
-        );
-        let mut decision = vec![0.0; 10 * scores];
-        tight
-            .model
-            .decision_function(first, &mut decision, &never)
+        let mut decision = vec![0.0; FIRST * scores];
+        model
+            .decision_function(case.first(&datasets), &mut decision, &never)
             .unwrap();
-        let of_scores = deviation(
+        let decision = deviation(
             &centred(&decision, scores),
             &centred(&case.exact_scores, scores),
             0.0,
         );
-        let of_probabilities = deviation(
-            &probabilities_of(&tight.model),
+        let intercepts = deviation(
+            &centred(model.intercepts(), scores),
+            &centred(&case.exact_intercepts, scores),
+            1.0,
+        );
+        let probabilities = deviation(
+            &case.probabilities(&datasets, &model),
             &case.exact_probabilities,
-            0.0,
+            1.0,
         );
-        println!(
-            "   tight {} it: {of_coefficients:.1e} {of_intercepts:.1e} {of_scores:.1e} {of_probabilities:.1e}",
-            tight.n_iter
+        println!("{case}: {coefficients:.1e} {intercepts:.1e} {decision:.1e} {probabilities:.1e}");
+        // The test on the fall of the loss (64 ε) ends L-BFGS, here as in scikit-learn, before a smaller `tol` can. Where the
+        // optimum is flat (digits: columns that are nearly constant) that leaves fewer digits.
+        let flat = case.dataset == "digits";
+        let limit = |usual, where_flat| if flat { where_flat } else { usual };
+        assert!(
+            coefficients < limit(1e-5, 2e-5),
+            "{case}: {coefficients:.1e}"
         );
-        coefficients = coefficients
-            .max(of_coefficients)
-            .max(of_intercepts)
-            .max(of_scores);
-        probabilities = probabilities.max(of_probabilities);
+        assert!(intercepts < limit(2e-5, 2e-4), "{case}: {intercepts:.1e}");
+        assert!(decision < limit(3e-6, 2e-5), "{case}: {decision:.1e}");
+        assert!(
+            probabilities < limit(3e-7, 3e-6),
+            "{case}: {probabilities:.1e}"
+        );
     }
-    println!(
-        "logistic regression, {} fits: {same_iterations} with scikit-learn's iterations, largest deviation at the same \
-         tolerance {same_path:.1e}; from the optimum: coefficients {coefficients:.1e}, probabilities {probabilities:.1e}",
-        cases.len()
-    );
+}
+
+/// Rows whose scores and probabilities the golden file holds.
+const FIRST: usize = 10;
+
+impl LogisticRegressionFit {
+    fn fit(&self, datasets: &HashMap<String, Dataset>, tol: f64) -> logistic_regression::Fit {
+        let dataset = &datasets[&self.dataset];
+        let parameters = logistic_regression::Parameters {
+            c: self.c,
+            fit_intercept: self.fit_intercept,
+            max_iter: self.max_iter,
+            tol,
+        };
+        let weights = self.weights.as_deref();
+        LogisticRegression::fit(
+            dataset.rows(),
+            &dataset.classes,
+            dataset.n_classes(),
+            weights,
+            &parameters,
+            &never,
+        )
+        .expect("a fit")
+    }
+
+    fn first<'a>(&self, datasets: &'a HashMap<String, Dataset>) -> Rows<'a> {
+        let Dataset {
+            values, columns, ..
+        } = &datasets[&self.dataset];
+        Rows::from_values(&values[..FIRST * columns], FIRST, *columns).expect("the first rows")
+    }
+
+    fn probabilities(
+        &self,
+        datasets: &HashMap<String, Dataset>,
+        model: &LogisticRegression,
+    ) -> Vec<f64> {
+        let mut probabilities = vec![0.0; FIRST * model.n_classes()];
+        model
+            .predict_proba(self.first(datasets), &mut probabilities, &never)
+            .expect("probabilities");
+        probabilities
+    }
+}
+
+impl fmt::Display for LogisticRegressionFit {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let weighted = if self.weights.is_some() {
+            ", weighted"
+        } else {
+            ""
+        };
+        let Self {
+            dataset,
+            c,
+            fit_intercept,
+            tol,
+            ..
+        } = self;
+        write!(
+            formatter,
+            "{dataset}, C={c}, intercept {fit_intercept}, tol {tol:e}{weighted}"
+        )
+    }
 }
 
 /// Row-major coefficients less their mean over the classes.

@@ -52,7 +52,12 @@ impl App {
         let engine = Engine::start(config, seat).map_err(|error| StartError::Engine(error.to_string()))?;
 
         let (stop, stopped) = watch::channel(());
-        let mut app = Self { address, engine: Arc::new(engine), stop, workers: Vec::new() };
+        let mut app = Self {
+            address,
+            engine: Arc::new(engine),
+            stop,
+            workers: Vec::new(),
+        };
         let (ready, readiness) = mpsc::channel();
         for (index, listener) in listeners.into_iter().enumerate() {
             let worker = Worker {
@@ -66,8 +71,13 @@ impl App {
                 stop: stopped.clone(),
             };
             let ready = ready.clone();
-            let run = move || worker.run(move || drop(ready.send(())));
-            app.workers.push(thread::Builder::new().name(format!("worker-{index}")).spawn(run)?);
+            let tell = move || {
+                // The receiver waits for every worker.
+                let _ = ready.send(());
+            };
+            let run = move || worker.run(tell);
+            app.workers
+                .push(thread::Builder::new().name(format!("worker-{index}")).spawn(run)?);
         }
         drop(ready);
         if readiness.iter().count() < app.workers.len() {

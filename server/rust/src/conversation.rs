@@ -6,7 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use ferrule_engine::{Answer, Context, Session, Status, session};
+use ferrule_engine::{Answer, Context, Replies, Session, Status};
 use tokio::time::{Sleep, sleep_until};
 use tokio_stream::Stream;
 use tonic::codec::Streaming;
@@ -16,7 +16,7 @@ use crate::{handlers::sendable, status};
 /// An open stream. Dropping it ends the session.
 pub(crate) struct Conversation {
     session: Session,
-    replies: Pin<Box<session::Replies>>,
+    replies: Pin<Box<Replies>>,
     /// What the caller still sends; none after its last message.
     messages: Option<Streaming<Bytes>>,
     expired: Option<Pin<Box<Sleep>>>,
@@ -25,12 +25,7 @@ pub(crate) struct Conversation {
 
 impl Conversation {
     /// `messages` is none where the session has all that the caller sends.
-    pub(crate) fn new(
-        session: Session,
-        messages: Option<Streaming<Bytes>>,
-        context: Context,
-        limit: usize,
-    ) -> Self {
+    pub(crate) fn new(session: Session, messages: Option<Streaming<Bytes>>, context: Context, limit: usize) -> Self {
         Self {
             replies: Box::pin(session.replies().clone()),
             session,

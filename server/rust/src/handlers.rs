@@ -52,7 +52,9 @@ pub(crate) async fn server_stream(
     let mut session = engine.open(method, context);
     session.receive(message);
     session.finish();
-    Ok(Replies::Many(Box::new(Conversation::new(session, None, context, limit))))
+    Ok(Replies::Many(Box::new(Conversation::new(
+        session, None, context, limit,
+    ))))
 }
 
 /// Any number of both.
@@ -90,7 +92,10 @@ pub(crate) fn sendable(response: Bytes, limit: usize) -> Result<Bytes, Status> {
 impl Replies {
     /// The replies of a call, which is ongoing until they are gone.
     pub(crate) fn of(self, call: Ongoing) -> OngoingReplies {
-        OngoingReplies { replies: self, _call: call }
+        OngoingReplies {
+            replies: self,
+            _call: call,
+        }
     }
 }
 

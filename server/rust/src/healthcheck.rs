@@ -61,7 +61,10 @@ pub fn run(ask: &Healthcheck) -> Result<(), Unhealthy> {
     // A resolver that hangs must not hold up the exit.
     runtime.shutdown_background();
     answer.unwrap_or_else(|_| {
-        Err(Unhealthy::Silent { address: ask.address.clone(), patience: ask.timeout() })
+        Err(Unhealthy::Silent {
+            address: ask.address.clone(),
+            patience: ask.timeout(),
+        })
     })
 }
 
@@ -74,8 +77,14 @@ async fn check(ask: &Healthcheck) -> Result<(), Unhealthy> {
     };
     let mut server = client::connect(&ask.address)
         .await
-        .map_err(|cause| Unhealthy::Unreachable { address: address(), cause })?;
-    server.ready().await.map_err(|cause| failed(tonic::Status::unavailable(cause.to_string())))?;
+        .map_err(|cause| Unhealthy::Unreachable {
+            address: address(),
+            cause,
+        })?;
+    server
+        .ready()
+        .await
+        .map_err(|cause| failed(tonic::Status::unavailable(cause.to_string())))?;
     let request = tonic::Request::new(probe::request(&ask.service));
     let path = PathAndQuery::from_static(Method::HealthCheck.path());
     let response = server.unary(request, path, RawCodec).await.map_err(failed)?;

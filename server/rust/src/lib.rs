@@ -7,8 +7,8 @@ pub mod codec;
 pub mod drain;
 pub mod healthcheck;
 
-mod conversation;
 mod connection;
+mod conversation;
 mod deadline;
 mod handlers;
 mod listener;

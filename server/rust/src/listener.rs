@@ -48,13 +48,17 @@ pub(crate) fn bind(host: &str, port: u16, workers: usize) -> Result<Vec<TcpListe
             Ok(listeners) => return Ok(listeners),
         }
     }
-    Err(ListenError::Host { host: host.to_owned(), cause: last })
+    Err(ListenError::Host {
+        host: host.to_owned(),
+        cause: last,
+    })
 }
 
 fn addresses(host: &str, port: u16) -> Result<impl Iterator<Item = SocketAddr>, ListenError> {
-    (host, port)
-        .to_socket_addrs()
-        .map_err(|cause| ListenError::Host { host: host.to_owned(), cause })
+    (host, port).to_socket_addrs().map_err(|cause| ListenError::Host {
+        host: host.to_owned(),
+        cause,
+    })
 }
 
 fn unsupported(cause: &io::Error) -> bool {
@@ -117,12 +121,16 @@ mod tests {
         let port = port_of(&taken);
         for workers in [1, 3] {
             let error = bind("127.0.0.1", port, workers).unwrap_err().to_string();
-            assert!(error.starts_with(&format!("cannot listen on 127.0.0.1:{port}: Address already in use")), "{error}");
+            assert!(
+                error.starts_with(&format!("cannot listen on 127.0.0.1:{port}: Address already in use")),
+                "{error}"
+            );
         }
     }
 
     #[test]
     fn of_servers_that_start_at_once_at_most_one_gets_the_port() {
+        let mut rounds_won = 0;
         for _ in 0..100 {
             let port = port_of(&bind("127.0.0.1", 0, 1).unwrap());
             let barrier = Barrier::new(4);
@@ -138,8 +146,12 @@ mod tests {
                 racing.into_iter().map(|thread| thread.join().unwrap()).collect()
             });
             // Counted while every winner still listens.
-            assert!(won.iter().filter(|outcome| outcome.is_ok()).count() <= 1);
+            let winners = won.iter().filter(|outcome| outcome.is_ok()).count();
+            assert!(winners <= 1);
+            rounds_won += winners;
         }
+        // Not each round: two that listen in the same instant can both be refused.
+        assert!(rounds_won > 0);
     }
 
     #[test]

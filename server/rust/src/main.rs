@@ -9,7 +9,7 @@ use std::{
 
 use ferrule_engine::{
     Config,
-    command_line::{self, Command, Healthcheck, UsageError},
+    command_line::{self, Command, UsageError},
     telemetry,
 };
 use ferrule_server::{App, drain, healthcheck};
@@ -55,7 +55,10 @@ fn print(text: &str) -> Result<(), UsageError> {
 
 /// What came to nothing, in one line.
 fn failure(cause: impl Display) -> UsageError {
-    UsageError { text: format!("ferrule-server: {cause}\n"), code: 1 }
+    UsageError {
+        text: format!("ferrule-server: {cause}\n"),
+        code: 1,
+    }
 }
 
 /// The environment. A variable that is not text can't be a setting of ours, but one with our prefix must not be

@@ -43,7 +43,10 @@ pub(crate) async fn read(mut stream: TcpStream) -> io::Result<Greeted> {
         Ok(())
     };
     timeout(PATIENCE, reading).await??;
-    Ok(Greeted { preface: PREFACE, io: TokioIo::new(stream) })
+    Ok(Greeted {
+        preface: PREFACE,
+        io: TokioIo::new(stream),
+    })
 }
 
 impl Read for Greeted {

@@ -8,7 +8,12 @@ use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header::CONTEN
 use hyper::body::Incoming;
 use tonic::{body::Body, codec::Streaming, server::Grpc};
 
-use crate::{codec::RawCodec, deadline, handlers::{self, Replies}, status};
+use crate::{
+    codec::RawCodec,
+    deadline,
+    handlers::{self, Replies},
+    status,
+};
 
 /// Held by a call from its headers to the last byte of its reply.
 pub(crate) type Ongoing = Arc<()>;
@@ -33,7 +38,10 @@ impl Service {
         let Some(method) = Method::from_path(path) else {
             return status::to_wire(Status::no_method(path)).into_http();
         };
-        let context = Context { deadline: deadline::of(request.headers()) };
+        let context = match deadline::of(request.headers()) {
+            Ok(deadline) => Context { deadline },
+            Err(status) => return status::to_wire(status).into_http(),
+        };
 
         // Every shape goes through tonic's streaming face: the others would answer a message that can't be read
         // themselves, and not as the contract says.
@@ -78,7 +86,11 @@ mod tests {
     #[test]
     fn only_grpc_is_grpc() {
         let with = |value| HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(value))]);
-        for value in ["application/grpc", "application/grpc+proto", "application/grpc;charset=x"] {
+        for value in [
+            "application/grpc",
+            "application/grpc+proto",
+            "application/grpc;charset=x",
+        ] {
             assert!(is_grpc(&with(value)), "{value}");
         }
         for value in ["application/json", "application/grpc-web", "application/grp", ""] {

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use ferrule_engine::{Code, Status};
+use http::HeaderValue;
 use tonic::metadata::{MetadataMap, MetadataValue};
 
 /// The engine's status as it goes on the wire.
@@ -31,11 +32,27 @@ pub(crate) fn of_unreadable_message(problem: &tonic::Status, limit: usize) -> St
 /// What the caller of a method with one request is told when it sent none or several. gRPC's list of status codes
 /// names UNIMPLEMENTED for it ("Request cardinality violation").
 pub(crate) fn of_wrong_number_of_messages() -> Status {
-    plain(Code::Unimplemented, "the method takes exactly one request message".into())
+    plain(
+        Code::Unimplemented,
+        "the method takes exactly one request message".into(),
+    )
+}
+
+/// What a caller is told whose `grpc-timeout` header is not a timeout.
+pub(crate) fn of_bad_timeout(header: &HeaderValue) -> Status {
+    plain(
+        Code::InvalidArgument,
+        format!("grpc-timeout: expected digits and a unit of H, M, S, m, u or n, got {header:?}"),
+    )
 }
 
 fn plain(code: Code, message: String) -> Status {
-    Status { code, message, details: Bytes::new(), retry_after: None }
+    Status {
+        code,
+        message,
+        details: Bytes::new(),
+        retry_after: None,
+    }
 }
 
 #[cfg(test)]

@@ -211,3 +211,85 @@ impl Partial {
         self.intercepts.fill(0.0);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::interrupt::never;
+    use crate::rows::Rows;
+
+    /// Values between −1 and 1 that follow no pattern.
+    fn scattered(count: usize, seed: f64) -> Vec<f64> {
+        (0..count)
+            .map(|index| (index as f64 * 12.9898 + seed).sin())
+            .collect()
+    }
+
+    #[test]
+    fn the_gradient_is_that_of_the_value() {
+        for n_classes in [2, 3, 8, 9, 17] {
+            for fit_intercept in [false, true] {
+                let (rows, columns) = (600, 5);
+                let values = scattered(rows * columns, 0.1);
+                let classes: Vec<u32> = (0..rows).map(|row| (row * 7 % n_classes) as u32).collect();
+                let weights: Vec<f64> = scattered(rows, 0.7).into_iter().map(f64::abs).collect();
+                let mut copy = Vec::new();
+                let matrix = Rows::from_values(&values, rows, columns).unwrap();
+                let sample = Sample::check(matrix, Some(&weights), &mut copy, &never).unwrap();
+                let parameters = Parameters {
+                    c: 0.01,
+                    fit_intercept,
+                    ..Parameters::default()
+                };
+                let mut objective = Objective::new(sample, &classes, n_classes, &parameters);
+                assert!(objective.blocks.count() > 1);
+
+                let mut point = scattered(objective.parameter_count(), 0.3);
+                let mut gradient = vec![0.0; point.len()];
+                let mut unused = gradient.clone();
+                objective.evaluate(&point, &mut gradient).unwrap();
+                for index in 0..point.len() {
+                    let (middle, step) = (point[index], 1e-5);
+                    point[index] = middle + step;
+                    let above = objective.evaluate(&point, &mut unused).unwrap();
+                    point[index] = middle - step;
+                    let below = objective.evaluate(&point, &mut unused).unwrap();
+                    point[index] = middle;
+                    let slope = (above - below) / (2.0 * step);
+                    assert!(
+                        (slope - gradient[index]).abs() < 1e-9,
+                        "{n_classes} {index}: {slope} {}",
+                        gradient[index]
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn losses_keep_their_digits_at_any_score() {
+        // One row [1] of class 0, weight 1, no penalty: the loss at coefficient s is ln(1 + exp(s)).
+        for (score, expected) in [
+            (-800.0, 0.0),
+            (-40.0, 4.248_354_255_291_589e-18),
+            (40.0, 40.0),
+            (800.0, 800.0),
+        ] {
+            let values = [1.0, 0.0];
+            let mut copy = Vec::new();
+            let matrix = Rows::from_values(&values, 2, 1).unwrap();
+            let sample = Sample::check(matrix, Some(&[1.0, 0.0]), &mut copy, &never).unwrap();
+            let parameters = Parameters {
+                c: f64::INFINITY,
+                fit_intercept: false,
+                ..Parameters::default()
+            };
+            let mut objective = Objective::new(sample, &[0, 1], 2, &parameters);
+            let loss = objective.evaluate(&[score], &mut [0.0]).unwrap();
+            assert!(
+                (loss - expected).abs() <= 1e-15 * expected,
+                "{score}: {loss}"
+            );
+        }
+    }
+}

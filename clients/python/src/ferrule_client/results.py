@@ -1,0 +1,169 @@
+"""What the client returns."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from . import matrix
+
+#: What can be computed for each row.
+Output = Literal["labels", "probabilities", "decision_function", "distances"]
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """The answers for the rows of a request; what was not asked for is None."""
+
+    model: str
+    """Name of the model that answered; empty after a fit that was not published."""
+    version: int
+    """Version that answered; 0 after a fit that was not published."""
+    labels: npt.NDArray[Any] | None
+    """One for each row: int64, or objects of type ``str``."""
+    probabilities: npt.NDArray[np.float64] | None
+    """rows × classes, each row summing to 1."""
+    decision_function: npt.NDArray[np.float64] | None
+    """rows × 1 for two classes, else rows × classes."""
+    distances: npt.NDArray[np.float64] | None
+    """rows × clusters, Euclidean."""
+
+    @classmethod
+    def read(cls, message: Any, model: str, version: int) -> "Prediction":
+        """From a ``Prediction`` message."""
+
+        def values(output: str) -> npt.NDArray[np.float64] | None:
+            return matrix.decode(getattr(message, output)) if message.HasField(output) else None
+
+        return cls(
+            model=model,
+            version=version,
+            labels=matrix.decode_labels(message.labels) if message.HasField("labels") else None,
+            probabilities=values("probabilities"),
+            decision_function=values("decision_function"),
+            distances=values("distances"),
+        )
+
+
+@dataclass(frozen=True)
+class FitReport:
+    """How a fit went."""
+
+    n_iter: int
+    """Iterations that the fit took."""
+    converged: bool
+    """Whether it converged before ``max_iter``."""
+    version: int
+    """Version that was published; 0 when nothing was."""
+    inertia: float | None
+    """K-Means: weighted sum of squared distances to the nearest centre."""
+    loss: float | None
+    """Logistic regression: weighted mean log loss plus penalty."""
+
+    @classmethod
+    def read(cls, message: Any) -> "FitReport":
+        """From a ``FitReport`` message."""
+        return cls(
+            n_iter=message.n_iter,
+            converged=message.converged,
+            version=message.version,
+            inertia=message.inertia if message.HasField("inertia") else None,
+            loss=message.loss if message.HasField("loss") else None,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class FitResult:
+    """A fit and its answers for the training rows."""
+
+    report: FitReport
+    """How the fit went."""
+    prediction: Prediction
+    """The answers."""
+
+
+class ModelState(StrEnum):
+    """Whether a version answers."""
+
+    AVAILABLE = "available"
+    UNLOADED = "unloaded"
+    DAMAGED = "damaged"
+    UNKNOWN = "unknown"
+    """A state that this client does not know."""
+
+    @classmethod
+    def read(cls, number: int) -> "ModelState":
+        """From the number in a message."""
+        return {1: cls.AVAILABLE, 2: cls.UNLOADED, 3: cls.DAMAGED}.get(number, cls.UNKNOWN)
+
+
+@dataclass(frozen=True)
+class ModelVersion:
+    """One version of a model, as a listing shows it."""
+
+    version: int
+    state: ModelState
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model and its versions in rising order."""
+
+    name: str
+    versions: tuple[ModelVersion, ...]
+
+    @classmethod
+    def read(cls, message: Any) -> "Model":
+        """From a ``Model`` message."""
+        return cls(message.name, tuple(_versions(message.versions)))
+
+
+def _versions(messages: Iterable[Any]) -> Iterable[ModelVersion]:
+    return (ModelVersion(message.version, ModelState.read(message.state)) for message in messages)
+
+
+@dataclass(frozen=True, eq=False)
+class ModelInfo:
+    """One version of a model."""
+
+    model: str
+    version: int
+    kind: str
+    """``"k_means"`` or ``"logistic_regression"``."""
+    columns: int
+    """Number of columns that predict takes."""
+    n_clusters: int
+    """Number of clusters; 0 for logistic regression."""
+    classes: npt.NDArray[Any] | None
+    """The classes in the order of the columns of probabilities; None for K-Means."""
+    feature_names: tuple[str, ...]
+    """Names of the columns, when the training data had them."""
+
+    @classmethod
+    def read(cls, message: Any) -> "ModelInfo":
+        """From a ``GetModelResponse``."""
+        return cls(
+            model=message.model,
+            version=message.version,
+            kind=message.kind,
+            columns=message.columns,
+            n_clusters=message.n_clusters,
+            classes=matrix.decode_labels(message.classes) if message.HasField("classes") else None,
+            feature_names=tuple(message.feature_names),
+        )
+
+
+class ServingStatus(StrEnum):
+    """What the health service says."""
+
+    UNKNOWN = "UNKNOWN"
+    SERVING = "SERVING"
+    NOT_SERVING = "NOT_SERVING"
+
+    @classmethod
+    def read(cls, number: int) -> "ServingStatus":
+        """From the number in a message."""
+        return {1: cls.SERVING, 2: cls.NOT_SERVING}.get(number, cls.UNKNOWN)

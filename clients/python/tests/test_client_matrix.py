@@ -1,0 +1,149 @@
+"""Arrays survive the way to the wire and back."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from ferrule_client import matrix, messages, wire
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+
+def parsed(parts: wire.Parts) -> Any:
+    return messages.Matrix.FromString(b"".join(parts))
+
+
+@given(arrays.arrays(np.float64, st.tuples(st.integers(0, 40), st.integers(0, 40))))
+def test_a_matrix_survives(values: Any) -> None:
+    message = parsed(matrix.encode(values))
+    assert (message.rows, message.columns) == values.shape
+    assert len(message.float64) == 8 * values.size
+    assert not message.values
+    assert matrix.decode(message).tobytes() == values.tobytes()
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [[1, 2, 3], [4, 5, 6]],
+        np.array([[1, 2, 3], [4, 5, 6]], dtype=np.int8),
+        np.array([[1, 2, 3], [4, 5, 6]], dtype=np.float32),
+        np.array([[1, 2, 3], [4, 5, 6]], dtype=">f8"),
+        np.array([[1, 4], [2, 5], [3, 6]], dtype=float).T,
+        np.array([[1, 0, 2, 0, 3], [4, 0, 5, 0, 6]], dtype=float)[:, ::2],
+        np.array([[1, 2, 3], [4, 5, 6]], dtype=object),
+    ],
+    ids=["lists", "int8", "float32", "big-endian", "transposed", "strided", "objects"],
+)
+def test_every_layout_means_the_same(values: Any) -> None:
+    expected = np.array([[1.0, 2, 3], [4, 5, 6]])
+    assert parsed(matrix.encode(values)).float64 == expected.tobytes()
+
+
+def test_the_values_are_not_copied_before_they_are_sent() -> None:
+    values = np.arange(6.0).reshape(2, 3)
+    view = matrix.encode(values)[-1]
+    assert isinstance(view, memoryview)
+    assert np.shares_memory(np.frombuffer(view), values)
+
+
+def test_a_decoded_matrix_is_the_callers_own() -> None:
+    decoded = matrix.decode(messages.Matrix(rows=1, columns=2, float64=np.array([1.0, 2.0]).tobytes()))
+    decoded *= 2
+    np.testing.assert_array_equal(decoded, [[2.0, 4.0]])
+
+
+def test_the_readable_encoding_is_read_too() -> None:
+    decoded = matrix.decode(messages.Matrix(rows=2, columns=1, values=[1.5, -0.0]))
+    assert decoded.tobytes() == np.array([1.5, -0.0]).tobytes()
+    assert decoded.shape == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("values", "problem"),
+    [
+        ([1.0, 2.0], r"X: expected 2 dimensions \(rows, columns\), got shape \(2,\)"),
+        (3.0, r"got shape \(\)"),
+        (np.zeros((2, 2, 2)), r"got shape \(2, 2, 2\)"),
+        ([["a", "b"]], "X: expected numbers"),
+        ([[1 + 2j]], "X: expected numbers"),
+        ([[1.0], [1.0, 2.0]], "X: expected numbers"),
+        ([[object()]], "X: expected numbers"),
+        (np.array([["2026-01-01"]], dtype="M8[D]"), "X: expected numbers"),
+    ],
+)
+def test_what_is_no_matrix_is_refused(values: Any, problem: str) -> None:
+    with pytest.raises(ValueError, match=problem):
+        matrix.encode(values)
+
+
+class Frame:
+    """What the encoder sees of a data frame."""
+
+    def __init__(self, columns: list[Any]) -> None:
+        self.columns = columns
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        return np.zeros((2, len(self.columns)))
+
+
+def test_names_travel() -> None:
+    assert list(parsed(matrix.encode([[1.0, 2.0]], ["a", "b"])).feature_names) == ["a", "b"]
+    frame: Any = Frame(["x", "y"])
+    assert list(parsed(matrix.encode(frame)).feature_names) == ["x", "y"]
+    assert list(parsed(matrix.encode(frame, ["a", "b"])).feature_names) == ["a", "b"]
+    numbered: Any = Frame([0, 1])
+    assert not parsed(matrix.encode(numbered)).feature_names
+
+
+@given(st.lists(st.integers(-(2**63), 2**63 - 1)))
+def test_integer_labels_survive(values: list[int]) -> None:
+    decoded = matrix.decode_labels(matrix.encode_labels(values))
+    assert decoded.dtype == np.int64
+    assert decoded.tolist() == values
+
+
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=1))
+def test_string_labels_survive(values: list[str]) -> None:
+    # An array of NumPy's own string type would lose trailing NULs here: sent from a list of objects.
+    decoded = matrix.decode_labels(matrix.encode_labels(np.array(values, dtype=object)))
+    assert decoded.dtype == object
+    assert decoded.tolist() == values
+
+
+def test_the_type_of_labels_is_kept() -> None:
+    assert matrix.encode_labels(["1", "2"]).WhichOneof("kind") == "strings"
+    assert matrix.encode_labels(np.array([1, 2], dtype=np.uint8)).WhichOneof("kind") == "integers"
+    assert list(matrix.encode_labels(np.array([True, False])).integers.values) == [1, 0]
+    assert matrix.encode_labels(np.array([], dtype=int)).WhichOneof("kind") == "integers"
+
+
+@pytest.mark.parametrize(
+    ("values", "problem"),
+    [
+        ([0.5, 1.5], "y: expected all integers or all strings, got float"),
+        (np.array([1, "a"], dtype=object), "got int, str"),
+        ([[1], [2]], r"y: expected 1 dimension, got shape \(2, 1\)"),
+        (np.array([2**63, 0], dtype=np.uint64), "y: expected integers of 64 bits"),
+        ([b"a"], "got bytes"),
+    ],
+)
+def test_what_are_no_labels_is_refused(values: Any, problem: str) -> None:
+    with pytest.raises(ValueError, match=problem):
+        matrix.encode_labels(values)
+
+
+def test_weights_are_packed_doubles() -> None:
+    parts = wire.field(messages.FitData, "sample_weight", matrix.encode_weights([1, 2.5, 0]))
+    assert list(messages.FitData.FromString(b"".join(parts)).sample_weight) == [1.0, 2.5, 0.0]
+    with pytest.raises(ValueError, match="sample_weight: expected 1 dimension"):
+        matrix.encode_weights([[1.0]])
+
+
+@pytest.mark.parametrize("size", [1, 127, 128, 16_383, 16_384, 3_000_000])
+def test_appended_fields_read_as_if_serialized_whole(size: int) -> None:
+    data = bytes(range(256)) * (size // 256 + 1)
+    data = data[:size]
+    parts = wire.field(messages.Matrix, "float64", [data[:7], memoryview(data[7:])])
+    assert b"".join(parts) == messages.Matrix(float64=data).SerializeToString()

@@ -1,0 +1,63 @@
+"""Where a comparison ran: machine, versions, commit. No name of the machine or of its user."""
+
+import os
+import platform
+import subprocess
+import sys
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+
+import psutil
+
+from .ghz import Ghz
+from .servers import ROOT
+
+_DISTRIBUTIONS = ("ferrule", "ferrule-server", "ferrule-client", "grpcio", "numpy", "scikit-learn")
+
+
+def describe(ghz: Ghz) -> dict[str, object]:
+    """What a reader needs to place the figures, as plain JSON values; None for what can't be told."""
+    return {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": {
+            "system": f"{platform.system()} {platform.release()}",
+            "architecture": platform.machine(),
+            "processor": _processor(),
+            "cores": os.cpu_count(),
+            "cores_of_this_process": len(psutil.Process().cpu_affinity() or []) or None,
+            "memory_bytes": psutil.virtual_memory().total,
+        },
+        "versions": {
+            "ghz": ghz.version,
+            "python": platform.python_version(),
+            "rust": _said("rustc", "--version"),
+            "packages": {name: _version(name) for name in _DISTRIBUTIONS},
+        },
+        "commit": _said("git", "rev-parse", "HEAD"),
+        "uncommitted_changes": None if (changes := _said("git", "status", "--porcelain")) is None else bool(changes),
+        "command": ["python", "-m", "loadtest", *sys.argv[1:]],
+    }
+
+
+def _processor() -> str | None:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or None
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), None)
+
+
+def _version(distribution: str) -> str | None:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _said(*command: str) -> str | None:
+    try:
+        said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return said.stdout.strip()
