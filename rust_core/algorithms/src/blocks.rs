@@ -38,9 +38,7 @@ impl Blocks {
         let block_rows = LEAST_BLOCK_ROWS
             .max(partial_rows.saturating_mul(4))
             .max(rows.div_ceil(MOST_BLOCKS));
-        let tile_rows = (TILE_VALUES / columns)
-            .min(TILE_WORK / row_work.max(1))
-            .max(1);
+        let tile_rows = (TILE_VALUES / columns).min(TILE_WORK / row_work.max(1)).max(1);
         let parallel = rows > block_rows && rows.saturating_mul(row_work) >= PARALLEL_WORK;
         Self {
             rows,
@@ -209,12 +207,7 @@ mod tests {
                 Ok(())
             })
             .unwrap();
-        assert!(
-            outputs
-                .iter()
-                .enumerate()
-                .all(|(index, value)| *value == index / 3)
-        );
+        assert!(outputs.iter().enumerate().all(|(index, value)| *value == index / 3));
     }
 
     #[test]
@@ -223,9 +216,7 @@ mod tests {
         let mut seen = 0;
         let outcome = blocks.tiles(0..1000, &|| true, |_| seen += 1);
         assert_eq!((outcome, seen), (Err(Interrupted), 0));
-        blocks
-            .tiles(10..15, &never, |tile| seen += tile.len())
-            .unwrap();
+        blocks.tiles(10..15, &never, |tile| seen += tile.len()).unwrap();
         assert_eq!(seen, 5);
     }
 }

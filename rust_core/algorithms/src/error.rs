@@ -109,11 +109,7 @@ pub enum FitError {
 }
 
 impl FitError {
-    pub(crate) fn invalid(
-        field: Field,
-        expected: impl Into<String>,
-        got: impl fmt::Display,
-    ) -> Self {
+    pub(crate) fn invalid(field: Field, expected: impl Into<String>, got: impl fmt::Display) -> Self {
         Self::Invalid {
             field,
             expected: expected.into(),

@@ -15,9 +15,5 @@ pub(crate) struct Interrupted;
 
 /// `Err` once the caller asks to stop.
 pub(crate) fn check(interrupt: Interrupt<'_>) -> Result<(), Interrupted> {
-    if interrupt() {
-        Err(Interrupted)
-    } else {
-        Ok(())
-    }
+    if interrupt() { Err(Interrupted) } else { Ok(()) }
 }

@@ -100,8 +100,7 @@ pub(crate) fn minimise<E>(
         n_iter += 1;
         let fall = value - new_value;
         let scale = value.abs().max(new_value.abs()).max(1.0);
-        converged = largest(&trial_gradient) <= settings.gradient_tolerance
-            || fall <= settings.value_tolerance * scale;
+        converged = largest(&trial_gradient) <= settings.gradient_tolerance || fall <= settings.value_tolerance * scale;
         remember(
             &mut memory,
             (&point, &gradient),
@@ -155,12 +154,7 @@ fn descend(memory: &VecDeque<Pair>, gradient: &[f64], direction: &mut [f64]) {
 
 /// Remembers the way from one (point, gradient) to the next, unless the curvature along it is not positive beyond rounding of
 /// the `promised` fall.
-fn remember(
-    memory: &mut VecDeque<Pair>,
-    from: (&[f64], &[f64]),
-    to: (&[f64], &[f64]),
-    promised: f64,
-) {
+fn remember(memory: &mut VecDeque<Pair>, from: (&[f64], &[f64]), to: (&[f64], &[f64]), promised: f64) {
     let mut pair = if memory.len() == MEMORY {
         memory.pop_front()
     } else {
@@ -193,11 +187,7 @@ mod tests {
         value_tolerance: 0.0,
     };
 
-    fn minimum(
-        start: Vec<f64>,
-        settings: Settings,
-        function: impl Fn(&[f64], &mut [f64]) -> f64,
-    ) -> Minimum {
+    fn minimum(start: Vec<f64>, settings: Settings, function: impl Fn(&[f64], &mut [f64]) -> f64) -> Minimum {
         minimise(start, settings, |point, gradient| {
             Ok::<_, Infallible>(function(point, gradient))
         })
@@ -218,10 +208,7 @@ mod tests {
         assert!(found.converged);
         assert!(found.value < 1e-20, "{found:?}");
         assert!(
-            found
-                .point
-                .iter()
-                .all(|component| (component - 1.0).abs() < 1e-9),
+            found.point.iter().all(|component| (component - 1.0).abs() < 1e-9),
             "{found:?}"
         );
         // scipy.optimize.minimize takes 39 iterations (L-BFGS-B, gtol=1e-10, ftol=0, maxls=50, SciPy 1.17.1).
@@ -230,25 +217,17 @@ mod tests {
 
     #[test]
     fn finds_the_minimum_of_a_long_ellipse() {
-        let found = minimum(
-            (0..50).map(f64::from).collect(),
-            TIGHT,
-            |point, gradient| {
-                let mut value = 0.0;
-                for (index, (component, gradient)) in point.iter().zip(gradient).enumerate() {
-                    let curvature = 1.1_f64.powi(index as i32);
-                    value += 0.5 * curvature * (component - 1.0).powi(2);
-                    *gradient = curvature * (component - 1.0);
-                }
-                value
-            },
-        );
+        let found = minimum((0..50).map(f64::from).collect(), TIGHT, |point, gradient| {
+            let mut value = 0.0;
+            for (index, (component, gradient)) in point.iter().zip(gradient).enumerate() {
+                let curvature = 1.1_f64.powi(index as i32);
+                value += 0.5 * curvature * (component - 1.0).powi(2);
+                *gradient = curvature * (component - 1.0);
+            }
+            value
+        });
         assert!(
-            found.converged
-                && found
-                    .point
-                    .iter()
-                    .all(|component| (component - 1.0).abs() < 1e-9),
+            found.converged && found.point.iter().all(|component| (component - 1.0).abs() < 1e-9),
             "{found:?}"
         );
     }
@@ -257,14 +236,7 @@ mod tests {
     fn stops_at_the_start_or_at_the_limit() {
         let found = minimum(vec![1.0, 1.0], TIGHT, rosenbrock);
         assert_eq!((found.n_iter, found.converged), (0, true));
-        let found = minimum(
-            vec![-1.2, 1.0],
-            Settings {
-                max_iter: 3,
-                ..TIGHT
-            },
-            rosenbrock,
-        );
+        let found = minimum(vec![-1.2, 1.0], Settings { max_iter: 3, ..TIGHT }, rosenbrock);
         assert_eq!((found.n_iter, found.converged), (3, false));
     }
 

@@ -111,9 +111,7 @@ impl LineSearch {
             self.width = width;
             self.least = self.best.step.min(self.other.step);
             self.most = self.best.step.max(self.other.step);
-            let exhausted = step <= self.least
-                || step >= self.most
-                || self.most - self.least <= NARROW * self.most;
+            let exhausted = step <= self.least || step >= self.most || self.most - self.least <= NARROW * self.most;
             Next::Try(if exhausted { self.best.step } else { step }.clamp(0.0, LONGEST_STEP))
         } else {
             self.least = step + 1.1 * (step - self.best.step);
@@ -272,10 +270,7 @@ mod tests {
             for first in [1e-3, 0.1, 1.0, 10.0, 300.0] {
                 let (value, slope) = function(0.0);
                 let (point, evaluations) = search(function, first);
-                assert!(
-                    point.value <= value + DECREASE * point.step * slope,
-                    "{point:?}"
-                );
+                assert!(point.value <= value + DECREASE * point.step * slope, "{point:?}");
                 assert!(point.slope.abs() <= CURVATURE * slope.abs(), "{point:?}");
                 assert!(evaluations < 20, "{evaluations}");
             }

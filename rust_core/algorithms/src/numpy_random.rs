@@ -21,12 +21,7 @@ impl RandomState {
     }
 
     /// `choice(n, p=weights / sum(weights))`: an index drawn by weight. `weight` gives each of `count` weights, not all zero.
-    pub(crate) fn choice(
-        &mut self,
-        count: usize,
-        sum: f64,
-        weight: impl Fn(usize) -> f64,
-    ) -> usize {
+    pub(crate) fn choice(&mut self, count: usize, sum: f64, weight: impl Fn(usize) -> f64) -> usize {
         let draw = self.random_sample();
         let total: f64 = (0..count).map(|index| weight(index) / sum).sum();
         let mut running = 0.0;
@@ -47,11 +42,7 @@ mod tests {
     fn repeats_numpy() {
         // numpy.random.RandomState(42).random_sample(3), NumPy 2.4.6
         let mut random = RandomState::new(42);
-        let draws = [
-            random.random_sample(),
-            random.random_sample(),
-            random.random_sample(),
-        ];
+        let draws = [random.random_sample(), random.random_sample(), random.random_sample()];
         assert_eq!(
             draws,
             [

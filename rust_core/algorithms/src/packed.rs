@@ -39,10 +39,7 @@ impl Packed {
 
     /// Squared Euclidean distances of `row` to the vectors, tile after tile. Direct differences, so rows far from the origin
     /// keep their digits. Padded lanes hold what `padding` gives.
-    pub(crate) fn squared_distances<'p>(
-        &'p self,
-        row: &'p [f64],
-    ) -> impl Iterator<Item = Lanes> + 'p {
+    pub(crate) fn squared_distances<'p>(&'p self, row: &'p [f64]) -> impl Iterator<Item = Lanes> + 'p {
         self.lanes.chunks_exact(self.columns).map(|tile| {
             let mut sums = [0.0; LANES];
             for (value, lanes) in row.iter().zip(tile) {
@@ -101,11 +98,7 @@ pub(crate) fn dot(left: &[f64], right: &[f64]) -> f64 {
             *sum += left * right;
         }
     }
-    let rest: f64 = left_rest
-        .iter()
-        .zip(right_rest)
-        .map(|(left, right)| left * right)
-        .sum();
+    let rest: f64 = left_rest.iter().zip(right_rest).map(|(left, right)| left * right).sum();
     ((sums[0] + sums[4]) + (sums[2] + sums[6])) + ((sums[1] + sums[5]) + (sums[3] + sums[7])) + rest
 }
 
@@ -147,10 +140,7 @@ mod tests {
         let mut packed = Packed::new(&[0.0; 10], 1, f64::INFINITY);
         packed.set(&[9.0, 8.0, 7.0, 6.0, 5.0, 4.0, 3.0, 2.0, 1.0, 2.0]);
         assert_eq!(packed.nearest(&[0.0]), Some((8, 1.0)));
-        assert_eq!(
-            packed.squared_distances(&[0.0]).nth(1).unwrap()[2],
-            f64::INFINITY
-        );
+        assert_eq!(packed.squared_distances(&[0.0]).nth(1).unwrap()[2], f64::INFINITY);
     }
 
     #[test]
@@ -168,10 +158,7 @@ mod tests {
         for length in 0..40_u32 {
             let left: Vec<f64> = (0..length).map(f64::from).collect();
             let right = vec![2.0; left.len()];
-            assert_eq!(
-                dot(&left, &right),
-                f64::from(length) * (f64::from(length) - 1.0)
-            );
+            assert_eq!(dot(&left, &right), f64::from(length) * (f64::from(length) - 1.0));
         }
     }
 }

@@ -55,8 +55,7 @@ impl Prediction<'_> {
         blocks.write(outputs, width, |block, outputs| {
             let first = block.start;
             blocks.row_tiles(rows, block, interrupt, |tile, values| {
-                let outputs = outputs[(tile.start - first) * width..(tile.end - first) * width]
-                    .chunks_exact_mut(width);
+                let outputs = outputs[(tile.start - first) * width..(tile.end - first) * width].chunks_exact_mut(width);
                 for ((index, row), output) in tile.zip(values.chunks_exact(columns)).zip(outputs) {
                     if !answer(row, output) {
                         not_finite.fetch_min(index, Ordering::Relaxed);

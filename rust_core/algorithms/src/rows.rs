@@ -60,13 +60,8 @@ impl<'a> Rows<'a> {
                 got: bytes.len(),
             });
         }
-        let storage = aligned_values(bytes)
-            .map_or(Storage::LittleEndian(bytes.as_chunks().0), Storage::Values);
-        Ok(Self {
-            storage,
-            rows,
-            columns,
-        })
+        let storage = aligned_values(bytes).map_or(Storage::LittleEndian(bytes.as_chunks().0), Storage::Values);
+        Ok(Self { storage, rows, columns })
     }
 
     /// Number of rows; may be 0.
@@ -102,9 +97,7 @@ impl<'a> Rows<'a> {
     pub fn first_non_finite(&self) -> Option<(usize, usize)> {
         let index = match self.storage {
             Storage::Values(all) => all.iter().position(|value| !value.is_finite()),
-            Storage::LittleEndian(all) => all
-                .iter()
-                .position(|bytes| !f64::from_le_bytes(*bytes).is_finite()),
+            Storage::LittleEndian(all) => all.iter().position(|bytes| !f64::from_le_bytes(*bytes).is_finite()),
         }?;
         Some((index / self.columns, index % self.columns))
     }
@@ -113,9 +106,7 @@ impl<'a> Rows<'a> {
     pub fn to_vec(&self) -> Vec<f64> {
         match self.storage {
             Storage::Values(all) => all.to_vec(),
-            Storage::LittleEndian(all) => {
-                all.iter().map(|bytes| f64::from_le_bytes(*bytes)).collect()
-            }
+            Storage::LittleEndian(all) => all.iter().map(|bytes| f64::from_le_bytes(*bytes)).collect(),
         }
     }
 }
@@ -150,10 +141,7 @@ mod tests {
     /// The values as bytes that start `shift` bytes after an aligned address.
     fn shifted(values: &[f64], shift: usize) -> (Vec<f64>, usize) {
         let mut storage = vec![0.0; values.len() + 1];
-        let bytes: Vec<u8> = values
-            .iter()
-            .flat_map(|value| value.to_le_bytes())
-            .collect();
+        let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
         // SAFETY: the vector's memory is initialised, and any byte may be written to an f64's storage.
         let target = unsafe { storage.align_to_mut::<u8>().1 };
         target[shift..shift + bytes.len()].copy_from_slice(&bytes);
@@ -179,8 +167,7 @@ mod tests {
             assert_eq!(rows.block(1..1, &mut buffer), &[] as &[f64]);
             assert_eq!(rows.first_non_finite(), None);
             // Aligned bytes are borrowed, others copied.
-            let borrowed = rows.block(0..1, &mut buffer).as_ptr().cast::<u8>()
-                == bytes_of(&storage)[shift..].as_ptr();
+            let borrowed = rows.block(0..1, &mut buffer).as_ptr().cast::<u8>() == bytes_of(&storage)[shift..].as_ptr();
             assert_eq!(borrowed, shift == 0);
         }
     }
@@ -199,10 +186,7 @@ mod tests {
 
     #[test]
     fn refuses_a_buffer_of_another_length() {
-        assert_eq!(
-            Rows::from_values(&[], 0, 0).unwrap_err(),
-            ShapeError::NoColumns
-        );
+        assert_eq!(Rows::from_values(&[], 0, 0).unwrap_err(), ShapeError::NoColumns);
         assert!(matches!(
             Rows::from_values(&[1.0], usize::MAX, 2).unwrap_err(),
             ShapeError::TooLarge { .. }
@@ -222,14 +206,8 @@ mod tests {
                 got: 15
             }
         );
-        assert_eq!(
-            error.to_string(),
-            "expected 16 bytes for 2 rows of 1 columns, got 15"
-        );
+        assert_eq!(error.to_string(), "expected 16 bytes for 2 rows of 1 columns, got 15");
         assert!(Rows::from_values(&[1.0; 3], 2, 2).is_err());
-        assert_eq!(
-            Rows::from_values(&[], 0, 3).unwrap().to_vec(),
-            Vec::<f64>::new()
-        );
+        assert_eq!(Rows::from_values(&[], 0, 3).unwrap().to_vec(), Vec::<f64>::new());
     }
 }

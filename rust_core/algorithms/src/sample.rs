@@ -33,10 +33,7 @@ impl<'a> Sample<'a> {
                 let start = tile.start * columns;
                 let tile = &values[start..tile.end * columns];
                 // Without an early exit the test of a whole tile is a few vector instructions.
-                if !tile
-                    .iter()
-                    .fold(true, |finite, value| finite & value.is_finite())
-                {
+                if !tile.iter().fold(true, |finite, value| finite & value.is_finite()) {
                     bad = tile
                         .iter()
                         .position(|value| !value.is_finite())
@@ -87,8 +84,7 @@ impl<'a> Sample<'a> {
 }
 
 fn weight_sum(weights: Option<&[f64]>, rows: usize) -> Result<f64, FitError> {
-    let invalid =
-        |expected: &str, got: String| Err(FitError::invalid(Field::SampleWeight, expected, got));
+    let invalid = |expected: &str, got: String| Err(FitError::invalid(Field::SampleWeight, expected, got));
     let Some(weights) = weights else {
         return Ok(rows as f64);
     };

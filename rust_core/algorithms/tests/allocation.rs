@@ -51,15 +51,8 @@ fn small_predictions_allocate_nothing() {
     let (rows, columns) = (20, 50);
     let blobs = Blobs::new(1, rows, columns, 3, 1.0);
     let clusters = KMeans::new(blobs.values[..20 * columns].to_vec(), 20, columns).unwrap();
-    let binary =
-        LogisticRegression::new(blobs.values[..columns].to_vec(), vec![0.5], 2, columns).unwrap();
-    let several = LogisticRegression::new(
-        blobs.values[..9 * columns].to_vec(),
-        vec![0.5; 9],
-        9,
-        columns,
-    )
-    .unwrap();
+    let binary = LogisticRegression::new(blobs.values[..columns].to_vec(), vec![0.5], 2, columns).unwrap();
+    let several = LogisticRegression::new(blobs.values[..9 * columns].to_vec(), vec![0.5; 9], 9, columns).unwrap();
     let bytes = Unaligned::new(&blobs.values);
     let row = Unaligned::new(blobs.row(7));
     let mut labels = [0; 20];
@@ -69,9 +62,7 @@ fn small_predictions_allocate_nothing() {
     let mut predict = |rows: Rows<'_>| {
         let n = rows.rows();
         clusters.predict(rows, &mut labels[..n], &never).unwrap();
-        clusters
-            .transform(rows, &mut outputs[..20 * n], &never)
-            .unwrap();
+        clusters.transform(rows, &mut outputs[..20 * n], &never).unwrap();
         for (model, n_classes) in [(&binary, 2), (&several, 9)] {
             model.predict(rows, &mut classes[..n], &never).unwrap();
             model

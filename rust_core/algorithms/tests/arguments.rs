@@ -120,11 +120,7 @@ fn logistic_regression_refuses_parameters() {
         ))
     };
     for c in [0.0, -1.0, f64::NAN, f64::NEG_INFINITY] {
-        let (field, message) = fit(
-            &[0, 1, 0, 1],
-            2,
-            &logistic_regression::Parameters { c, ..good },
-        );
+        let (field, message) = fit(&[0, 1, 0, 1], 2, &logistic_regression::Parameters { c, ..good });
         assert_eq!(
             (field, message),
             (Field::C, format!("C: expected a number above 0, got {c}"))
@@ -133,19 +129,13 @@ fn logistic_regression_refuses_parameters() {
     let (field, _) = fit(
         &[0, 1, 0, 1],
         2,
-        &logistic_regression::Parameters {
-            max_iter: 0,
-            ..good
-        },
+        &logistic_regression::Parameters { max_iter: 0, ..good },
     );
     assert_eq!(field, Field::MaxIter);
     let (field, _) = fit(
         &[0, 1, 0, 1],
         2,
-        &logistic_regression::Parameters {
-            tol: f64::NAN,
-            ..good
-        },
+        &logistic_regression::Parameters { tol: f64::NAN, ..good },
     );
     assert_eq!(field, Field::Tol);
     let cases: [(&[u32], usize, Field, &str); 7] = [
@@ -244,10 +234,7 @@ fn fits_refuse_rows_and_weights() {
         ),
     ];
     for (weights, message) in cases {
-        assert_eq!(
-            fit(rows(), Some(weights)),
-            (Field::SampleWeight, message.to_owned())
-        );
+        assert_eq!(fit(rows(), Some(weights)), (Field::SampleWeight, message.to_owned()));
     }
     for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
         let mut values = VALUES;
@@ -264,21 +251,9 @@ fn fits_refuse_rows_and_weights() {
 #[test]
 fn no_rows_are_refused_by_fits_and_answered_by_predictions() {
     let none = Rows::from_values(&[], 0, 2).unwrap();
-    let (field, _) = refused(KMeans::fit(
-        none,
-        None,
-        &kmeans::Parameters::default(),
-        &never,
-    ));
+    let (field, _) = refused(KMeans::fit(none, None, &kmeans::Parameters::default(), &never));
     assert_eq!(field, Field::NClusters);
-    let (field, _) = refused(LogisticRegression::fit(
-        none,
-        &[],
-        2,
-        None,
-        &Default::default(),
-        &never,
-    ));
+    let (field, _) = refused(LogisticRegression::fit(none, &[], 2, None, &Default::default(), &never));
     assert_eq!(field, Field::NClasses);
     KMeans::new(vec![1.0, 2.0], 1, 2)
         .unwrap()
@@ -294,29 +269,17 @@ fn predictions_refuse_other_shapes() {
     let classifier = LogisticRegression::new(VALUES.to_vec(), vec![0.0; 4], 4, 2).unwrap();
     let length = |expected, got| Err(PredictError::OutputLength { expected, got });
     assert_eq!(clusters.predict(rows(), &mut [0; 3], &never), length(4, 3));
-    assert_eq!(
-        clusters.transform(rows(), &mut [0.0; 17], &never),
-        length(16, 17)
-    );
+    assert_eq!(clusters.transform(rows(), &mut [0.0; 17], &never), length(16, 17));
     assert_eq!(classifier.predict(rows(), &mut [], &never), length(4, 0));
     assert_eq!(
         classifier.decision_function(rows(), &mut [0.0; 4], &never),
         length(16, 4)
     );
-    assert_eq!(
-        classifier.predict_proba(rows(), &mut [0.0; 8], &never),
-        length(16, 8)
-    );
+    assert_eq!(classifier.predict_proba(rows(), &mut [0.0; 8], &never), length(16, 8));
     let wide = Rows::from_values(&VALUES, 2, 4).unwrap();
-    let columns = Err(PredictError::Columns {
-        expected: 2,
-        got: 4,
-    });
+    let columns = Err(PredictError::Columns { expected: 2, got: 4 });
     assert_eq!(clusters.predict(wide, &mut [0; 2], &never), columns);
-    assert_eq!(
-        classifier.predict_proba(wide, &mut [0.0; 8], &never),
-        columns
-    );
+    assert_eq!(classifier.predict_proba(wide, &mut [0.0; 8], &never), columns);
 }
 
 #[test]
@@ -330,22 +293,10 @@ fn predictions_name_the_first_row_without_an_answer() {
         values[2 * 900] = bad;
         let rows = Rows::from_values(&values, 1000, 2).unwrap();
         let expected = Err(PredictError::NotFinite { row: 431 });
-        assert_eq!(
-            clusters.predict(rows, &mut [0; 1000], &never),
-            expected,
-            "{bad}"
-        );
-        assert_eq!(
-            clusters.transform(rows, &mut [0.0; 4000], &never),
-            expected,
-            "{bad}"
-        );
+        assert_eq!(clusters.predict(rows, &mut [0; 1000], &never), expected, "{bad}");
+        assert_eq!(clusters.transform(rows, &mut [0.0; 4000], &never), expected, "{bad}");
         for (model, n_classes) in [(&binary, 2), (&several, 4)] {
-            assert_eq!(
-                model.predict(rows, &mut [0; 1000], &never),
-                expected,
-                "{bad}"
-            );
+            assert_eq!(model.predict(rows, &mut [0; 1000], &never), expected, "{bad}");
             assert_eq!(
                 model.decision_function(rows, &mut vec![0.0; 1000 * model.scores()], &never),
                 expected,
@@ -381,31 +332,19 @@ fn models_refuse_arrays() {
     );
     assert!(matches!(
         KMeans::new(vec![], 0, 2),
-        Err(ModelError::Count {
-            name: "n_clusters",
-            ..
-        })
+        Err(ModelError::Count { name: "n_clusters", .. })
     ));
     assert!(matches!(
         KMeans::new(vec![], 1 << 31, 2),
-        Err(ModelError::Count {
-            name: "n_clusters",
-            ..
-        })
+        Err(ModelError::Count { name: "n_clusters", .. })
     ));
     assert!(matches!(
         KMeans::new(vec![], 2, 0),
-        Err(ModelError::Count {
-            name: "columns",
-            ..
-        })
+        Err(ModelError::Count { name: "columns", .. })
     ));
     assert!(matches!(
         KMeans::new(vec![], 2, usize::MAX),
-        Err(ModelError::Length {
-            name: "centers",
-            ..
-        })
+        Err(ModelError::Length { name: "centers", .. })
     ));
 
     let error = LogisticRegression::new(vec![1.0; 4], vec![0.0; 2], 2, 2).unwrap_err();
@@ -436,16 +375,10 @@ fn models_refuse_arrays() {
     );
     assert!(matches!(
         LogisticRegression::new(vec![], vec![], 1, 2),
-        Err(ModelError::Count {
-            name: "n_classes",
-            ..
-        })
+        Err(ModelError::Count { name: "n_classes", .. })
     ));
     assert!(matches!(
         LogisticRegression::new(vec![], vec![], 2, 0),
-        Err(ModelError::Count {
-            name: "columns",
-            ..
-        })
+        Err(ModelError::Count { name: "columns", .. })
     ));
 }

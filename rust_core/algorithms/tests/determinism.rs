@@ -9,12 +9,7 @@ use matrices::{Blobs, Numbers, Unaligned, bits, on_threads};
 use proptest::prelude::*;
 
 /// Everything that a K-Means fit gives, as bits.
-fn k_means(
-    rows: Rows<'_>,
-    weights: Option<&[f64]>,
-    n_clusters: usize,
-    seed: u32,
-) -> (Vec<i32>, Vec<u64>, u64, usize) {
+fn k_means(rows: Rows<'_>, weights: Option<&[f64]>, n_clusters: usize, seed: u32) -> (Vec<i32>, Vec<u64>, u64, usize) {
     let parameters = kmeans::Parameters {
         n_clusters,
         seed,
@@ -23,27 +18,16 @@ fn k_means(
         ..kmeans::Parameters::default()
     };
     let fit = KMeans::fit(rows, weights, &parameters, &never).expect("a fit");
-    (
-        fit.labels,
-        bits(fit.model.centers()),
-        fit.inertia.to_bits(),
-        fit.n_iter,
-    )
+    (fit.labels, bits(fit.model.centers()), fit.inertia.to_bits(), fit.n_iter)
 }
 
 /// Everything that a logistic regression fit gives, as bits.
-fn logistic_regression(
-    blobs: &Blobs,
-    rows: Rows<'_>,
-    n_classes: usize,
-    weights: Option<&[f64]>,
-) -> (Vec<u64>, usize) {
+fn logistic_regression(blobs: &Blobs, rows: Rows<'_>, n_classes: usize, weights: Option<&[f64]>) -> (Vec<u64>, usize) {
     let parameters = logistic_regression::Parameters {
         max_iter: 15,
         ..logistic_regression::Parameters::default()
     };
-    let fit = LogisticRegression::fit(rows, &blobs.group, n_classes, weights, &parameters, &never)
-        .expect("a fit");
+    let fit = LogisticRegression::fit(rows, &blobs.group, n_classes, weights, &parameters, &never).expect("a fit");
     let mut all = bits(fit.model.coefficients());
     all.extend(bits(fit.model.intercepts()));
     all.push(fit.loss.to_bits());
@@ -82,11 +66,7 @@ proptest! {
 }
 
 /// All outputs of both models for these rows, as bits, row after row.
-fn predictions(
-    clusters: &KMeans,
-    classifier: &LogisticRegression,
-    rows: Rows<'_>,
-) -> Vec<Vec<u64>> {
+fn predictions(clusters: &KMeans, classifier: &LogisticRegression, rows: Rows<'_>) -> Vec<Vec<u64>> {
     let (n, k) = (rows.rows(), classifier.n_classes());
     let mut labels = vec![-1; n];
     let mut distances = vec![f64::NAN; n * clusters.n_clusters()];
@@ -94,27 +74,17 @@ fn predictions(
     let mut scores = vec![f64::NAN; n * classifier.scores()];
     let mut probabilities = vec![f64::NAN; n * k];
     clusters.predict(rows, &mut labels, &never).expect("labels");
-    clusters
-        .transform(rows, &mut distances, &never)
-        .expect("distances");
-    classifier
-        .predict(rows, &mut classes, &never)
-        .expect("classes");
-    classifier
-        .decision_function(rows, &mut scores, &never)
-        .expect("scores");
+    clusters.transform(rows, &mut distances, &never).expect("distances");
+    classifier.predict(rows, &mut classes, &never).expect("classes");
+    classifier.decision_function(rows, &mut scores, &never).expect("scores");
     classifier
         .predict_proba(rows, &mut probabilities, &never)
         .expect("probabilities");
     (0..n)
         .map(|row| {
             let mut all = vec![labels[row] as u64, u64::from(classes[row])];
-            all.extend(bits(
-                &distances[row * clusters.n_clusters()..][..clusters.n_clusters()],
-            ));
-            all.extend(bits(
-                &scores[row * classifier.scores()..][..classifier.scores()],
-            ));
+            all.extend(bits(&distances[row * clusters.n_clusters()..][..clusters.n_clusters()]));
+            all.extend(bits(&scores[row * classifier.scores()..][..classifier.scores()]));
             all.extend(bits(&probabilities[row * k..][..k]));
             all
         })
@@ -122,19 +92,13 @@ fn predictions(
 }
 
 /// A K-Means model and a classifier with random parameters.
-fn models(
-    seed: u64,
-    columns: usize,
-    n_clusters: usize,
-    n_classes: usize,
-) -> (KMeans, LogisticRegression) {
+fn models(seed: u64, columns: usize, n_clusters: usize, n_classes: usize) -> (KMeans, LogisticRegression) {
     let mut numbers = Numbers(seed);
     let mut normal = |count: usize| (0..count).map(|_| numbers.normal()).collect::<Vec<_>>();
     let scores = if n_classes == 2 { 1 } else { n_classes };
     let clusters = KMeans::new(normal(n_clusters * columns), n_clusters, columns).expect("a model");
     let classifier =
-        LogisticRegression::new(normal(scores * columns), normal(scores), n_classes, columns)
-            .expect("a model");
+        LogisticRegression::new(normal(scores * columns), normal(scores), n_classes, columns).expect("a model");
     (clusters, classifier)
 }
 
@@ -179,11 +143,7 @@ fn large_predictions_do_not_depend_on_threads() {
         for threads in [2, 3] {
             assert_eq!(
                 one,
-                on_threads(threads, || predictions(
-                    &clusters,
-                    &classifier,
-                    blobs.rows()
-                ))
+                on_threads(threads, || predictions(&clusters, &classifier, blobs.rows()))
             );
         }
     }

@@ -21,8 +21,7 @@ fn k_means(values: &[f64], columns: usize, n_clusters: usize) -> Result<Fit, Fit
 }
 
 fn classify(values: &[f64], classes: &[u32], c: f64) -> Result<logistic_regression::Fit, FitError> {
-    let rows =
-        Rows::from_values(values, classes.len(), values.len() / classes.len()).expect("a matrix");
+    let rows = Rows::from_values(values, classes.len(), values.len() / classes.len()).expect("a matrix");
     let n_classes = 1 + *classes.iter().max().expect("a class") as usize;
     let parameters = logistic_regression::Parameters {
         c,
@@ -63,10 +62,7 @@ fn as_many_clusters_as_rows_leave_no_distance() {
 fn equal_rows_are_one_cluster() {
     let fit = k_means(&[7.5; 60], 3, 4).unwrap();
     assert_eq!(fit.labels, [0; 20]);
-    assert_eq!(
-        (fit.distinct_labels, fit.inertia, fit.converged),
-        (1, 0.0, true)
-    );
+    assert_eq!((fit.distinct_labels, fit.inertia, fit.converged), (1, 0.0, true));
     assert!(fit.model.centers().iter().all(|value| *value == 7.5));
 }
 
@@ -120,14 +116,8 @@ fn a_cluster_of_rows_without_weight_is_empty() {
 #[test]
 fn values_whose_squares_overflow_are_an_error() {
     let huge = [1e300, -1e300, 1.0, 2.0];
-    assert!(matches!(
-        k_means(&huge, 1, 2),
-        Err(FitError::Overflow { .. })
-    ));
-    assert!(matches!(
-        k_means(&huge, 2, 1),
-        Err(FitError::Overflow { .. })
-    ));
+    assert!(matches!(k_means(&huge, 1, 2), Err(FitError::Overflow { .. })));
+    assert!(matches!(k_means(&huge, 2, 1), Err(FitError::Overflow { .. })));
     let rows = Rows::from_values(&huge, 4, 1).unwrap();
     for init in [Init::KMeansPlusPlus, Init::Centers(vec![1e300, 0.0])] {
         let parameters = kmeans::Parameters {
@@ -164,11 +154,7 @@ fn separable_classes_are_separated() {
         let fit = classify(&values, &[0, 0, 1, 1], c).unwrap();
         let mut classes = [9; 4];
         fit.model
-            .predict(
-                Rows::from_values(&values, 4, 1).unwrap(),
-                &mut classes,
-                &never,
-            )
+            .predict(Rows::from_values(&values, 4, 1).unwrap(), &mut classes, &never)
             .unwrap();
         assert_eq!(classes, [0, 0, 1, 1]);
         assert!(fit.converged && fit.loss.is_finite() && fit.loss < std::f64::consts::LN_2);
@@ -176,9 +162,7 @@ fn separable_classes_are_separated() {
     let blobs = Blobs::new(9, 400, 5, 12, 0.01);
     let fit = classify(&blobs.values, &blobs.group, 1e9).unwrap();
     let mut classes = vec![99; 400];
-    fit.model
-        .predict(blobs.rows(), &mut classes, &never)
-        .unwrap();
+    fit.model.predict(blobs.rows(), &mut classes, &never).unwrap();
     assert_eq!(classes, blobs.group);
 }
 
@@ -194,35 +178,19 @@ fn columns_that_say_nothing_get_no_coefficient() {
 
 #[test]
 fn classifiers_survive_extreme_values() {
-    let extremes = [
-        1e300,
-        1e200,
-        1e-300,
-        5e-324,
-        f64::MAX,
-        f64::MIN_POSITIVE,
-        -1e308,
-    ];
+    let extremes = [1e300, 1e200, 1e-300, 5e-324, f64::MAX, f64::MIN_POSITIVE, -1e308];
     for &first in &extremes {
         for &second in &extremes {
             for classes in [[0, 1, 0, 1], [0, 1, 2, 1]] {
                 match classify(&[first, second, -first, 1.0], &classes, 1.0) {
                     Ok(fit) => {
                         assert!(fit.loss.is_finite());
-                        assert!(
-                            fit.model
-                                .coefficients()
-                                .iter()
-                                .all(|value| value.is_finite())
-                        );
+                        assert!(fit.model.coefficients().iter().all(|value| value.is_finite()));
                     }
                     Err(error) => assert!(matches!(error, FitError::Overflow { .. }), "{error}"),
                 }
                 let fit = k_means(&[first, second, -first, 1.0], 1, 2);
-                assert!(
-                    fit.is_ok_and(|fit| fit.inertia.is_finite())
-                        || first.abs().max(second.abs()) > 1e150
-                );
+                assert!(fit.is_ok_and(|fit| fit.inertia.is_finite()) || first.abs().max(second.abs()) > 1e150);
             }
         }
     }
@@ -237,19 +205,7 @@ fn vanishing_weights_do_not_divide_by_zero() {
         ..kmeans::Parameters::default()
     };
     let fit = KMeans::fit(rows, Some(&weights), &parameters, &never);
-    assert!(fit.is_ok_and(|fit| {
-        fit.model
-            .centers()
-            .iter()
-            .all(|value| (1.0..=4.0).contains(value))
-    }));
-    let fit = LogisticRegression::fit(
-        rows,
-        &[0, 0, 1, 1],
-        2,
-        Some(&weights),
-        &Default::default(),
-        &never,
-    );
+    assert!(fit.is_ok_and(|fit| { fit.model.centers().iter().all(|value| (1.0..=4.0).contains(value)) }));
+    let fit = LogisticRegression::fit(rows, &[0, 0, 1, 1], 2, Some(&weights), &Default::default(), &never);
     assert!(matches!(fit, Err(FitError::Overflow { .. })), "{fit:?}");
 }

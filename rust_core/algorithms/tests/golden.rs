@@ -91,22 +91,15 @@ struct LogisticRegressionFit {
 }
 
 fn read<T: DeserializeOwned>(name: &str) -> T {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("testdata")
-        .join(name);
-    serde_json::from_str(&std::fs::read_to_string(path).expect("a golden file"))
-        .expect("golden data")
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata").join(name);
+    serde_json::from_str(&std::fs::read_to_string(path).expect("a golden file")).expect("golden data")
 }
 
 fn datasets() -> HashMap<String, Dataset> {
     let mut datasets = read::<Datasets>("datasets.json").datasets;
     let blobs = &datasets["blobs"];
     let far = Dataset {
-        values: blobs
-            .values
-            .iter()
-            .map(|value| value + 1_048_576.0)
-            .collect(),
+        values: blobs.values.iter().map(|value| value + 1_048_576.0).collect(),
         classes: blobs.classes.clone(),
         ..*blobs
     };
@@ -117,14 +110,10 @@ fn datasets() -> HashMap<String, Dataset> {
 /// Largest difference, relative to the largest expected magnitude (or 1, where that is smaller and `floor` asks for it).
 fn deviation(got: &[f64], expected: &[f64], floor: f64) -> f64 {
     assert_eq!(got.len(), expected.len());
-    let scale = expected
-        .iter()
-        .fold(floor, |scale: f64, value| scale.max(value.abs()));
+    let scale = expected.iter().fold(floor, |scale: f64, value| scale.max(value.abs()));
     got.iter()
         .zip(expected)
-        .fold(0.0, |largest: f64, (got, expected)| {
-            largest.max((got - expected).abs())
-        })
+        .fold(0.0, |largest: f64, (got, expected)| largest.max((got - expected).abs()))
         / scale
 }
 
@@ -167,12 +156,8 @@ fn k_means_is_scikit_learns() {
         let mut labels = vec![-1; rows.rows()];
         fit.model.predict(rows, &mut labels, &never).unwrap();
         assert_eq!(labels, fit.labels, "{name}");
-        let first = Rows::from_values(
-            &datasets[&case.dataset].values[..3 * rows.columns()],
-            3,
-            rows.columns(),
-        )
-        .unwrap();
+        let first =
+            Rows::from_values(&datasets[&case.dataset].values[..3 * rows.columns()], 3, rows.columns()).unwrap();
         let mut distances = vec![0.0; case.distances.len()];
         fit.model.transform(first, &mut distances, &never).unwrap();
         // scikit-learn expands squared distances, and so loses digits where the data lie far from the origin.
@@ -201,9 +186,7 @@ fn a_seed_draws_scikit_learns_first_centers() {
         let chosen: Vec<f64> = case
             .chosen
             .iter()
-            .flat_map(|row| {
-                dataset.values[row * dataset.columns..(row + 1) * dataset.columns].to_vec()
-            })
+            .flat_map(|row| dataset.values[row * dataset.columns..(row + 1) * dataset.columns].to_vec())
             .collect();
         let fit = |init| {
             let parameters = kmeans::Parameters {
@@ -230,17 +213,11 @@ fn logistic_regression_takes_scikit_learns_steps() {
         let fit = case.fit(&datasets, case.tol);
         let dataset = &datasets[&case.dataset];
         let mut labels = vec![u32::MAX; dataset.rows];
-        fit.model
-            .predict(dataset.rows(), &mut labels, &never)
-            .unwrap();
+        fit.model.predict(dataset.rows(), &mut labels, &never).unwrap();
         assert_eq!(labels, case.labels, "{case}");
         let coefficients = deviation(fit.model.coefficients(), &case.coefficients, 0.0);
         let intercepts = deviation(fit.model.intercepts(), &case.intercepts, 1.0);
-        let probabilities = deviation(
-            &case.probabilities(&datasets, &fit.model),
-            &case.probabilities,
-            1.0,
-        );
+        let probabilities = deviation(&case.probabilities(&datasets, &fit.model), &case.probabilities, 1.0);
         println!(
             "{case}: {} iterations, scikit-learn {}; coefficients {coefficients:.1e}",
             fit.n_iter, case.n_iter
@@ -280,36 +257,22 @@ fn logistic_regression_finds_the_optimum() {
         model
             .decision_function(case.first(&datasets), &mut decision, &never)
             .unwrap();
-        let decision = deviation(
-            &centred(&decision, scores),
-            &centred(&case.exact_scores, scores),
-            0.0,
-        );
+        let decision = deviation(&centred(&decision, scores), &centred(&case.exact_scores, scores), 0.0);
         let intercepts = deviation(
             &centred(model.intercepts(), scores),
             &centred(&case.exact_intercepts, scores),
             1.0,
         );
-        let probabilities = deviation(
-            &case.probabilities(&datasets, &model),
-            &case.exact_probabilities,
-            1.0,
-        );
+        let probabilities = deviation(&case.probabilities(&datasets, &model), &case.exact_probabilities, 1.0);
         println!("{case}: {coefficients:.1e} {intercepts:.1e} {decision:.1e} {probabilities:.1e}");
         // The test on the fall of the loss (64 ε) ends L-BFGS, here as in scikit-learn, before a smaller `tol` can. Where the
         // optimum is flat (digits: columns that are nearly constant) that leaves fewer digits.
         let flat = case.dataset == "digits";
         let limit = |usual, where_flat| if flat { where_flat } else { usual };
-        assert!(
-            coefficients < limit(1e-5, 2e-5),
-            "{case}: {coefficients:.1e}"
-        );
+        assert!(coefficients < limit(1e-5, 2e-5), "{case}: {coefficients:.1e}");
         assert!(intercepts < limit(2e-5, 2e-4), "{case}: {intercepts:.1e}");
         assert!(decision < limit(3e-6, 2e-5), "{case}: {decision:.1e}");
-        assert!(
-            probabilities < limit(3e-7, 3e-6),
-            "{case}: {probabilities:.1e}"
-        );
+        assert!(probabilities < limit(3e-7, 3e-6), "{case}: {probabilities:.1e}");
     }
 }
 
@@ -338,17 +301,11 @@ impl LogisticRegressionFit {
     }
 
     fn first<'a>(&self, datasets: &'a HashMap<String, Dataset>) -> Rows<'a> {
-        let Dataset {
-            values, columns, ..
-        } = &datasets[&self.dataset];
+        let Dataset { values, columns, .. } = &datasets[&self.dataset];
         Rows::from_values(&values[..FIRST * columns], FIRST, *columns).expect("the first rows")
     }
 
-    fn probabilities(
-        &self,
-        datasets: &HashMap<String, Dataset>,
-        model: &LogisticRegression,
-    ) -> Vec<f64> {
+    fn probabilities(&self, datasets: &HashMap<String, Dataset>, model: &LogisticRegression) -> Vec<f64> {
         let mut probabilities = vec![0.0; FIRST * model.n_classes()];
         model
             .predict_proba(self.first(datasets), &mut probabilities, &never)
@@ -359,11 +316,7 @@ impl LogisticRegressionFit {
 
 impl fmt::Display for LogisticRegressionFit {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let weighted = if self.weights.is_some() {
-            ", weighted"
-        } else {
-            ""
-        };
+        let weighted = if self.weights.is_some() { ", weighted" } else { "" };
         let Self {
             dataset,
             c,

@@ -20,11 +20,7 @@ fn stopped_after<T>(allowed: usize, work: impl FnOnce(Interrupt<'_>) -> T) -> (T
 }
 
 /// `work` looks often enough, and stops at the first look that says so, wherever in the work that is.
-fn stops_everywhere<T>(
-    least_looks: usize,
-    stopped: impl Fn(&T) -> bool,
-    work: impl Fn(Interrupt<'_>) -> T,
-) {
+fn stops_everywhere<T>(least_looks: usize, stopped: impl Fn(&T) -> bool, work: impl Fn(Interrupt<'_>) -> T) {
     let (outcome, looks) = stopped_after(usize::MAX, &work);
     assert!(!stopped(&outcome));
     assert!(looks >= least_looks, "only {looks} looks");
@@ -64,15 +60,7 @@ fn fits_stop_everywhere() {
         stops_everywhere(47 * 10, interrupted, |interrupt| {
             on_threads(1, || {
                 let n_classes = n_classes as usize;
-                LogisticRegression::fit(
-                    blobs.rows(),
-                    &classes,
-                    n_classes,
-                    None,
-                    &parameters,
-                    interrupt,
-                )
-                .map(|_| ())
+                LogisticRegression::fit(blobs.rows(), &classes, n_classes, None, &parameters, interrupt).map(|_| ())
             })
         });
     }
@@ -94,11 +82,7 @@ fn relocation_stops() {
     stops_everywhere(
         10 + 4 * 64,
         |outcome: &Result<_, _>| outcome.is_err(),
-        |interrupt| {
-            on_threads(1, || {
-                KMeans::fit(rows, None, &parameters, interrupt).map(|_| ())
-            })
-        },
+        |interrupt| on_threads(1, || KMeans::fit(rows, None, &parameters, interrupt).map(|_| ())),
     );
 }
 
@@ -106,12 +90,9 @@ fn relocation_stops() {
 fn predictions_stop_everywhere() {
     let blobs = Blobs::new(2, 5000, 20, 3, 1.0);
     let clusters = KMeans::new(blobs.values[..60].to_vec(), 3, 20).unwrap();
-    let interrupted =
-        |outcome: &Result<(), PredictError>| *outcome == Err(PredictError::Interrupted);
+    let interrupted = |outcome: &Result<(), PredictError>| *outcome == Err(PredictError::Interrupted);
     stops_everywhere(25, interrupted, |interrupt| {
-        on_threads(1, || {
-            clusters.predict(blobs.rows(), &mut vec![0; 5000], interrupt)
-        })
+        on_threads(1, || clusters.predict(blobs.rows(), &mut vec![0; 5000], interrupt))
     });
     stops_everywhere(25, interrupted, |interrupt| {
         on_threads(1, || {
@@ -119,17 +100,10 @@ fn predictions_stop_everywhere() {
         })
     });
     for (n_classes, scores) in [(2, 1), (3, 3)] {
-        let model = LogisticRegression::new(
-            blobs.values[..20 * scores].to_vec(),
-            vec![0.0; scores],
-            n_classes,
-            20,
-        )
-        .unwrap();
+        let model =
+            LogisticRegression::new(blobs.values[..20 * scores].to_vec(), vec![0.0; scores], n_classes, 20).unwrap();
         stops_everywhere(25, interrupted, |interrupt| {
-            on_threads(1, || {
-                model.predict(blobs.rows(), &mut vec![0; 5000], interrupt)
-            })
+            on_threads(1, || model.predict(blobs.rows(), &mut vec![0; 5000], interrupt))
         });
         stops_everywhere(25, interrupted, |interrupt| {
             on_threads(1, || {
@@ -154,9 +128,7 @@ fn every_thread_stops() {
     };
     for allowed in [0, 1, 100, 1000] {
         let (outcome, looks) = stopped_after(allowed, |interrupt| {
-            on_threads(3, || {
-                KMeans::fit(blobs.rows(), None, &parameters, interrupt)
-            })
+            on_threads(3, || KMeans::fit(blobs.rows(), None, &parameters, interrupt))
         });
         assert_eq!(outcome.unwrap_err(), FitError::Interrupted);
         // Each of the 64 blocks may look once more.
@@ -177,11 +149,6 @@ fn small_work_stays_on_the_calling_thread() {
         ..kmeans::Parameters::default()
     };
     let fit = KMeans::fit(blobs.rows(), None, &parameters, &watch).unwrap();
-    fit.model
-        .predict(blobs.rows(), &mut [0; 500], &watch)
-        .unwrap();
-    assert_eq!(
-        seen.into_inner().unwrap(),
-        HashSet::from([thread::current().id()])
-    );
+    fit.model.predict(blobs.rows(), &mut [0; 500], &watch).unwrap();
+    assert_eq!(seen.into_inner().unwrap(), HashSet::from([thread::current().id()]));
 }

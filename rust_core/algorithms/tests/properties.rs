@@ -17,10 +17,7 @@ fn parameters(n_clusters: usize, init: Init) -> kmeans::Parameters {
 }
 
 fn squared_distance(left: &[f64], right: &[f64]) -> f64 {
-    left.iter()
-        .zip(right)
-        .map(|(left, right)| (left - right).powi(2))
-        .sum()
+    left.iter().zip(right).map(|(left, right)| (left - right).powi(2)).sum()
 }
 
 /// Whether fits to both give the same classifier but for rounding. Three iterations: over many, L-BFGS makes rounding grow.
@@ -36,8 +33,7 @@ fn same_classifier(
         ..Default::default()
     };
     let fit = |blobs: &Blobs, weights: Option<&[f64]>| {
-        LogisticRegression::fit(blobs.rows(), &blobs.group, 3, weights, &parameters, &never)
-            .expect("a fit")
+        LogisticRegression::fit(blobs.rows(), &blobs.group, 3, weights, &parameters, &never).expect("a fit")
     };
     let (first, second) = (fit(first, first_weights), fit(second, second_weights));
     let scale = first

@@ -6,7 +6,7 @@ use std::{
     thread,
 };
 
-use async_channel::WeakSender;
+use async_channel::{Sender, WeakSender};
 use bytes::Bytes;
 
 use crate::{
@@ -36,7 +36,8 @@ pub struct Engine {
     core: Arc<Core>,
     predictions: Pool,
     fits: Pool,
-    streams: Mutex<Vec<WeakSender<Result<Bytes, Status>>>>,
+    /// None once they were ended.
+    streams: Mutex<Option<Vec<WeakSender<Result<Bytes, Status>>>>>,
 }
 
 struct Core {
@@ -93,7 +94,7 @@ impl Engine {
         Ok(Self {
             predictions: pool("ferrule-predict", cores, 0)?,
             fits: pool("ferrule-fit", cores.min(config.limits.max_fits_in_flight as usize), 10)?,
-            streams: Mutex::default(),
+            streams: Mutex::new(Some(Vec::new())),
             core: Arc::new(Core {
                 limits: config.limits.clone(),
                 seat,
@@ -179,8 +180,13 @@ impl Engine {
         let (sender, replies) = async_channel::unbounded();
         {
             let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
-            streams.retain(|stream| stream.upgrade().is_some());
-            streams.push(sender.downgrade());
+            match &mut *streams {
+                Some(streams) => {
+                    streams.retain(|stream| stream.upgrade().is_some());
+                    streams.push(sender.downgrade());
+                }
+                None => end(&sender),
+            }
         }
         let conversation: Box<dyn Conversation> = match method {
             Method::HealthWatch => Box::new(Watch {
@@ -202,14 +208,19 @@ impl Engine {
         self.core.health.set_serving(false);
     }
 
-    /// Ends every open stream with UNAVAILABLE: they have no end of their own, and a draining server waits for calls.
+    /// Ends every open stream with UNAVAILABLE, and those opened later at once: they have no end of their own, and a
+    /// draining server waits for calls.
     pub fn hang_up(&self) {
-        let streams = std::mem::take(&mut *self.streams.lock().unwrap_or_else(PoisonError::into_inner));
-        for stream in streams.into_iter().filter_map(|stream| stream.upgrade()) {
-            let _ = stream.try_send(Err(Status::draining()));
-            stream.close();
+        let streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner).take();
+        for stream in streams.into_iter().flatten().filter_map(|stream| stream.upgrade()) {
+            end(&stream);
         }
     }
+}
+
+fn end(stream: &Sender<Result<Bytes, Status>>) {
+    let _ = stream.try_send(Err(Status::draining()));
+    stream.close();
 }
 
 impl Core {

@@ -113,7 +113,10 @@ impl Status {
     /// What a server answers to a path that no method has.
     #[must_use]
     pub fn no_method(path: &str) -> Self {
-        (&Error::NoMethod(path.to_owned())).into()
+        // Long enough for any real one; what a stranger sends is not echoed whole.
+        const SHOWN: usize = 200;
+        let shown: String = path.chars().take(SHOWN).collect();
+        (&Error::NoMethod(shown)).into()
     }
 
     /// What a server answers to a new stream when each of its open streams holds a thread and there are no more.

@@ -20,9 +20,7 @@ pub(crate) fn k_means_plus_plus(
     let columns = sample.columns();
     let trials = 2 + (n_clusters as f64).ln() as usize;
 
-    let first = random.choice(sample.rows(), sample.weight_sum(), |index| {
-        sample.weight(index)
-    });
+    let first = random.choice(sample.rows(), sample.weight_sum(), |index| sample.weight(index));
     let mut centers = Vec::with_capacity(n_clusters * columns);
     centers.extend_from_slice(sample.row(first));
 
@@ -126,11 +124,7 @@ impl<'a> Nearest<'a> {
         })?;
         let mut best = (0, f64::INFINITY);
         for candidate in 0..candidate_rows.len() / self.sample.columns() {
-            let potential = self
-                .potentials
-                .iter()
-                .map(|potentials| potentials[candidate])
-                .sum();
+            let potential = self.potentials.iter().map(|potentials| potentials[candidate]).sum();
             if potential < best.1 {
                 best = (candidate, potential);
             }

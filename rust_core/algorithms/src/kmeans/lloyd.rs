@@ -72,12 +72,7 @@ impl<'a> Lloyd<'a> {
 
     /// Iterates until no label changes, the centres' squared shifts sum to at most `threshold`, or `max_iter` is reached. In
     /// the latter two cases the rows are labelled once more, so that labels and centres belong together.
-    pub(crate) fn run(
-        &mut self,
-        mut centers: Vec<f64>,
-        max_iter: usize,
-        threshold: f64,
-    ) -> Result<Run, FitError> {
+    pub(crate) fn run(&mut self, mut centers: Vec<f64>, max_iter: usize, threshold: f64) -> Result<Run, FitError> {
         let mut labels = vec![-1; self.sample.rows()];
         let mut n_iter = 0;
         let mut strict = false;
@@ -104,12 +99,7 @@ impl<'a> Lloyd<'a> {
     }
 
     /// Labels every row with its nearest centre, and gathers the deviations if asked.
-    fn assign(
-        &mut self,
-        centers: &[f64],
-        labels: &mut [i32],
-        gather: bool,
-    ) -> Result<Changes, FitError> {
+    fn assign(&mut self, centers: &[f64], labels: &mut [i32], gather: bool) -> Result<Changes, FitError> {
         self.packed.set(centers);
         let Self {
             sample,
@@ -185,18 +175,14 @@ impl<'a> Lloyd<'a> {
         }
         for (cluster, row) in moves {
             if total.weights[cluster] > 0.0 {
-                centers[cluster * columns..(cluster + 1) * columns]
-                    .copy_from_slice(self.sample.row(row));
+                centers[cluster * columns..(cluster + 1) * columns].copy_from_slice(self.sample.row(row));
             }
         }
         // A cluster that stays empty joins the heaviest, rather than keep a place that no row asked for.
         let heaviest = heaviest(&total.weights);
         for cluster in 0..self.n_clusters {
             if total.weights[cluster] <= 0.0 {
-                centers.copy_within(
-                    heaviest * columns..(heaviest + 1) * columns,
-                    cluster * columns,
-                );
+                centers.copy_within(heaviest * columns..(heaviest + 1) * columns, cluster * columns);
             }
         }
         let shift = old
@@ -204,11 +190,7 @@ impl<'a> Lloyd<'a> {
             .zip(centers.chunks_exact(columns))
             .map(|(old, new)| squared_distance(old, new))
             .sum::<f64>();
-        if shift.is_finite() {
-            Ok(shift)
-        } else {
-            Err(OVERFLOW)
-        }
+        if shift.is_finite() { Ok(shift) } else { Err(OVERFLOW) }
     }
 
     /// Weighted sum of the squared distances of the rows to the centres of their labels.
@@ -232,11 +214,7 @@ impl<'a> Lloyd<'a> {
                 }
             })
         })?;
-        let inertia = self
-            .partials
-            .iter()
-            .map(|partial| partial.inertia)
-            .sum::<f64>();
+        let inertia = self.partials.iter().map(|partial| partial.inertia).sum::<f64>();
         if inertia.is_finite() {
             Ok(inertia)
         } else {

@@ -107,15 +107,12 @@ impl KMeans {
         let mut best: Option<Run> = None;
         for _ in 0..runs {
             let centers = match &parameters.init {
-                Init::KMeansPlusPlus => {
-                    init::k_means_plus_plus(sample, parameters.n_clusters, &mut random)?
-                }
+                Init::KMeansPlusPlus => init::k_means_plus_plus(sample, parameters.n_clusters, &mut random)?,
                 Init::Centers(centers) => centers.clone(),
             };
             let run = lloyd.run(centers, parameters.max_iter, threshold)?;
             let better = best.as_ref().is_none_or(|best| {
-                run.inertia < best.inertia
-                    && !same_partition(&run.labels, &best.labels, parameters.n_clusters)
+                run.inertia < best.inertia && !same_partition(&run.labels, &best.labels, parameters.n_clusters)
             });
             if better {
                 best = Some(run);
@@ -123,12 +120,8 @@ impl KMeans {
         }
         let run = best.ok_or_else(|| FitError::invalid(Field::NInit, "at least 1", 0))?;
         let distinct_labels = distinct(&run.labels, parameters.n_clusters);
-        let model =
-            KMeans::new(run.centers, parameters.n_clusters, rows.columns()).map_err(|_| {
-                FitError::Overflow {
-                    quantity: "a centre",
-                }
-            })?;
+        let model = KMeans::new(run.centers, parameters.n_clusters, rows.columns())
+            .map_err(|_| FitError::Overflow { quantity: "a centre" })?;
         Ok(Fit {
             model,
             labels: run.labels,
@@ -151,28 +144,16 @@ impl Parameters {
         }
         if self.n_clusters > rows.rows() {
             let expected = format!("at most the number of rows, {}", rows.rows());
-            return Err(FitError::invalid(
-                Field::NClusters,
-                expected,
-                self.n_clusters,
-            ));
+            return Err(FitError::invalid(Field::NClusters, expected, self.n_clusters));
         }
         if self.n_init == 0 {
             return Err(FitError::invalid(Field::NInit, "at least 1", self.n_init));
         }
         if self.max_iter == 0 {
-            return Err(FitError::invalid(
-                Field::MaxIter,
-                "at least 1",
-                self.max_iter,
-            ));
+            return Err(FitError::invalid(Field::MaxIter, "at least 1", self.max_iter));
         }
         if !(self.tol.is_finite() && self.tol >= 0.0) {
-            return Err(FitError::invalid(
-                Field::Tol,
-                "a finite number, at least 0",
-                self.tol,
-            ));
+            return Err(FitError::invalid(Field::Tol, "a finite number, at least 0", self.tol));
         }
         if let Init::Centers(centers) = &self.init {
             let (clusters, columns) = (self.n_clusters, rows.columns());

@@ -44,10 +44,7 @@ impl KMeans {
             });
         }
         if let Some(index) = centers.iter().position(|value| !value.is_finite()) {
-            return Err(ModelError::NotFinite {
-                name: "centers",
-                index,
-            });
+            return Err(ModelError::NotFinite { name: "centers", index });
         }
         let packed = Packed::new(&centers, columns, f64::INFINITY);
         Ok(Self {
@@ -77,12 +74,7 @@ impl KMeans {
     ///
     /// # Errors
     /// [`PredictError`]: other columns or output length, a row without a finite distance, or interrupted.
-    pub fn predict(
-        &self,
-        rows: Rows<'_>,
-        labels: &mut [i32],
-        interrupt: Interrupt<'_>,
-    ) -> Result<(), PredictError> {
+    pub fn predict(&self, rows: Rows<'_>, labels: &mut [i32], interrupt: Interrupt<'_>) -> Result<(), PredictError> {
         self.prediction(rows, 1, interrupt)
             .write(labels, |row, label| match self.packed.nearest(row) {
                 Some((cluster, _)) => {
@@ -105,22 +97,14 @@ impl KMeans {
     ) -> Result<(), PredictError> {
         self.prediction(rows, self.n_clusters, interrupt)
             .write(distances, |row, distances| {
-                for (distance, squared) in distances
-                    .iter_mut()
-                    .zip(self.packed.squared_distances(row).flatten())
-                {
+                for (distance, squared) in distances.iter_mut().zip(self.packed.squared_distances(row).flatten()) {
                     *distance = squared.sqrt();
                 }
                 distances.iter().all(|distance| distance.is_finite())
             })
     }
 
-    fn prediction<'a>(
-        &self,
-        rows: Rows<'a>,
-        width: usize,
-        interrupt: Interrupt<'a>,
-    ) -> Prediction<'a> {
+    fn prediction<'a>(&self, rows: Rows<'a>, width: usize, interrupt: Interrupt<'a>) -> Prediction<'a> {
         Prediction {
             rows,
             columns: self.columns,

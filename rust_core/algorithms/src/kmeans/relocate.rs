@@ -36,9 +36,7 @@ pub(crate) fn relocate(
             }
         })
     })?;
-    let by_distance = |left: &(f64, usize), right: &(f64, usize)| {
-        right.0.total_cmp(&left.0).then(left.1.cmp(&right.1))
-    };
+    let by_distance = |left: &(f64, usize), right: &(f64, usize)| right.0.total_cmp(&left.0).then(left.1.cmp(&right.1));
     // There are no more clusters than rows, and not all are empty: `far` is longer than `empty`.
     far.select_nth_unstable_by(empty.len() - 1, by_distance);
     far.truncate(empty.len());
@@ -47,10 +45,7 @@ pub(crate) fn relocate(
         return Ok(Vec::new());
     }
 
-    let moves: Vec<(usize, usize)> = empty
-        .into_iter()
-        .zip(far.into_iter().map(|(_, row)| row))
-        .collect();
+    let moves: Vec<(usize, usize)> = empty.into_iter().zip(far.into_iter().map(|(_, row)| row)).collect();
     for &(cluster, row) in &moves {
         let weight = sample.weight(row);
         let donor = labels[row] as usize;

@@ -32,10 +32,7 @@ pub(crate) fn threshold(sample: Sample<'_>, tol: f64) -> Result<f64, FitError> {
 }
 
 /// Sum of `term(value, column)` over the rows, for each column.
-fn column_sums(
-    sample: Sample<'_>,
-    term: impl Fn(f64, usize) -> f64 + Sync,
-) -> Result<Vec<f64>, FitError> {
+fn column_sums(sample: Sample<'_>, term: impl Fn(f64, usize) -> f64 + Sync) -> Result<Vec<f64>, FitError> {
     let columns = sample.columns();
     let blocks = Blocks::new(sample.rows(), columns, columns, 1);
     let mut partials = vec![vec![0.0; columns]; blocks.count()];
@@ -79,10 +76,7 @@ mod tests {
 
     #[test]
     fn an_overflow_is_an_error() {
-        assert!(matches!(
-            of(&[1e300, -1e300], 1, 1e-4),
-            Err(FitError::Overflow { .. })
-        ));
+        assert!(matches!(of(&[1e300, -1e300], 1, 1e-4), Err(FitError::Overflow { .. })));
         assert_eq!(of(&[1e300, -1e300], 1, 0.0), Ok(0.0));
     }
 }

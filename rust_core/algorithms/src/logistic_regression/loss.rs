@@ -34,12 +34,7 @@ struct Partial {
 }
 
 impl<'a> Objective<'a> {
-    pub(crate) fn new(
-        sample: Sample<'a>,
-        classes: &'a [u32],
-        n_classes: usize,
-        parameters: &Parameters,
-    ) -> Self {
+    pub(crate) fn new(sample: Sample<'a>, classes: &'a [u32], n_classes: usize, parameters: &Parameters) -> Self {
         let columns = sample.columns();
         let scores = if n_classes == 2 { 1 } else { n_classes };
         let tiles = scores.div_ceil(LANES);
@@ -47,14 +42,7 @@ impl<'a> Objective<'a> {
         let blocks = Blocks::new(sample.rows(), columns, row_work, scores);
         let partial = Partial {
             loss: 0.0,
-            gradient: vec![
-                0.0;
-                if scores == 1 {
-                    columns
-                } else {
-                    tiles * LANES * columns
-                }
-            ],
+            gradient: vec![0.0; if scores == 1 { columns } else { tiles * LANES * columns }],
             intercepts: vec![0.0; tiles * LANES],
             scores: vec![[0.0; LANES]; tiles],
         };
@@ -83,11 +71,7 @@ impl<'a> Objective<'a> {
     }
 
     /// The objective at `point`; its gradient is written to `gradient`.
-    pub(crate) fn evaluate(
-        &mut self,
-        point: &[f64],
-        gradient: &mut [f64],
-    ) -> Result<f64, Interrupted> {
+    pub(crate) fn evaluate(&mut self, point: &[f64], gradient: &mut [f64]) -> Result<f64, Interrupted> {
         let (coefficients, intercepts) = point.split_at(self.scores * self.sample.columns());
         if self.scores == 1 {
             self.binary(coefficients, intercepts.first().copied().unwrap_or(0.0))?;
@@ -105,9 +89,7 @@ impl<'a> Objective<'a> {
         }
         let weight = self.sample.weight_sum();
         let (by_coefficient, by_intercept) = gradient.split_at_mut(coefficients.len());
-        for (index, (gradient, coefficient)) in
-            by_coefficient.iter_mut().zip(coefficients).enumerate()
-        {
+        for (index, (gradient, coefficient)) in by_coefficient.iter_mut().zip(coefficients).enumerate() {
             let (score, column) = (index / self.sample.columns(), index % self.sample.columns());
             let sum = if self.scores == 1 {
                 total.gradient[column]
@@ -220,9 +202,7 @@ mod tests {
 
     /// Values between −1 and 1 that follow no pattern.
     fn scattered(count: usize, seed: f64) -> Vec<f64> {
-        (0..count)
-            .map(|index| (index as f64 * 12.9898 + seed).sin())
-            .collect()
+        (0..count).map(|index| (index as f64 * 12.9898 + seed).sin()).collect()
     }
 
     #[test]
@@ -286,10 +266,7 @@ mod tests {
             };
             let mut objective = Objective::new(sample, &[0, 1], 2, &parameters);
             let loss = objective.evaluate(&[score], &mut [0.0]).unwrap();
-            assert!(
-                (loss - expected).abs() <= 1e-15 * expected,
-                "{score}: {loss}"
-            );
+            assert!((loss - expected).abs() <= 1e-15 * expected, "{score}: {loss}");
         }
     }
 }

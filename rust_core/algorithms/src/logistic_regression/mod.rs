@@ -80,19 +80,16 @@ impl LogisticRegression {
             value_tolerance: 64.0 * f64::EPSILON,
         };
         let start = vec![0.0; objective.parameter_count()];
-        let minimum = lbfgs::minimise(start, settings, |point, gradient| {
-            objective.evaluate(point, gradient)
-        })?;
+        let minimum = lbfgs::minimise(start, settings, |point, gradient| objective.evaluate(point, gradient))?;
         if !minimum.value.is_finite() {
-            return Err(FitError::Overflow {
-                quantity: "the loss",
-            });
+            return Err(FitError::Overflow { quantity: "the loss" });
         }
         let (coefficients, intercepts) = objective.split(minimum.point);
-        let model = LogisticRegression::new(coefficients, intercepts, n_classes, rows.columns())
-            .map_err(|_| FitError::Overflow {
+        let model = LogisticRegression::new(coefficients, intercepts, n_classes, rows.columns()).map_err(|_| {
+            FitError::Overflow {
                 quantity: "a coefficient",
-            })?;
+            }
+        })?;
         Ok(Fit {
             model,
             n_iter: minimum.n_iter,
@@ -108,18 +105,10 @@ impl Parameters {
             return Err(FitError::invalid(Field::C, "a number above 0", self.c));
         }
         if self.max_iter == 0 {
-            return Err(FitError::invalid(
-                Field::MaxIter,
-                "at least 1",
-                self.max_iter,
-            ));
+            return Err(FitError::invalid(Field::MaxIter, "at least 1", self.max_iter));
         }
         if !(self.tol.is_finite() && self.tol >= 0.0) {
-            return Err(FitError::invalid(
-                Field::Tol,
-                "a finite number, at least 0",
-                self.tol,
-            ));
+            return Err(FitError::invalid(Field::Tol, "a finite number, at least 0", self.tol));
         }
         Ok(())
     }

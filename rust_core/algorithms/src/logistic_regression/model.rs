@@ -44,11 +44,7 @@ impl LogisticRegression {
         }
         let scores = if n_classes == 2 { 1 } else { n_classes };
         for (name, array, expected) in [
-            (
-                "coefficients",
-                &coefficients,
-                scores.saturating_mul(columns),
-            ),
+            ("coefficients", &coefficients, scores.saturating_mul(columns)),
             ("intercepts", &intercepts, scores),
         ] {
             if array.len() != expected {
@@ -101,12 +97,7 @@ impl LogisticRegression {
     ///
     /// # Errors
     /// [`PredictError`]: other columns or output length, a row with a score that is not finite, or interrupted.
-    pub fn predict(
-        &self,
-        rows: Rows<'_>,
-        classes: &mut [u32],
-        interrupt: Interrupt<'_>,
-    ) -> Result<(), PredictError> {
+    pub fn predict(&self, rows: Rows<'_>, classes: &mut [u32], interrupt: Interrupt<'_>) -> Result<(), PredictError> {
         let prediction = self.prediction(rows, 1, interrupt);
         if self.n_classes == 2 {
             return prediction.write(classes, |row, class| {
@@ -161,9 +152,8 @@ impl LogisticRegression {
         probabilities: &mut [f64],
         interrupt: Interrupt<'_>,
     ) -> Result<(), PredictError> {
-        self.prediction(rows, self.n_classes, interrupt).write(
-            probabilities,
-            |row, probabilities| {
+        self.prediction(rows, self.n_classes, interrupt)
+            .write(probabilities, |row, probabilities| {
                 if self.n_classes == 2 {
                     let score = self.score(row);
                     probabilities.copy_from_slice(&[sigmoid(-score), sigmoid(score)]);
@@ -174,16 +164,10 @@ impl LogisticRegression {
                     softmax(probabilities);
                     finite
                 }
-            },
-        )
+            })
     }
 
-    fn prediction<'a>(
-        &self,
-        rows: Rows<'a>,
-        width: usize,
-        interrupt: Interrupt<'a>,
-    ) -> Prediction<'a> {
+    fn prediction<'a>(&self, rows: Rows<'a>, width: usize, interrupt: Interrupt<'a>) -> Prediction<'a> {
         Prediction {
             rows,
             columns: self.columns,

@@ -40,17 +40,11 @@ impl Blobs {
     /// `groups` clouds of normal rows around places in a cube of side 20; every group has a row.
     pub fn new(seed: u64, rows: usize, columns: usize, groups: usize, spread: f64) -> Self {
         let mut numbers = Numbers(seed);
-        let places: Vec<f64> = (0..groups * columns)
-            .map(|_| 20.0 * numbers.uniform())
-            .collect();
+        let places: Vec<f64> = (0..groups * columns).map(|_| 20.0 * numbers.uniform()).collect();
         let mut values = Vec::with_capacity(rows * columns);
         let mut group = Vec::with_capacity(rows);
         for row in 0..rows {
-            let of = if row < groups {
-                row
-            } else {
-                numbers.below(groups)
-            };
+            let of = if row < groups { row } else { numbers.below(groups) };
             group.push(of as u32);
             for column in 0..columns {
                 values.push(places[of * columns + column] + spread * numbers.normal());
@@ -85,11 +79,7 @@ impl Unaligned {
             .expect("one of eight addresses");
         bytes.truncate(start);
         bytes.extend(values.iter().flat_map(|value| value.to_le_bytes()));
-        assert_eq!(
-            (bytes.as_ptr() as usize + start) % 8,
-            1,
-            "the bytes did not move"
-        );
+        assert_eq!((bytes.as_ptr() as usize + start) % 8, 1, "the bytes did not move");
         Self(bytes, start)
     }
 
