@@ -1,6 +1,7 @@
 """KMeans against scikit-learn's."""
 
 import pickle
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-DATA = {"iris": (load_iris, 3), "breast cancer": (load_breast_cancer, 2), "digits": (load_digits, 10)}
+DATA: dict[str, Any] = {"iris": (load_iris, 3), "breast cancer": (load_breast_cancer, 2), "digits": (load_digits, 10)}
 
 
 @pytest.fixture(params=DATA)
@@ -28,7 +29,7 @@ def test_the_same_seed_gives_scikit_learns_answer(
     data: "tuple[np.ndarray, int]", seed: int, n_init: "str | int"
 ) -> None:
     X, clusters = data
-    parameters = {"n_clusters": clusters, "n_init": n_init, "random_state": seed}
+    parameters: dict[str, Any] = {"n_clusters": clusters, "n_init": n_init, "random_state": seed}
     ours, theirs = KMeans(**parameters).fit(X), sklearn.cluster.KMeans(**parameters).fit(X)
     assert_array_equal(ours.labels_, theirs.labels_)
     assert ours.labels_.dtype == theirs.labels_.dtype
@@ -46,7 +47,7 @@ def test_the_same_seed_gives_scikit_learns_answer(
 def test_weights_and_given_centres() -> None:
     X = load_iris().data
     weights = np.linspace(0, 2, len(X))
-    parameters = {"n_clusters": 3, "init": X[[0, 60, 120]]}
+    parameters: dict[str, Any] = {"n_clusters": 3, "init": X[[0, 60, 120]]}
     ours = KMeans(**parameters).fit(X, sample_weight=weights)
     theirs = sklearn.cluster.KMeans(**parameters).fit(X, sample_weight=weights)
     assert_array_equal(ours.labels_, theirs.labels_)
@@ -116,7 +117,7 @@ def test_fewer_distinct_rows_than_clusters_is_a_warning() -> None:
         ({"random_state": -1}, "random_state: expected 0 to 4294967295, got -1"),
     ],
 )
-def test_wrong_parameters_are_named(parameters: "dict[str, object]", problem: str) -> None:
+def test_wrong_parameters_are_named(parameters: dict[str, Any], problem: str) -> None:
     with pytest.raises(ValueError, match=problem):
         KMeans(**parameters).fit(load_iris().data)
 
@@ -131,7 +132,7 @@ def test_wrong_parameters_are_named(parameters: "dict[str, object]", problem: st
         (0.0, "sample_weight: expected at least one weight above zero"),
     ],
 )
-def test_wrong_weights_are_named(weights: object, problem: str) -> None:
+def test_wrong_weights_are_named(weights: Any, problem: str) -> None:
     with pytest.raises(ValueError, match=problem):
         KMeans(3).fit(load_iris().data, sample_weight=weights)
 

@@ -1,6 +1,7 @@
 """LogisticRegression against scikit-learn's."""
 
 import pickle
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,9 +15,9 @@ from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-DATA = {"iris": load_iris, "breast cancer": load_breast_cancer, "digits": load_digits}
+DATA: dict[str, Any] = {"iris": load_iris, "breast cancer": load_breast_cancer, "digits": load_digits}
 # Both go on until the optimum is found, which is unique.
-EXACT = {"tol": 1e-7, "max_iter": 10_000}
+EXACT: dict[str, Any] = {"tol": 1e-7, "max_iter": 10_000}
 
 
 @pytest.fixture(params=DATA)
@@ -29,7 +30,7 @@ def data(request: pytest.FixtureRequest) -> "tuple[np.ndarray, np.ndarray]":
 @pytest.mark.parametrize("C", [0.1, 1.0])
 def test_the_optimum_is_scikit_learns(data: "tuple[np.ndarray, np.ndarray]", C: float, fit_intercept: bool) -> None:
     X, y = data
-    parameters = {"C": C, "fit_intercept": fit_intercept, **EXACT}
+    parameters: dict[str, Any] = {"C": C, "fit_intercept": fit_intercept, **EXACT}
     ours = LogisticRegression(**parameters).fit(X, y)
     theirs = sklearn.linear_model.LogisticRegression(**parameters).fit(X, y)
     for name in ("coef_", "intercept_"):
@@ -90,7 +91,7 @@ def test_a_fit_that_stops_early_is_a_warning() -> None:
         ({"tol": np.inf}, "tol: expected a finite number"),
     ],
 )
-def test_wrong_parameters_are_named(parameters: "dict[str, object]", problem: str) -> None:
+def test_wrong_parameters_are_named(parameters: dict[str, Any], problem: str) -> None:
     with pytest.raises(ValueError, match=problem):
         LogisticRegression(**parameters).fit(*load_iris(return_X_y=True))
 

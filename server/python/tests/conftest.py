@@ -15,7 +15,9 @@ import grpc
 import pytest
 from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message_factory import GetMessageClass
-from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
+from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (  # type: ignore[import-untyped]
+    ProtoReflectionDescriptorDatabase,
+)
 
 PATIENCE = 30.0
 PREDICT = "/ferrule.v1.PredictionService/Predict"
@@ -140,7 +142,9 @@ class Messages:
         with grpc.insecure_channel(address) as channel:
             pool = DescriptorPool(ProtoReflectionDescriptorDatabase(channel))
             names = ("PredictRequest", "PredictResponse", "FitPredictRequest", "FitPredictResponse")
-            found = {name: GetMessageClass(pool.FindMessageTypeByName(f"ferrule.v1.{name}")) for name in names}
+            found: dict[str, Any] = {
+                name: GetMessageClass(pool.FindMessageTypeByName(f"ferrule.v1.{name}")) for name in names
+            }
         self.PredictRequest = found["PredictRequest"]
         self.PredictResponse = found["PredictResponse"]
         self.FitPredictRequest = found["FitPredictRequest"]
@@ -177,7 +181,7 @@ def is_running(pid: int) -> bool:
         return False
 
 
-def begun(server: Server, messages: Messages, starts: int) -> "grpc.CallFuture[bytes]":
+def begun(server: Server, messages: Messages, starts: int) -> Any:
     """A fit that is known to run: the server has `max_fits_in_flight` of 1, and refuses another."""
     call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = server.channel().unary_unary(FIT_PREDICT)
     request = messages.long_fit(starts)

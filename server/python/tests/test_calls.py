@@ -5,10 +5,11 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
-from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc  # type: ignore[import-untyped]
 
 from server.python.tests.conftest import FIT_PREDICT, PATIENCE, PREDICT, Messages, Serve, Server, begun, eventually
 
@@ -20,7 +21,7 @@ def refused(server: Server, path: str, request: bytes = b"", timeout: float = PA
 
 
 def trailers(error: grpc.RpcError) -> dict[str, str | bytes]:
-    return dict(error.trailing_metadata() or ())
+    return {entry.key: entry.value for entry in error.trailing_metadata() or ()}
 
 
 def test_a_model_published_through_one_worker_is_answered_by_all(serve: Serve) -> None:
@@ -105,12 +106,10 @@ def test_streams_beyond_the_threads_are_refused_and_places_come_back(serve: Serv
     server = serve("--port", "0", "--workers", "1", limits_max_concurrent_streams="1")
     everything = health_pb2.HealthCheckRequest()
 
-    def watch() -> "grpc.CallIterator[health_pb2.HealthCheckResponse]":
-        call: grpc.CallIterator[health_pb2.HealthCheckResponse]
-        call = health_pb2_grpc.HealthStub(server.channel()).Watch(everything, timeout=PATIENCE)
-        return call
+    def watch() -> Any:
+        return health_pb2_grpc.HealthStub(server.channel()).Watch(everything, timeout=PATIENCE)
 
-    def refusal(call: "grpc.CallIterator[health_pb2.HealthCheckResponse]") -> grpc.RpcError | None:
+    def refusal(call: Any) -> grpc.RpcError | None:
         try:
             assert next(call).status == health_pb2.HealthCheckResponse.SERVING
         except grpc.RpcError as error:
@@ -134,7 +133,7 @@ class Stalled:
 
     def __init__(self, server: Server, path: str, connections: int, calls: int) -> None:
         self._over = threading.Event()
-        self.calls: list[grpc.CallFuture[bytes]] = []
+        self.calls: list[Any] = []
         for _ in range(connections):
             call: grpc.StreamUnaryMultiCallable[bytes, bytes] = server.channel().stream_unary(path)
             self.calls += [call.future(self._nothing(), timeout=PATIENCE * 2) for _ in range(calls)]

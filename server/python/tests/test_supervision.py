@@ -10,7 +10,7 @@ from pathlib import Path
 import grpc
 import pytest
 from ferrule_server.supervisor import cores
-from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc  # type: ignore[import-untyped]
 
 from server.python.tests.conftest import (
     FIT_PREDICT,
