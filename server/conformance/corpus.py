@@ -8,7 +8,7 @@ A case is a table ``[[case]]`` with
   - ``request``: the message's fields, with generators (below),
   - ``raw``: the bytes in hex;
   and after it ``drop`` cuts so many bytes off the end and ``append`` adds bytes: hex, or a list of hex and ``repeat``s;
-- ``metadata``: pairs of name and value;
+- ``metadata``: pairs of name and value; ``compression``: ``"gzip"`` or ``"deflate"``;
 - ``code``: the status, ``OK`` when left out;
 - ``message`` (exact) or ``message_like`` (a regular expression);
 - the detail, one of ``field`` (BadRequest), ``resource`` (ResourceInfo: type, name), ``precondition``
@@ -65,6 +65,7 @@ class Case:
     drop: int = 0
     append: str | list[Any] = ""
     metadata: tuple[tuple[str, str], ...] = ()
+    compression: str | None = None
     code: str = "OK"
     message: str | None = None
     message_like: str | None = None

@@ -10,6 +10,8 @@ from server.conformance.call import Answer, unary
 from server.conformance.conftest import Pair
 from server.conformance.corpus import Case, Step, load
 
+COMPRESSIONS = {None: None, "gzip": grpc.Compression.Gzip, "deflate": grpc.Compression.Deflate}
+
 
 @pytest.mark.parametrize("case", load(), ids=str)
 def test_case(case: Case, pair: Pair) -> None:
@@ -18,7 +20,9 @@ def test_case(case: Case, pair: Pair) -> None:
     for kind, server in pair.items():
         with server.channel() as channel:
             take(channel, case.before)
-            answers[kind] = unary(channel, case.method, request, metadata=case.metadata)
+            answers[kind] = unary(
+                channel, case.method, request, metadata=case.metadata, compression=COMPRESSIONS[case.compression]
+            )
             take(channel, case.after)
     for answer in answers.values():
         as_expected(case, answer)

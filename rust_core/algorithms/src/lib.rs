@@ -2,8 +2,8 @@
 //!
 //! Pure mathematics: no protobuf, no files, no settings, and no threads of its own (loops that are worth it run on the current
 //! rayon pool). Answers do not depend on the number of threads, on how rows were batched, or on whether the rows came as
-//! aligned values or as raw bytes: rows are cut into blocks by the shape alone ([`rows`](Rows) says how they come in), and the
-//! blocks' results are combined in block order.
+//! aligned values or as raw bytes ([`Rows`]): rows are cut into blocks by the shape alone, and the blocks' results are combined in
+//! block order.
 //!
 //! - [`kmeans`]: Lloyd's algorithm, greedy k-means++, nearest-centre prediction.
 //! - [`logistic_regression`]: binary and multinomial, L2-penalised, L-BFGS.

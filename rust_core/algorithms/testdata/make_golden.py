@@ -104,6 +104,8 @@ def k_means_cases(data: dict[str, tuple[np.ndarray, np.ndarray]]) -> list[dict[s
     add("stopped after one iteration", "iris", init=iris[:3], n_clusters=3, tol=0.0, max_iter=1)
     add("weighted, given centres", "iris", weighted=True, init=iris[[0, 1, 60, 149]], n_clusters=4)
     away = np.vstack([iris[[0, 60]], np.full((1, 4), 1000.0)])
+    for seed in range(6):
+        add(f"weighted, tolerance 0, seed {seed}", "blobs", weighted=True, n_clusters=11, tol=0.0, seed=seed)
     add("an empty cluster", "iris", init=away, n_clusters=3)
     add("an empty cluster, weighted", "iris", weighted=True, init=away, n_clusters=3)
     add("an empty cluster, one iteration", "iris", init=away, n_clusters=3, max_iter=1)

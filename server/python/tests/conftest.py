@@ -39,8 +39,9 @@ class Server:
         """`settings` are as in `limits_max_cells="10"`."""
         self._log = folder / "log"
         environment = {name: text for name, text in os.environ.items() if not name.startswith("FERRULE_")}
+        settings.setdefault("models_directory", str(folder / "models"))
         environment |= {f"FERRULE_{name.upper()}": text for name, text in settings.items()}
-        command = [sys.executable, "-m", "ferrule_server", "serve", "--models", str(folder / "models"), *flags]
+        command = [sys.executable, "-m", "ferrule_server", "serve", *flags]
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, env=environment)
         self._channels: list[grpc.Channel] = []
@@ -153,12 +154,12 @@ class Messages:
         )
         return bytes(request.SerializeToString())
 
-    def long_fit(self, max_iter: int) -> bytes:
-        """K-Means that takes some 20 ms for each iteration and does not converge early."""
+    def long_fit(self, starts: int) -> bytes:
+        """K-Means that takes about a second for each start."""
         rows, columns = 20_000, 16
         values = [float((row * 7919 + column * 104_729) % 10_007) for row in range(rows) for column in range(columns)]
         request = self.FitPredictRequest(
-            spec={"k_means": {"n_clusters": 100, "max_iter": max_iter, "tol": 0.0}},
+            spec={"k_means": {"n_clusters": 100, "n_init": starts, "max_iter": 50, "tol": 0.0}},
             data={"input": {"rows": rows, "columns": columns, "values": values}},
         )
         return bytes(request.SerializeToString())
@@ -174,3 +175,26 @@ def is_running(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] != "Z"
     except FileNotFoundError:
         return False
+
+
+def begun(server: Server, messages: Messages, starts: int) -> "grpc.CallFuture[bytes]":
+    """A fit that is known to run: the server has `max_fits_in_flight` of 1, and refuses another."""
+    call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = server.channel().unary_unary(FIT_PREDICT)
+    request = messages.long_fit(starts)
+    running = [call.future(request, timeout=PATIENCE * 2)]
+
+    def is_busy() -> bool:
+        refused = False
+        try:
+            server.call(FIT_PREDICT, messages.small_fit())
+        except grpc.RpcError as error:
+            refused = error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        if running[0].done():
+            # The question was in the way of the fit.
+            assert running[0].code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+            running[0] = call.future(request, timeout=PATIENCE * 2)
+            return False
+        return refused
+
+    eventually(is_busy, "the fit to run")
+    return running[0]

@@ -10,7 +10,7 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from server.python.tests.conftest import FIT_PREDICT, PATIENCE, PREDICT, Messages, Serve, Server, eventually
+from server.python.tests.conftest import FIT_PREDICT, PATIENCE, PREDICT, Messages, Serve, Server, begun, eventually
 
 
 def refused(server: Server, path: str, request: bytes = b"", timeout: float = PATIENCE) -> grpc.RpcError:
@@ -20,7 +20,7 @@ def refused(server: Server, path: str, request: bytes = b"", timeout: float = PA
 
 
 def trailers(error: grpc.RpcError) -> dict[str, str | bytes]:
-    return {key: value for key, value in error.trailing_metadata() or ()}
+    return dict(error.trailing_metadata() or ())
 
 
 def test_a_model_published_through_one_worker_is_answered_by_all(serve: Serve) -> None:
@@ -69,7 +69,7 @@ def test_messages_over_the_limit_are_refused_both_ways(serve: Serve) -> None:
 def test_a_deadline_ends_a_fit_that_runs(serve: Serve) -> None:
     server = serve("--port", "0", "--workers", "1", limits_max_fits_in_flight="1")
     messages = Messages(server.address)
-    late = refused(server, FIT_PREDICT, messages.long_fit(10_000), timeout=0.5)
+    late = refused(server, FIT_PREDICT, messages.long_fit(200), timeout=0.5)
     assert late.code() is grpc.StatusCode.DEADLINE_EXCEEDED
     # Its place is free again, long before the fit would have ended.
     eventually(lambda: fits(server, messages), "a place for a fit")
@@ -78,9 +78,9 @@ def test_a_deadline_ends_a_fit_that_runs(serve: Serve) -> None:
 def test_cancelling_ends_a_fit_that_runs(serve: Serve) -> None:
     server = serve("--port", "0", "--workers", "1", limits_max_fits_in_flight="1")
     messages = Messages(server.address)
-    call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = server.channel().unary_unary(FIT_PREDICT)
-    running = call.future(messages.long_fit(10_000))
-    busy = eventually(lambda: fit_refusal(server, messages), "the fit to run")
+    running = begun(server, messages, 200)
+    busy = fit_refusal(server, messages)
+    assert busy is not None
     assert busy.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
     assert int(trailers(busy)["grpc-retry-pushback-ms"]) > 0
     assert b"google.rpc.RetryInfo" in trailers(busy)["grpc-status-details-bin"]
@@ -110,21 +110,23 @@ def test_streams_beyond_the_threads_are_refused_and_places_come_back(serve: Serv
         call = health_pb2_grpc.HealthStub(server.channel()).Watch(everything, timeout=PATIENCE)
         return call
 
-    def is_answered(call: "grpc.CallIterator[health_pb2.HealthCheckResponse]") -> bool:
+    def refusal(call: "grpc.CallIterator[health_pb2.HealthCheckResponse]") -> grpc.RpcError | None:
         try:
-            return next(call).status == health_pb2.HealthCheckResponse.SERVING
+            assert next(call).status == health_pb2.HealthCheckResponse.SERVING
         except grpc.RpcError as error:
-            assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
-            assert error.details() == "streams in flight are at the limit of 8 (limits.max_concurrent_streams)"
-            assert "grpc-retry-pushback-ms" in trailers(error)
-            return False
+            return error
+        return None
 
     open_streams = [watch() for _ in range(8)]
-    assert all(is_answered(call) for call in open_streams)
-    assert not is_answered(watch())
+    assert [refusal(call) for call in open_streams] == [None] * 8
+    error = refusal(watch())
+    assert error is not None
+    assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert error.details() == "streams in flight are at the limit of 8 (limits.max_concurrent_streams)"
+    assert int(trailers(error)["grpc-retry-pushback-ms"]) > 0
     assert server.call("/grpc.health.v1.Health/Check")
     open_streams[0].cancel()
-    eventually(lambda: is_answered(watch()), "the place of a stream that ended")
+    eventually(lambda: refusal(watch()) is None, "the place of a stream that ended")
 
 
 class Stalled:

@@ -82,7 +82,7 @@ def test_a_reservation_lets_in_sockets_that_share_and_no_others(explicit: bool) 
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         ours.bind(("127.0.0.1", reservation.port))
         ours.listen()
-        with socket.create_connection(("127.0.0.1", reservation.port)) as client, ours.accept()[0]:
+        with socket.create_connection(("127.0.0.1", reservation.port)), ours.accept()[0]:
             pass
 
 
@@ -118,7 +118,7 @@ def test_wrong_settings_are_reported_before_anything_starts(start: Serve) -> Non
 
 
 def test_a_repository_that_cannot_be_used_ends_the_start(start: Serve) -> None:
-    server = start("--models", "/dev/null/models", "--port", "0")
+    server = start("--port", "0", models_directory="/dev/null/models")
     assert server.process.wait(PATIENCE) == 1
     assert "ferrule-server: models.directory /dev/null/models: " in server.log()
     assert "Traceback" not in server.log()

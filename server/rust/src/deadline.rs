@@ -3,30 +3,40 @@
 use std::time::{Duration, Instant};
 
 use ferrule_engine::Status;
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use tokio::time::timeout_at;
 
-/// When the caller stops waiting.
+use crate::status;
+
+const TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
+
+/// When the caller stops waiting; none if it never does.
 ///
-/// A header that is not as the protocol wants it counts as none, as in gRPC's C core, which is under the Python
-/// server: both answer then, rather than one of them refusing what the other serves.
-pub(crate) fn of(headers: &HeaderMap<HeaderValue>) -> Option<Instant> {
-    let timeout = parse(headers.get("grpc-timeout")?.as_bytes())?;
-    Instant::now().checked_add(timeout)
+/// # Errors
+/// When the header is not a timeout. To serve such a call without a deadline would hide the fault of its caller; gRPC's
+/// C core refuses it too.
+pub(crate) fn of(headers: &HeaderMap<HeaderValue>) -> Result<Option<Instant>, Status> {
+    let Some(header) = headers.get(TIMEOUT) else {
+        return Ok(None);
+    };
+    let timeout = parse(header.as_bytes()).ok_or_else(|| status::of_bad_timeout(header))?;
+    // Beyond what the clock can count is never.
+    Ok(Instant::now().checked_add(timeout))
 }
 
-/// Reads 1 to 8 digits and a unit, as gRPC's "PROTOCOL-HTTP2" specifies them.
+/// Reads digits and a unit, as gRPC's "PROTOCOL-HTTP2" specifies them. It allows 8 digits; more are read as gRPC's
+/// C core reads them.
 fn parse(text: &[u8]) -> Option<Duration> {
     let (unit, digits) = text.split_last()?;
-    if !(1..=8).contains(&digits.len()) || !digits.iter().all(u8::is_ascii_digit) {
+    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return None;
     }
-    let amount = digits
-        .iter()
-        .fold(0, |amount, digit| amount * 10 + u64::from(digit - b'0'));
+    let amount = digits.iter().fold(0_u64, |amount, digit| {
+        amount.saturating_mul(10).saturating_add(u64::from(digit - b'0'))
+    });
     Some(match unit {
-        b'H' => Duration::from_secs(amount * 3600),
-        b'M' => Duration::from_secs(amount * 60),
+        b'H' => Duration::from_secs(amount.saturating_mul(3600)),
+        b'M' => Duration::from_secs(amount.saturating_mul(60)),
         b'S' => Duration::from_secs(amount),
         b'm' => Duration::from_millis(amount),
         b'u' => Duration::from_micros(amount),
@@ -70,29 +80,22 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_timeout_counts_as_none() {
-        for text in [
-            "",
-            "S",
-            "1",
-            "1s",
-            "-1S",
-            "+1S",
-            "1.5S",
-            " 1S",
-            "123456789S",
-            "1SS",
-            "\u{661}S",
-        ] {
+    fn what_is_not_a_timeout_is_refused() {
+        for text in ["", "S", "1", "1s", "-1S", "+1S", "1.5S", " 1S", "1SS", "\u{661}S"] {
             assert_eq!(parse(text.as_bytes()), None, "{text:?}");
         }
+        let headers = HeaderMap::from_iter([(TIMEOUT, HeaderValue::from_static("soon"))]);
+        let refusal = of(&headers).unwrap_err();
+        assert!(refusal.message.contains("soon"), "{}", refusal.message);
     }
 
     #[test]
-    fn the_longest_timeout_does_not_overflow() {
-        let mut headers = HeaderMap::new();
-        headers.insert("grpc-timeout", HeaderValue::from_static("99999999H"));
-        let deadline = of(&headers);
-        assert!(deadline.is_none_or(|deadline| deadline > Instant::now()));
+    fn the_longest_timeouts_do_not_overflow() {
+        for text in ["99999999H", "18446744073709551616H", "99999999999999999999999S"] {
+            let headers = HeaderMap::from_iter([(TIMEOUT, HeaderValue::from_static(text))]);
+            let deadline = of(&headers).unwrap();
+            assert!(deadline.is_none_or(|deadline| deadline > Instant::now()), "{text}");
+        }
+        assert_eq!(of(&HeaderMap::new()), Ok(None));
     }
 }

@@ -38,8 +38,9 @@ impl Service {
         let Some(method) = Method::from_path(path) else {
             return status::to_wire(Status::no_method(path)).into_http();
         };
-        let context = Context {
-            deadline: deadline::of(request.headers()),
+        let context = match deadline::of(request.headers()) {
+            Ok(deadline) => Context { deadline },
+            Err(status) => return status::to_wire(status).into_http(),
         };
 
         // Every shape goes through tonic's streaming face: the others would answer a message that can't be read

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use ferrule_engine::{Code, Status};
+use http::HeaderValue;
 use tonic::metadata::{MetadataMap, MetadataValue};
 
 /// The engine's status as it goes on the wire.
@@ -34,6 +35,14 @@ pub(crate) fn of_wrong_number_of_messages() -> Status {
     plain(
         Code::Unimplemented,
         "the method takes exactly one request message".into(),
+    )
+}
+
+/// What a caller is told whose `grpc-timeout` header is not a timeout.
+pub(crate) fn of_bad_timeout(header: &HeaderValue) -> Status {
+    plain(
+        Code::InvalidArgument,
+        format!("grpc-timeout: expected digits and a unit of H, M, S, m, u or n, got {header:?}"),
     )
 }
 

@@ -9,6 +9,9 @@ use crate::sample::Sample;
 /// Draws `n_clusters` rows as first centres (row-major). The first is drawn by weight. For each further one, `2 + ⌊ln k⌋`
 /// candidates are drawn by weight times squared distance to the nearest centre so far, and the one is kept that leaves the
 /// smallest potential (the weighted sum of those squared distances). The draws, and their order, are scikit-learn's.
+///
+/// Two candidates can leave the same potential (say, two rows that are far from all others but each other). Rounding then decides,
+/// here by our order of additions and in scikit-learn by its BLAS's: the one case where the same seed may draw other rows.
 pub(crate) fn k_means_plus_plus(
     sample: Sample<'_>,
     n_clusters: usize,

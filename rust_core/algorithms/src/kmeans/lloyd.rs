@@ -35,11 +35,18 @@ struct Partial {
     deviations: Vec<f64>,
     /// Weight in each cluster.
     weights: Vec<f64>,
-    /// A row has another label than before.
-    changed: bool,
+    changes: Changes,
     /// A row has no finite distance.
     overflow: bool,
     inertia: f64,
+}
+
+/// Which rows have another label than before.
+#[derive(Debug, Clone, Copy, Default)]
+struct Changes {
+    any: bool,
+    /// Any that weighs something: only those move centres.
+    weighted: bool,
 }
 
 impl<'a> Lloyd<'a> {
@@ -50,7 +57,7 @@ impl<'a> Lloyd<'a> {
         let partial = Partial {
             deviations: vec![0.0; size],
             weights: vec![0.0; n_clusters],
-            changed: false,
+            changes: Changes::default(),
             overflow: false,
             inertia: 0.0,
         };
@@ -77,10 +84,11 @@ impl<'a> Lloyd<'a> {
         let mut converged = false;
         while n_iter < max_iter && !converged {
             n_iter += 1;
-            let changed = self.assign(&centers, &mut labels, true)?;
+            let changes = self.assign(&centers, &mut labels, true)?;
             let shift = self.update(&mut centers, &labels)?;
-            strict = !changed;
-            converged = strict || shift <= threshold;
+            strict = !changes.any;
+            // Where no row with weight has moved, neither has a centre, but for rounding.
+            converged = !changes.weighted || shift <= threshold;
         }
         if !strict {
             self.assign(&centers, &mut labels, false)?;
@@ -95,13 +103,13 @@ impl<'a> Lloyd<'a> {
         })
     }
 
-    /// Labels every row with its nearest centre, and gathers the deviations if asked. Whether a label changed.
+    /// Labels every row with its nearest centre, and gathers the deviations if asked.
     fn assign(
         &mut self,
         centers: &[f64],
         labels: &mut [i32],
         gather: bool,
-    ) -> Result<bool, FitError> {
+    ) -> Result<Changes, FitError> {
         self.packed.set(centers);
         let Self {
             sample,
@@ -122,10 +130,13 @@ impl<'a> Lloyd<'a> {
                         continue;
                     };
                     let label = &mut labels[index - first];
-                    partial.changed |= *label != cluster as i32;
-                    *label = cluster as i32;
+                    let weight = sample.weight(index);
+                    if *label != cluster as i32 {
+                        *label = cluster as i32;
+                        partial.changes.any = true;
+                        partial.changes.weighted |= weight > 0.0;
+                    }
                     if gather {
-                        let weight = sample.weight(index);
                         partial.weights[cluster] += weight;
                         let span = cluster * columns..(cluster + 1) * columns;
                         let deviations = partial.deviations[span.clone()].iter_mut();
@@ -139,7 +150,10 @@ impl<'a> Lloyd<'a> {
         if self.partials.iter().any(|partial| partial.overflow) {
             return Err(OVERFLOW);
         }
-        Ok(self.partials.iter().any(|partial| partial.changed))
+        Ok(Changes {
+            any: self.partials.iter().any(|partial| partial.changes.any),
+            weighted: self.partials.iter().any(|partial| partial.changes.weighted),
+        })
     }
 
     /// Moves each centre to the weighted mean of its rows, and empty clusters as `relocate` says. The sum of squared shifts.
@@ -235,7 +249,7 @@ impl Partial {
     fn clear(&mut self) {
         self.deviations.fill(0.0);
         self.weights.fill(0.0);
-        self.changed = false;
+        self.changes = Changes::default();
         self.overflow = false;
     }
 }

@@ -49,9 +49,9 @@ pub struct Fit {
     pub n_iter: usize,
     /// Whether a stopping test was met, rather than `max_iter` (or the end of what rounding lets a line search find).
     pub converged: bool,
-    /// The objective at the fitted coefficients: Σᵢ sᵢ·lossᵢ / Σᵢ sᵢ + ‖w‖² / (2·C·Σᵢ sᵢ), where s are the weights, lossᵢ is minus the
-    /// natural logarithm of the probability given to row i's class, and w are the coefficients without intercepts. This is what
-    /// scikit-learn's solver minimises since 1.5.
+    /// The objective at the fitted coefficients, which is what scikit-learn's solver minimises since 1.5:
+    /// Σᵢ sᵢ·lossᵢ / Σᵢ sᵢ + ‖w‖² / (2·C·Σᵢ sᵢ). Here s are the weights, lossᵢ is minus the natural logarithm of the probability given
+    /// to row i's class, and w are the coefficients without intercepts.
     pub loss: f64,
 }
 

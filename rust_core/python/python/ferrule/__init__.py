@@ -20,10 +20,11 @@ def __getattr__(name: str) -> object:
     try:
         from ferrule import kmeans, logistic_regression
     except ModuleNotFoundError as error:
-        if error.name not in {"numpy", "sklearn"}:
+        missing = (error.name or "").partition(".")[0]
+        if missing not in {"numpy", "sklearn"}:
             raise
         raise ModuleNotFoundError(
-            f"ferrule.{name} needs {error.name}: pip install 'ferrule[sklearn]'", name=error.name
+            f"ferrule.{name} needs {missing}: pip install 'ferrule[sklearn]'", name=missing
         ) from error
     globals()["KMeans"] = kmeans.KMeans
     globals()["LogisticRegression"] = logistic_regression.LogisticRegression

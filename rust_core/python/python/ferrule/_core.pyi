@@ -9,6 +9,31 @@ from typing import Literal, final
 import numpy as np
 from numpy.typing import NDArray
 
+__all__ = [
+    "Board",
+    "Config",
+    "Engine",
+    "Healthcheck",
+    "KMeansFit",
+    "LogisticRegressionFit",
+    "Method",
+    "Pending",
+    "Session",
+    "Status",
+    "UsageError",
+    "command_line",
+    "kmeans_fit",
+    "kmeans_predict",
+    "kmeans_transform",
+    "log",
+    "logistic_regression_decision_function",
+    "logistic_regression_fit",
+    "logistic_regression_predict",
+    "logistic_regression_predict_proba",
+    "methods",
+    "start_logging",
+]
+
 # ---- A server's face: the command line and the settings
 
 def command_line(program: str, arguments: Sequence[str]) -> Config | Healthcheck | str | UsageError:

@@ -33,9 +33,10 @@ class StopSignals:
         return self
 
     def __exit__(self, *_: object) -> None:
-        signal.set_wakeup_fd(-1)
+        # What comes while the process ends anyway is not to change how it ends.
         for number in _SIGNALS:
-            signal.signal(number, signal.SIG_DFL)
+            signal.signal(number, signal.SIG_IGN)
+        signal.set_wakeup_fd(-1)
         self._read.close()
         self._write.close()
 

@@ -130,13 +130,15 @@ fn the_deadline_ends_a_long_fit() {
 }
 
 #[test]
-fn a_timeout_that_makes_no_sense_counts_as_none() {
+fn a_timeout_that_makes_no_sense_is_refused() {
     let server = Fixture::start(&[]);
     run(async {
         let client = server.client().await;
         let mut request = Request::new(Bytes::new());
         request.metadata_mut().insert("grpc-timeout", "soon".parse().unwrap());
-        client.request(Method::HealthCheck.path(), request).await.unwrap();
+        let refusal = client.request(Method::HealthCheck.path(), request).await.unwrap_err();
+        assert_eq!(refusal.code(), Code::InvalidArgument);
+        assert!(refusal.message().contains("soon"), "{}", refusal.message());
     });
 }
 

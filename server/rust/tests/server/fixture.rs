@@ -20,7 +20,7 @@ use tokio::{
 use tonic::{Code, Request, Status, client::Grpc};
 
 /// Longer than anything here takes; what waits this long has failed.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A server in this process.
 pub struct Fixture {

@@ -7,9 +7,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ferrule_proto::ferrule::v1::FitPredictResponse;
+use ferrule_engine::Method;
+use ferrule_proto::ferrule::v1::{FitPredictResponse, ListModelsRequest};
 use prost::Message;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 use tempfile::TempDir;
 
 use crate::fixture::{Client, ONE_FIT, PATIENCE, begin, endless_fit, long_fit, run};
@@ -170,6 +171,33 @@ fn a_second_signal_ends_it_at_once() {
         server.end().0
     });
     assert_eq!(status.code(), Some(128 + 15));
+}
+
+#[test]
+fn it_outlives_a_lack_of_file_descriptors() {
+    let mut server = Process::start("0");
+    let few = Rlimit {
+        current: Some(64),
+        maximum: Some(64),
+    };
+    prlimit(Some(Pid::from_child(&server.child)), Resource::Nofile, few).unwrap();
+    let mut many: Vec<_> = (0..100)
+        .map(|_| std::net::TcpStream::connect(&server.address).unwrap())
+        .collect();
+    let mut log = BufReader::new(server.child.stderr.as_mut().unwrap());
+    let mut line = String::new();
+    while !line.contains("cannot accept a connection") {
+        line.clear();
+        assert_ne!(log.read_line(&mut line).unwrap(), 0, "the log ends");
+    }
+    // The server is not stuck with what it has, and takes more as soon as it can.
+    many.clear();
+    run(async {
+        for _ in 0..8 {
+            let client = Client::connect(&server.address).await;
+            client.call(Method::ListModels, &ListModelsRequest {}).await.unwrap();
+        }
+    });
 }
 
 #[test]
