@@ -16,10 +16,12 @@ Loads = Mapping[tuple[str, str], Measurement]
 
 def table(answers: Sequence[Answered], loads: Loads | None) -> Table:
     """One line for each model and server; without ``loads`` the columns of ghz are left out."""
-    made = Table(title="Held-out rows, answered by both servers", box=box.SIMPLE_HEAD, padding=0)
+    made = Table(
+        title="Held-out rows, answered by both servers", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False
+    )
     for heading in ("model", "server"):
         made.add_column(heading, no_wrap=True)
-    for heading in ("score", "= sklearn", *(() if loads is None else ("req/s", "p50 ms", "p99 ms", "errors"))):
+    for heading in ("score", "sklearn", *(() if loads is None else ("req/s", "p50 ms", "p99 ms", "errors"))):
         made.add_column(heading, justify="right", no_wrap=True)
     shown = None
     for answer in answers:
