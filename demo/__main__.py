@@ -51,6 +51,7 @@ def _demonstrate(folder: Path, console: Console) -> int:
     console.print("Both servers stopped\n")
 
     console.print(table(answers, loads))
+    console.print()
     console.print(
         "score     accuracy; for K-Means the adjusted Rand index against the classes (1 perfect, 0 chance)\n"
         "sklearn   held-out rows with the label that scikit-learn gives, fitted to the same rows",
