@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ferrule_client import FerruleError
 from rich.console import Console
-from rich.progress import track
+from rich.progress import Progress
 
 from loadtest import ghz, servers
 from loadtest.ghz import Ghz
@@ -92,10 +92,11 @@ def _train(running: list[Server], console: Console) -> list[Trained]:
 def _load(program: Ghz, running: list[Server], trained: list[Trained], console: Console) -> Loads:
     pairs = [(model, server) for model in trained for server in running]
     description = f"Loading each model on each server with ghz {program.version}"
-    return {
-        (model.case.model, server.name): serving.load(program, server, model)
-        for model, server in track(pairs, description, console=console)
-    }
+    with Progress(console=console) as progress:
+        return {
+            (model.case.model, server.name): serving.load(program, server, model)
+            for model, server in progress.track(pairs, description=description)
+        }
 
 
 def _verdict(answers: list[Answered], loads: Loads | None, console: Console) -> int:

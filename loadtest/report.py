@@ -18,8 +18,8 @@ _LINES = (
     ("p50 ms, successful calls", "p50_ms", ".2f"),
     ("p99 ms", "p99_ms", ".2f"),
     ("p99.9 ms", "p999_ms", ".2f"),
-    ("CPU of the server, µs a call", "server_cpu_us", ".0f"),
-    ("CPU of ghz, µs a call", "ghz_cpu_us", ".0f"),
+    ("server CPU, µs a call", "server_cpu_us", ".0f"),
+    ("ghz CPU, µs a call", "ghz_cpu_us", ".0f"),
 )
 
 
@@ -40,7 +40,7 @@ def table(scenario: Scenario, results: Sequence[Result], agreements: Mapping[str
         made.add_row(heading, *(spread_text(measurements, figure, form) for measurements in servers.values()))
     made.add_row("failed calls", *(errors_text(measurements) for measurements in servers.values()))
     made.add_row(
-        "answers equal to scikit-learn's",
+        "right answers",
         *(f"{agreements[server].equal_labels} of {agreements[server].rows}" for server in servers),
     )
     return made

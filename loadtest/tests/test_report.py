@@ -59,7 +59,7 @@ def test_table_shows_medians_ranges_and_errors() -> None:
     assert cells["p99 ms"] == ["3.00 (2.00–4.00)", "4.00 (2.00–6.00)"]
     assert cells["p99.9 ms"] == ["—", "—"]
     assert cells["failed calls"] == ["1 Internal, 3 Unavailable", "0"]
-    assert cells["answers equal to scikit-learn's"] == ["199 of 200", "200 of 200"]
+    assert cells["right answers"] == ["199 of 200", "200 of 200"]
 
 
 def test_ghz_is_named_as_the_limit_only_where_it_used_more_than_the_server() -> None:

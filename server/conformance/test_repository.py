@@ -97,8 +97,12 @@ def test_unloading_here_changes_nothing_there(start: Start, here: str, there: st
     assert states(one) == {1: "UNLOADED"}
     # A version that follows shows that the other server has looked at the disk since.
     publish(one)
-    eventually("the other server sees the next version", 10, lambda: 2 in states(other))
-    assert states(other) == {1: "AVAILABLE", 2: "AVAILABLE"}
+    both = {1: "AVAILABLE", 2: "AVAILABLE"}
+    eventually(
+        "every worker of the other server sees the next version",
+        10,
+        lambda: all(states(other) == both for _ in range(CONNECTIONS)),
+    )
     assert {version(answer) for answer in on_every_worker(other, "Predict", predict("m", 1))} == {1}
     assert states(one) == {1: "UNLOADED", 2: "AVAILABLE"}
 

@@ -173,6 +173,10 @@ impl Repository {
 
     /// Every model's name, in order.
     pub(crate) fn names(&self) -> Vec<ModelName> {
+        if let Err(error) = self.refreshed() {
+            // What was known before is the best there is.
+            tracing::warn!(%error, "the model repository can't be read");
+        }
         self.index.load().models.keys().cloned().collect()
     }
 

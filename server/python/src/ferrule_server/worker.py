@@ -74,6 +74,8 @@ def listen(engine: Engine, config: Config, address: str) -> "grpc.Server":
         options=(
             ("grpc.so_reuseport", 1),
             ("grpc.max_receive_message_length", config.max_message_bytes),
+            # Identity only, as in the Rust server: no message grows while it is read.
+            ("grpc.compression_enabled_algorithms_bitset", 1),
             ("grpc.max_concurrent_streams", lanes.streams_on_a_connection),
             ("grpc.http2.min_ping_interval_without_data_ms", _MIN_PING_INTERVAL_MS),
             ("grpc.keepalive_permit_without_calls", 1),
