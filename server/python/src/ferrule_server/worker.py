@@ -79,8 +79,6 @@ def listen(engine: Engine, config: Config, address: str) -> "grpc.Server":
             ("grpc.max_concurrent_streams", lanes.streams_on_a_connection),
             ("grpc.http2.min_ping_interval_without_data_ms", _MIN_PING_INTERVAL_MS),
             ("grpc.keepalive_permit_without_calls", 1),
-            # Messages are not decompressed, as what a bomb would grow to can't be known before.
-            ("grpc.compression_enabled_algorithms_bitset", 1),
             ("grpc.server_handshake_timeout_ms", _HANDSHAKE_TIMEOUT_MS),
             # Equal, as between them the core refuses at random.
             ("grpc.max_metadata_size", _MAX_METADATA_BYTES),
