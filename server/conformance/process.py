@@ -15,6 +15,9 @@ import grpc
 
 ROOT = Path(__file__).parents[2]
 
+#: Cargo's profiles that the Rust server may have been built with.
+PROFILES = ("release", "debug", "dist")
+
 #: Seconds that a server may take to start or to stop on a busy machine.
 PATIENCE = 60.0
 
@@ -27,13 +30,12 @@ def command(kind: str) -> list[str]:
     if kind == "python":
         return [sys.executable, "-m", "ferrule_server"]
     named = os.environ.get("FERRULE_SERVER")
-    choices = (
-        [Path(named)] if named else [ROOT / "target" / profile / "ferrule-server" for profile in ("release", "debug")]
-    )
-    for binary in choices:
-        if binary.is_file():
-            return [str(binary)]
-    raise FileNotFoundError(f"there is no {' or '.join(map(str, choices))}; `make build` makes it")
+    choices = [Path(named)] if named else [ROOT / "target" / profile / "ferrule-server" for profile in PROFILES]
+    built = [binary for binary in choices if binary.is_file()]
+    if not built:
+        raise FileNotFoundError(f"there is no {' or '.join(map(str, choices))}; `make build` makes it")
+    # The newest: not what was built before the change that is being tested.
+    return [str(max(built, key=lambda binary: binary.stat().st_mtime))]
 
 
 def environment(settings: Mapping[str, str] = {}) -> dict[str, str]:

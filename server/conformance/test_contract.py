@@ -1,11 +1,12 @@
 """The contract keeps its own rules, and both servers serve it as it is written."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import grpc
 import pytest
 from google.protobuf import descriptor_pb2
-from grpc_reflection.v1alpha import reflection_pb2  # type: ignore[import-untyped]
+from grpc_reflection.v1alpha import reflection_pb2
 
 from server.conformance import contract
 from server.conformance.conftest import KINDS, Pair
@@ -90,7 +91,7 @@ class Reflection:
             response_deserializer=reflection_pb2.ServerReflectionResponse.FromString,
         )
 
-    def answer(self, **question: str) -> reflection_pb2.ServerReflectionResponse:
+    def answer(self, **question: Any) -> reflection_pb2.ServerReflectionResponse:
         """The one answer to one question."""
         questions: Iterator[reflection_pb2.ServerReflectionRequest] = iter(
             [reflection_pb2.ServerReflectionRequest(**question)]
