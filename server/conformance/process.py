@@ -29,7 +29,7 @@ def command(kind: str) -> list[str]:
     """How the server of this kind ("python" or "rust") is started."""
     if kind == "python":
         return [sys.executable, "-m", "ferrule_server"]
-    named = os.environ.get("FERRULE_SERVER")
+    named = os.environ.get("RUST_SERVER")
     choices = [Path(named)] if named else [ROOT / "target" / profile / "ferrule-server" for profile in PROFILES]
     built = [binary for binary in choices if binary.is_file()]
     if not built:

@@ -203,7 +203,6 @@ def test_damaged_files_are_refused_and_the_version_before_serves_on(start: Start
         replacement.rename(file_of(models, 2))
 
 
-@pytest.mark.xfail(reason="each look at the disk forgets which versions are damaged, until they are read again")
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_damaged_version_is_listed_as_damaged(start: Start, tmp_path: Path, kind: str) -> None:
     models = tmp_path / "models"

@@ -43,8 +43,6 @@ def test_generated_stubs_can_be_imported_beside_it(tmp_path: Path) -> None:
     subprocess.run([*generate, *CONTRACT], check=True, timeout=60)
     # `google` is a package already: the generated google.rpc would hide in its shadow.
     (tmp_path / "google").rename(tmp_path / "generated_google")
-    # So is `ferrule` where the compiled package is installed.
-    (tmp_path / "ferrule" / "__init__.py").touch()
     script = """
         {imports}
         theirs = ferrule_pb2.PredictRequest(model="iris", outputs=[ferrule_pb2.OUTPUT_DISTANCES])

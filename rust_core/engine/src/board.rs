@@ -30,6 +30,7 @@ const MAX_UNLOADED: usize = 1024;
 struct Memory {
     workers: AtomicU32,
     generation: AtomicU64,
+    reloads: AtomicU64,
     unloaded: [AtomicU64; MAX_UNLOADED],
     gauges: [Gauges; MAX_WORKERS],
 }
@@ -138,6 +139,15 @@ impl Board {
 
     pub(crate) fn next_generation(&self) {
         self.memory().generation.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Grows whenever damaged files are to be tried again.
+    pub(crate) fn reloads(&self) -> u64 {
+        self.memory().reloads.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn next_reload(&self) {
+        self.memory().reloads.fetch_add(1, Ordering::AcqRel);
     }
 
     pub(crate) fn is_unloaded(&self, model: &str, version: u32) -> bool {

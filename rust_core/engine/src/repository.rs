@@ -49,6 +49,7 @@ pub(crate) struct Repository {
 #[derive(Default)]
 struct Index {
     generation: u64,
+    reloads: u64,
     models: BTreeMap<ModelName, Versions>,
 }
 
@@ -202,6 +203,7 @@ impl Repository {
         for &version in &chosen {
             self.board.load(name.as_str(), version);
         }
+        self.board.next_reload();
         self.board.next_generation();
         for version in chosen {
             self.find(name, Some(version))?;
@@ -307,18 +309,20 @@ impl Repository {
         // Read before the disk is: what changes meanwhile makes for one more scan, never for a missed one.
         let mut after = Index {
             generation: self.board.generation(),
+            reloads: self.board.reloads(),
             models: BTreeMap::new(),
         };
+        let reload = after.reloads != before.reloads;
         for (name, folder) in entries(&self.directory, |name| ModelName::new(name).ok())? {
             let known = before.models.get(&name);
             let mut versions = BTreeMap::new();
             for (version, folder) in entries(&folder, version_number)? {
                 let stamp = stamp(&folder);
                 let unloaded = self.board.is_unloaded(name.as_str(), version);
-                let same = known.and_then(|versions| versions.get(&version)).filter(|known| {
-                    // A damaged file is tried again.
-                    known.stamp == stamp && known.unloaded == unloaded && known.state() != State::Damaged
-                });
+                let before = known.and_then(|versions| versions.get(&version));
+                let damaged = before.is_some_and(|before| before.state() == State::Damaged);
+                let same = before
+                    .filter(|before| before.stamp == stamp && before.unloaded == unloaded && !(damaged && reload));
                 let entry = same.cloned().unwrap_or_else(|| {
                     Arc::new(Version {
                         folder,
@@ -327,6 +331,10 @@ impl Repository {
                         model: OnceLock::new(),
                     })
                 });
+                if damaged && same.is_none() && !unloaded {
+                    // Read now, so that listings don't say it answers before someone has asked.
+                    let _ = entry.model(&name, version);
+                }
                 versions.insert(version, entry);
             }
             if !versions.is_empty() {

@@ -132,14 +132,24 @@ fn a_damaged_version_is_refused_and_the_one_before_it_serves() {
     damage(folder.path(), 2);
     let restarted = open(folder.path());
     assert_eq!(restarted.find(&name("m"), None).unwrap().0, 1);
-    let Err(Error::Damaged { model, problem }) = restarted.find(&name("m"), Some(2)) else {
+    let Err(Error::Damaged {
+        model: refused,
+        problem,
+    }) = restarted.find(&name("m"), Some(2))
+    else {
         panic!("a damaged file is refused");
     };
     assert_eq!(
-        (model.as_str(), problem.as_str()),
+        (refused.as_str(), problem.as_str()),
         ("m/2", "the checksum does not match the content")
     );
-    assert_eq!(restarted.states(&name("m")).unwrap()[1], (2, State::Damaged));
+    restarted.rescan().unwrap();
+    restarted.publish(&name("other"), &model(0.0)).unwrap();
+    assert_eq!(
+        restarted.states(&name("m")).unwrap()[1],
+        (2, State::Damaged),
+        "until something changes"
+    );
     fs::write(folder.path().join(format!("m/2/{FILE_NAME}")), whole).unwrap();
     restarted.load(&name("m"), Some(2)).unwrap();
     assert_eq!(restarted.find(&name("m"), None).unwrap().0, 2);

@@ -4,7 +4,11 @@ The estimators need the extra ``ferrule[sklearn]``. They are loaded when first u
 ``ferrule._core`` only, loads neither NumPy nor scikit-learn.
 """
 
+from pkgutil import extend_path
 from typing import TYPE_CHECKING
+
+# Stubs that users generate from ferrule/v1/ferrule.proto are modules ferrule.v1.…, in a folder of theirs.
+__path__ = extend_path(__path__, __name__)
 
 if TYPE_CHECKING:
     from ferrule.kmeans import KMeans
