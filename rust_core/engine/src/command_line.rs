@@ -210,6 +210,27 @@ mod tests {
     }
 
     #[test]
+    fn the_defaults_that_the_help_names_are_those_of_the_settings() {
+        let Ok(Command::Print(help)) = parsed(&["serve", "--help"]) else {
+            panic!("--help prints");
+        };
+        let server = Config::resolve(Layers::default()).unwrap();
+        for (flag, default) in [
+            ("--models", server.models.directory.display().to_string()),
+            ("--host", server.server.host.clone()),
+            ("--port", server.server.port.to_string()),
+            ("--workers", server.server.workers.to_string()),
+        ] {
+            let line = help.lines().find(|line| line.contains(flag)).unwrap();
+            assert!(line.ends_with(&format!("[default: {default}]")), "{line}");
+        }
+        let Ok(Command::Healthcheck(asked)) = parsed(&["healthcheck"]) else {
+            panic!("healthcheck is a command");
+        };
+        assert_eq!(asked.address, format!("{}:{}", server.server.host, server.server.port));
+    }
+
+    #[test]
     fn printed_settings_are_a_settings_file() {
         let Ok(Command::Print(text)) = parsed(&["serve", "--port", "1", "--print-config"]) else {
             panic!("--print-config prints");
