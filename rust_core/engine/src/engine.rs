@@ -79,9 +79,14 @@ impl Engine {
             })?;
         let health = Arc::new(Health::new(repository.clone()));
         let threads = |error: &dyn ToString| StartError::Threads(error.to_string());
-        let changed = health.clone();
-        Repository::poll(&repository, config.models.poll_interval, move || changed.notify())
-            .map_err(|error| threads(&error))?;
+        // Weak: health holds the repository, which would otherwise be polled for ever.
+        let watched = Arc::downgrade(&health);
+        Repository::poll(&repository, config.models.poll_interval, move || {
+            if let Some(health) = watched.upgrade() {
+                health.notify();
+            }
+        })
+        .map_err(|error| threads(&error))?;
         let cores = thread::available_parallelism().map_or(1, usize::from);
         let pool = |name, runners, niceness| {
             Pool::start(Purpose {
@@ -256,6 +261,30 @@ impl Core {
                 answer
             }
             other => Err(Error::NoMethod(other.path().to_owned())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::*;
+    use crate::{board::Board, config::Layers};
+
+    #[test]
+    fn polling_ends_with_the_engine() {
+        let models = tempfile::tempdir().unwrap();
+        let mut config = Config::resolve(Layers::default()).unwrap();
+        config.models.directory = models.path().to_owned();
+        config.models.poll_interval = Duration::from_millis(1);
+        let engine = Engine::start(&config, Board::create(1).unwrap().seat(0)).unwrap();
+        let repository = Arc::downgrade(&engine.core.repository);
+        drop(engine);
+        let deadline = Instant::now() + Duration::from_secs(5);
+        while repository.strong_count() > 0 {
+            assert!(Instant::now() < deadline, "the repository is still polled");
+            thread::yield_now();
         }
     }
 }
