@@ -125,11 +125,12 @@ impl Repository {
         Ok(repository)
     }
 
-    /// Rescans every `interval` for as long as the repository lives, and calls `changed` when something did.
+    /// Rescans every `interval` for as long as the repository lives, and calls `looked` each time: what changed may have
+    /// been noticed by a call before.
     pub(crate) fn poll(
         repository: &Arc<Self>,
         interval: Duration,
-        changed: impl Fn() + Send + 'static,
+        looked: impl Fn() + Send + 'static,
     ) -> io::Result<()> {
         let weak: Weak<Self> = Arc::downgrade(repository);
         thread::Builder::new().name("ferrule-poll".into()).spawn(move || {
@@ -137,8 +138,7 @@ impl Repository {
                 thread::sleep(interval);
                 let Some(repository) = weak.upgrade() else { break };
                 match repository.rescan() {
-                    Ok(true) => changed(),
-                    Ok(false) => {}
+                    Ok(()) => looked(),
                     Err(error) => tracing::warn!(%error, "the model repository can't be read"),
                 }
             }
@@ -300,8 +300,8 @@ impl Repository {
         path.is_dir()
     }
 
-    /// Makes the index anew, keeping models whose files are the same; true if it differs.
-    pub(crate) fn rescan(&self) -> io::Result<bool> {
+    /// Makes the index anew, keeping models whose files are the same.
+    pub(crate) fn rescan(&self) -> io::Result<()> {
         let _one = self.scanning.lock().unwrap_or_else(PoisonError::into_inner);
         let before = self.index.load_full();
         // Read before the disk is: what changes meanwhile makes for one more scan, never for a missed one.
@@ -333,9 +333,8 @@ impl Repository {
                 after.models.insert(name, versions);
             }
         }
-        let differs = !after.same_as(&before);
         self.index.store(Arc::new(after));
-        Ok(differs)
+        Ok(())
     }
 
     fn remove_abandoned(&self) -> io::Result<()> {
@@ -358,22 +357,6 @@ impl Repository {
 impl Index {
     fn versions(&self, name: &ModelName) -> Result<&Versions, Error> {
         self.models.get(name).ok_or_else(|| Error::NoModel(name.to_string()))
-    }
-
-    fn same_as(&self, other: &Self) -> bool {
-        self.models.len() == other.models.len()
-            && self
-                .models
-                .iter()
-                .zip(&other.models)
-                .all(|((a, a_versions), (b, b_versions))| {
-                    a == b
-                        && a_versions.len() == b_versions.len()
-                        && a_versions
-                            .iter()
-                            .zip(b_versions)
-                            .all(|((a, a_entry), (b, b_entry))| a == b && Arc::ptr_eq(a_entry, b_entry))
-                })
     }
 }
 

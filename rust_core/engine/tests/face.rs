@@ -484,6 +484,45 @@ fn health_follows_the_engine_and_its_models() {
 }
 
 #[test]
+fn a_watcher_hears_of_a_change_that_a_call_saw_first() {
+    let models = tempfile::tempdir().unwrap();
+    let mut config = Config::resolve(Layers::default()).unwrap();
+    config.models.directory = models.path().to_owned();
+    config.models.poll_interval = Duration::from_millis(200);
+    let board = Board::create(2).unwrap();
+    let [here, there] = [0, 1].map(|seat| Engine::start(&config, board.seat(seat)).unwrap());
+    here.serve();
+    let mut watching = here.open(Method::HealthWatch, Context::default());
+    let request = HealthCheckRequest {
+        service: "models/m".into(),
+    };
+    watching.receive(request.encode_to_vec().into());
+    assert!(watching.replies().try_recv().is_ok(), "unknown as yet");
+
+    let fit = clusters("m").encode_to_vec().into();
+    let Call::Running(fitted) = there.call(Method::FitPredict, fit, Context::default()) else {
+        panic!("a fit is pooled");
+    };
+    fitted.wait().unwrap();
+    // This call makes the index anew, before the poll does.
+    let predict = asking("m", doubles(1, 2, &[0.0, 0.0])).encode_to_vec().into();
+    assert!(matches!(
+        here.call(Method::Predict, predict, Context::default()),
+        Call::Answered(Ok(_))
+    ));
+    let deadline = Instant::now() + Duration::from_secs(5);
+    let told = loop {
+        match watching.replies().try_recv() {
+            Ok(told) => break told.unwrap(),
+            Err(_) => assert!(Instant::now() < deadline, "the watcher was not told"),
+        }
+        std::thread::yield_now();
+    };
+    let told = HealthCheckResponse::decode(told).unwrap();
+    assert_eq!(told.status(), ServingStatus::Serving);
+}
+
+#[test]
 fn malformed_bytes_are_the_callers_mistake() {
     let served = served();
     let status = served
