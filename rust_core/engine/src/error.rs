@@ -130,6 +130,12 @@ pub(crate) enum Detail {
 /// When a caller that was refused for load may come again.
 const RETRY_AFTER: Duration = Duration::from_millis(100);
 
+/// What a caller sent, for a message: as much of it as any real name has. A status travels in headers, which are short.
+pub(crate) fn shown(text: &str) -> String {
+    const CHARACTERS: usize = 200;
+    text.chars().take(CHARACTERS).collect()
+}
+
 impl Error {
     pub(crate) fn invalid(field: impl Into<String>, problem: impl Into<String>) -> Self {
         Self::Invalid {

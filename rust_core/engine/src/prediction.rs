@@ -7,7 +7,7 @@ use ferrule_proto::ferrule::v1::{Integers, Labels, Output, Prediction, labels::K
 use crate::{
     call::Wanted,
     config::Limits,
-    error::Error,
+    error::{Error, shown},
     matrix::{CheckedMatrix, encoded},
     model::{Algorithm, Classes, Model},
 };
@@ -75,7 +75,7 @@ impl Question<'_> {
         if !model.feature_names.is_empty() && !matrix.feature_names().is_empty() {
             for (column, (expected, got)) in model.feature_names.iter().zip(matrix.feature_names()).enumerate() {
                 if expected != got {
-                    let problem = format!("{name} expects {expected:?}, got {got:?}");
+                    let problem = format!("{name} expects {:?}, got {:?}", shown(expected), shown(got));
                     return Err(Error::invalid(format!("{field}.feature_names[{column}]"), problem));
                 }
             }

@@ -523,6 +523,28 @@ fn a_watcher_hears_of_a_change_that_a_call_saw_first() {
 }
 
 #[test]
+fn a_refusal_does_not_grow_with_what_was_sent() {
+    let served = served();
+    let long = "x".repeat(1 << 20);
+    let mut fit = clusters("m");
+    fit.data.as_mut().unwrap().input.as_mut().unwrap().feature_names = vec![format!("y{long}"), long.clone()];
+    served.fit(&fit).unwrap();
+    let mut other_names = asking("m", doubles(1, 2, &[0.0, 0.0]));
+    other_names.input.as_mut().unwrap().feature_names = vec![long.clone(), long.clone()];
+    let service = HealthCheckRequest { service: long.clone() };
+    for status in [
+        served.predict(&other_names).unwrap_err(),
+        served.predict(&asking(&long, None)).unwrap_err(),
+        served
+            .call::<HealthCheckResponse>(Method::HealthCheck, &service)
+            .unwrap_err(),
+        Status::no_method(&long),
+    ] {
+        assert!(status.message.len() + status.details.len() < 4096, "{:?}", status.code);
+    }
+}
+
+#[test]
 fn malformed_bytes_are_the_callers_mistake() {
     let served = served();
     let status = served
