@@ -291,7 +291,7 @@ fn every_wrong_request_names_its_field() {
     assert_eq!(fit(&|spec, _| spec.algorithm = k_means(2)), "data.targets");
     for n in [0, 5] {
         assert_eq!(
-            fit(&|spec, data| (spec.algorithm, data.targets) = (k_means(n), None)),
+            fit(&|spec, data| (spec.algorithm, spec.outputs, data.targets) = (k_means(n), vec![], None)),
             "spec.k_means.n_clusters"
         );
     }
@@ -347,6 +347,17 @@ fn limits_are_enforced_with_the_name_of_the_setting() {
             .unwrap_err(),
         "limits.max_cells",
     );
+    let mut scores = classes("two");
+    scores.spec.as_mut().unwrap().outputs = vec![Output::DecisionFunction.into()];
+    scores.spec.as_mut().unwrap().algorithm = Some(Algorithm::LogisticRegression(LogisticRegression {
+        max_iter: Some(10),
+        ..LogisticRegression::default()
+    }));
+    scores.data.as_mut().unwrap().input = doubles(4, 1, &[0.0, 1.0, 10.0, 11.0]);
+    served.fit(&scores).unwrap();
+    let mut tall = asking("two", doubles(100, 1, &[0.0; 100]));
+    tall.outputs = vec![Output::DecisionFunction.into()];
+    assert!(served.predict(&tall).is_ok(), "two classes have one score");
     let mut wide = asking("m", doubles(50, 2, &[0.0; 100]));
     wide.outputs = vec![Output::Distances.into()];
     assert!(served.predict(&wide).is_ok());
@@ -361,6 +372,25 @@ fn a_response_over_the_limit_is_refused_before_it_is_made() {
         .unwrap_err();
     assert_eq!(status.code, Code::ResourceExhausted);
     assert!(status.message.contains("limits.max_message_bytes"));
+}
+
+#[test]
+fn a_fit_whose_answer_is_refused_is_not_begun() {
+    let served = served();
+    let soon = Context {
+        deadline: Some(Instant::now() + Duration::from_secs(30)),
+    };
+    for (output, code) in [
+        (Output::Probabilities, Code::FailedPrecondition),
+        (Output::Distances, Code::ResourceExhausted),
+    ] {
+        let mut request = endless();
+        request.spec.as_mut().unwrap().outputs = vec![output.into()];
+        let status = served
+            .bytes(Method::FitPredict, request.encode_to_vec().into(), soon)
+            .unwrap_err();
+        assert_eq!(status.code, code);
+    }
 }
 
 #[test]
