@@ -272,38 +272,49 @@ impl Repository {
     /// index has not.
     fn current(&self, name: &ModelName, version: Option<u32>) -> Result<Arc<Index>, Error> {
         self.refreshed()?;
+        let knows = |index: &Index| {
+            index
+                .models
+                .get(name)
+                .is_some_and(|versions| version.is_none_or(|version| versions.contains_key(&version)))
+        };
         let index = self.index.load();
-        let known = index
-            .models
-            .get(name)
-            .is_some_and(|versions| version.is_none_or(|version| versions.contains_key(&version)));
-        if !known && self.on_disk(name, version) {
+        if !knows(&index) && self.on_disk(name, version) {
             drop(index);
-            self.rescan().map_err(|error| Error::incident(&error))?;
+            self.rescan_unless(knows).map_err(|error| Error::incident(&error))?;
             return Ok(self.index.load_full());
         }
         Ok(arc_swap::Guard::into_inner(index))
     }
 
     fn refreshed(&self) -> Result<(), Error> {
-        if self.index.load().generation != self.board.generation() {
-            self.rescan().map_err(|error| Error::incident(&error))?;
+        let fresh = |index: &Index| index.generation == self.board.generation();
+        if !fresh(&self.index.load()) {
+            self.rescan_unless(fresh).map_err(|error| Error::incident(&error))?;
         }
         Ok(())
     }
 
     fn on_disk(&self, name: &ModelName, version: Option<u32>) -> bool {
-        let mut path = self.directory.join(name.as_str());
-        if let Some(version) = version {
-            path.push(version.to_string());
+        let model = self.directory.join(name.as_str());
+        match version {
+            Some(version) => model.join(version.to_string()).is_dir(),
+            None => entries(&model, version_number).is_ok_and(|versions| !versions.is_empty()),
         }
-        path.is_dir()
     }
 
     /// Makes the index anew, keeping models whose files are the same.
     pub(crate) fn rescan(&self) -> io::Result<()> {
+        self.rescan_unless(|_| false)
+    }
+
+    /// Rescans, unless another thread did meanwhile and its index is `enough`.
+    fn rescan_unless(&self, enough: impl Fn(&Index) -> bool) -> io::Result<()> {
         let _one = self.scanning.lock().unwrap_or_else(PoisonError::into_inner);
         let before = self.index.load_full();
+        if enough(&before) {
+            return Ok(());
+        }
         // Read before the disk is: what changes meanwhile makes for one more scan, never for a missed one.
         let mut after = Index {
             generation: self.board.generation(),

@@ -171,3 +171,40 @@ fn what_is_not_a_version_is_ignored_and_old_leftovers_go() {
     assert!(folder.path().join("m/.unfinished-new").exists());
     assert!(!folder.path().join("m/.unfinished-old").exists());
 }
+
+#[test]
+fn a_folder_without_versions_is_not_scanned_for_again_and_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let repository = open(folder.path());
+    fs::create_dir_all(folder.path().join("m/.unfinished-x")).unwrap();
+    let before = repository.index.load_full();
+    assert_eq!(
+        repository.find(&name("m"), None).unwrap_err(),
+        Error::NoModel("m".into())
+    );
+    assert!(Arc::ptr_eq(&before, &repository.index.load_full()));
+}
+
+#[test]
+fn calls_that_waited_for_a_scan_do_not_scan_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let repository = open(folder.path());
+    repository.board.next_generation();
+    let scanned = thread::scope(|scope| {
+        let one = repository.scanning.lock().unwrap();
+        let waiting = [(); 4].map(|()| scope.spawn(|| repository.list().unwrap()));
+        // Time for some to come to the lock; those that do not find the new index.
+        thread::sleep(Duration::from_millis(50));
+        let scanned = Arc::new(Index {
+            generation: repository.board.generation(),
+            ..Index::default()
+        });
+        repository.index.store(scanned.clone());
+        drop(one);
+        for call in waiting {
+            call.join().unwrap();
+        }
+        scanned
+    });
+    assert!(Arc::ptr_eq(&scanned, &repository.index.load_full()));
+}
