@@ -40,6 +40,8 @@ pub struct Engine {
     streams: Mutex<Option<Vec<WeakSender<Result<Bytes, Status>>>>>,
 }
 
+type Change = fn(Bytes, &Repository, &Limits) -> Result<Bytes, Error>;
+
 struct Core {
     limits: Limits,
     seat: Seat,
@@ -116,6 +118,8 @@ impl Engine {
         match method {
             Method::Predict => self.predict(request, context),
             Method::FitPredict => self.fit_predict(request, context),
+            Method::LoadModel => self.change(models::load, request, context),
+            Method::UnloadModel => self.change(models::unload, request, context),
             _ => Call::Answered(contained(|| {
                 context.check()?;
                 self.core.answer(method, request)
@@ -172,6 +176,26 @@ impl Engine {
                     let _admitted = admitted;
                     let fit = FitPredict::check(request, &core.limits)?;
                     let answer = fit.answer(&core.repository, &core.limits, wanted);
+                    core.health.notify();
+                    answer
+                })
+            }
+        }
+    }
+
+    /// Changes what is loaded. Pooled: the files of all versions of a model may be read.
+    fn change(&self, change: Change, request: Bytes, context: Context) -> Call {
+        let admitted = contained(|| {
+            context.check()?;
+            self.core.admit(Gauge::Requests)
+        });
+        match admitted {
+            Err(status) => Call::Answered(Err(status)),
+            Ok(admitted) => {
+                let core = self.core.clone();
+                self.predictions.run(context, move |_| {
+                    let _admitted = admitted;
+                    let answer = change(request, &core.repository, &core.limits);
                     core.health.notify();
                     answer
                 })
@@ -250,16 +274,6 @@ impl Core {
         match method {
             Method::ListModels => models::list(request, repository, limits),
             Method::GetModel => models::get(request, repository, limits),
-            Method::LoadModel | Method::UnloadModel => {
-                let change = if method == Method::LoadModel {
-                    models::load
-                } else {
-                    models::unload
-                };
-                let answer = change(request, repository, limits);
-                self.health.notify();
-                answer
-            }
             other => Err(Error::NoMethod(other.path().to_owned())),
         }
     }

@@ -472,6 +472,23 @@ fn models_are_listed_described_unloaded_and_loaded() {
 }
 
 #[test]
+fn files_are_not_read_where_a_load_arrives() {
+    let served = served();
+    served.fit(&clusters("m")).unwrap();
+    let load = v1::LoadModelRequest {
+        model: "m".into(),
+        selector: None,
+    };
+    let call = served
+        .engine
+        .call(Method::LoadModel, load.encode_to_vec().into(), Context::default());
+    let Call::Running(pending) = call else {
+        panic!("a load is pooled");
+    };
+    assert!(pending.wait().is_ok());
+}
+
+#[test]
 fn health_follows_the_engine_and_its_models() {
     let served = served();
     let check = |service: &str| {
