@@ -71,7 +71,7 @@ pub enum Error {
         setting: &'static str,
     },
     /// The board has no room to note another version as unloaded.
-    #[error("too many versions are unloaded at one time; load some or remove their files")]
+    #[error("too many versions are unloaded at one time; load some")]
     TooManyUnloaded,
     /// A message that the transport refused before its size was known to the engine.
     #[error("a message is over the limit of {limit} bytes (limits.max_message_bytes)")]

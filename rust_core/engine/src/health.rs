@@ -18,8 +18,12 @@ use prost::Message;
 
 use crate::{
     error::{Error, shown},
-    method::Method, model_name::ModelName, repository::Repository, request::decode,
-    session::Conversation, status::Status,
+    method::Method,
+    model_name::ModelName,
+    repository::Repository,
+    request::decode,
+    session::Conversation,
+    status::Status,
 };
 
 const MODELS: &str = "models/";

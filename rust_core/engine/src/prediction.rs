@@ -48,7 +48,13 @@ impl Outputs {
 
     /// Checks, before anything is computed, that a model of this family has these outputs for `rows` rows, within the
     /// limits. `name` is how messages call the model.
-    pub(crate) fn check_answer(self, family: Family<'_>, name: &str, rows: usize, limits: &Limits) -> Result<(), Error> {
+    pub(crate) fn check_answer(
+        self,
+        family: Family<'_>,
+        name: &str,
+        rows: usize,
+        limits: &Limits,
+    ) -> Result<(), Error> {
         let lacking = match family {
             Family::KMeans { .. } if self.probabilities => Some("probabilities"),
             Family::KMeans { .. } if self.decision_function => Some("decision function"),

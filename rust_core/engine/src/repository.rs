@@ -225,6 +225,8 @@ impl Repository {
         let published = self
             .write(name, &bytes)
             .map_err(|error| Error::incident(&format_args!("publishing {name}: {error}")))?;
+        // The number may be that of an unloaded version whose files were removed.
+        self.board.load(name.as_str(), published);
         self.board.next_generation();
         tracing::info!(model = %name, version = published, "model published");
         Ok(published)

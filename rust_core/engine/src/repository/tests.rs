@@ -208,3 +208,14 @@ fn calls_that_waited_for_a_scan_do_not_scan_again() {
     });
     assert!(Arc::ptr_eq(&scanned, &repository.index.load_full()));
 }
+
+#[test]
+fn a_publication_answers_also_under_the_number_of_an_unloaded_version_that_is_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let repository = open(folder.path());
+    repository.publish(&name("m"), &model(1.0)).unwrap();
+    repository.unload(&name("m"), Some(1)).unwrap();
+    fs::remove_dir_all(folder.path().join("m/1")).unwrap();
+    assert_eq!(repository.publish(&name("m"), &model(2.0)).unwrap(), 1);
+    assert_eq!(centre(&repository.find(&name("m"), None).unwrap()), 2.0);
+}
