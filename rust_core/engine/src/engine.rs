@@ -11,7 +11,7 @@ use bytes::Bytes;
 
 use crate::{
     board::{Admitted, Gauge, Seat},
-    call::{Call, Context, Wanted},
+    call::{Answer, Call, Context, Wanted},
     config::{Config, Limits},
     error::Error,
     fit_predict::FitPredict,
@@ -37,7 +37,7 @@ pub struct Engine {
     predictions: Pool,
     fits: Pool,
     /// None once they were ended.
-    streams: Mutex<Option<Vec<WeakSender<Result<Bytes, Status>>>>>,
+    streams: Mutex<Option<Vec<WeakSender<Answer>>>>,
 }
 
 type Change = fn(Bytes, &Repository, &Limits) -> Result<Bytes, Error>;
@@ -247,7 +247,7 @@ impl Engine {
     }
 }
 
-fn end(stream: &Sender<Result<Bytes, Status>>) {
+fn end(stream: &Sender<Answer>) {
     let _ = stream.try_send(Err(Status::draining()));
     stream.close();
 }

@@ -435,6 +435,29 @@ fn a_deadline_and_a_cancel_stop_a_fit_and_give_its_place_back() {
 }
 
 #[test]
+fn a_fit_that_is_cancelled_while_it_waits_gives_its_place_back_at_once() {
+    // At least one more than run at one time.
+    let places = 1 + std::thread::available_parallelism().unwrap().get() as u32;
+    let served = served_with(|config| config.limits.max_fits_in_flight = places);
+    let request: Bytes = endless().encode_to_vec().into();
+    let take = || match served
+        .engine
+        .call(Method::FitPredict, request.clone(), Context::default())
+    {
+        Call::Running(pending) => pending,
+        Call::Answered(answer) => panic!("no place: {:?}", answer.unwrap_err()),
+    };
+    let running: Vec<_> = (1..places).map(|_| take()).collect();
+    // All threads are taken, so each of these waits.
+    for _ in 0..3 {
+        let waiting = take();
+        waiting.canceller().cancel();
+        assert_eq!(waiting.wait().unwrap_err().code, Code::Cancelled);
+    }
+    drop(running);
+}
+
+#[test]
 fn models_are_listed_described_unloaded_and_loaded() {
     let served = served();
     served.fit(&classes("a")).unwrap();
