@@ -4,8 +4,9 @@
 //! which suits both kinds of server: one that awaits on an event loop and one that waits on a thread.
 
 use std::{
+    fmt,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::Instant,
@@ -100,13 +101,44 @@ impl Drop for CancelOnDrop {
 }
 
 /// Tells work to stop. All clones are one.
-#[derive(Debug, Clone, Default)]
-pub struct Cancel(Arc<AtomicBool>);
+#[derive(Clone, Default)]
+pub struct Cancel(Arc<Order>);
+
+#[derive(Default)]
+struct Order {
+    stop: AtomicBool,
+    /// Work that no thread has begun.
+    waiting: Mutex<Option<Job>>,
+}
+
+/// Work of a pool.
+pub(crate) type Job = Box<dyn FnOnce() + Send>;
 
 impl Cancel {
-    /// Tells the work to stop; compute loops look every few milliseconds.
+    /// Tells the work to stop; compute loops look every few milliseconds. Work that still waits ends here and now.
     pub fn cancel(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.0.stop.store(true, Ordering::Relaxed);
+        // It finds that it is not wanted, answers that and lets go of what it holds.
+        self.begin();
+    }
+
+    /// Keeps work until [`begin`](Self::begin).
+    pub(crate) fn keep(&self, work: Job) {
+        *self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner) = Some(work);
+    }
+
+    /// Does the work on this thread, unless another has begun it.
+    pub(crate) fn begin(&self) {
+        let work = self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(work) = work {
+            work();
+        }
+    }
+}
+
+impl fmt::Debug for Cancel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Cancel").field(&self.0.stop).finish()
     }
 }
 
@@ -127,7 +159,7 @@ impl Wanted {
     }
 
     pub(crate) fn check(&self) -> Result<(), Error> {
-        if self.cancel.0.load(Ordering::Relaxed) {
+        if self.cancel.0.stop.load(Ordering::Relaxed) {
             return Err(Error::Cancelled);
         }
         self.context.check()

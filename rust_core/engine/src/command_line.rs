@@ -87,7 +87,7 @@ enum Action {
 struct ServeFlags {
     /// Model repository [default: models]
     #[arg(long, value_name = "DIR")]
-    models: Option<PathBuf>,
+    models: Option<String>,
     /// Address to listen on [default: 127.0.0.1]
     #[arg(long)]
     host: Option<String>,
@@ -109,7 +109,6 @@ impl ServeFlags {
     fn layers(self, environment: Vec<(String, String)>) -> (Layers, bool) {
         let mut flags = Vec::new();
         if let Some(models) = self.models {
-            let models = models.to_string_lossy().into_owned();
             flags.push(("--models", "models.directory", Value::String(models)));
         }
         if let Some(host) = self.host {
@@ -199,6 +198,14 @@ mod tests {
         assert_eq!(config.models.directory, PathBuf::from("m"));
         assert_eq!((config.server.port, config.server.workers), (0, 2));
         assert_eq!(config.server.host, "::1");
+    }
+
+    #[test]
+    fn a_directory_that_is_not_text_is_refused_rather_than_another_served() {
+        use std::os::unix::ffi::OsStringExt;
+        let directory = OsString::from_vec(b"mod\xffels".to_vec());
+        let arguments = ["serve".into(), "--models".into(), directory];
+        assert_eq!(parse("ferrule-server", arguments, vec![]).unwrap_err().code, 2);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use bytes::Bytes;
 
 use crate::{
     board::{Admitted, Gauge, Seat},
-    call::{Call, Context, Wanted},
+    call::{Answer, Call, Context, Wanted},
     config::{Config, Limits},
     error::Error,
     fit_predict::FitPredict,
@@ -37,8 +37,10 @@ pub struct Engine {
     predictions: Pool,
     fits: Pool,
     /// None once they were ended.
-    streams: Mutex<Option<Vec<WeakSender<Result<Bytes, Status>>>>>,
+    streams: Mutex<Option<Vec<WeakSender<Answer>>>>,
 }
+
+type Change = fn(Bytes, &Repository, &Limits) -> Result<Bytes, Error>;
 
 struct Core {
     limits: Limits,
@@ -79,9 +81,14 @@ impl Engine {
             })?;
         let health = Arc::new(Health::new(repository.clone()));
         let threads = |error: &dyn ToString| StartError::Threads(error.to_string());
-        let changed = health.clone();
-        Repository::poll(&repository, config.models.poll_interval, move || changed.notify())
-            .map_err(|error| threads(&error))?;
+        // Weak: health holds the repository, which would otherwise be polled for ever.
+        let watched = Arc::downgrade(&health);
+        Repository::poll(&repository, config.models.poll_interval, move || {
+            if let Some(health) = watched.upgrade() {
+                health.notify();
+            }
+        })
+        .map_err(|error| threads(&error))?;
         let cores = thread::available_parallelism().map_or(1, usize::from);
         let pool = |name, runners, niceness| {
             Pool::start(Purpose {
@@ -111,6 +118,8 @@ impl Engine {
         match method {
             Method::Predict => self.predict(request, context),
             Method::FitPredict => self.fit_predict(request, context),
+            Method::LoadModel => self.change(models::load, request, context),
+            Method::UnloadModel => self.change(models::unload, request, context),
             _ => Call::Answered(contained(|| {
                 context.check()?;
                 self.core.answer(method, request)
@@ -174,6 +183,26 @@ impl Engine {
         }
     }
 
+    /// Changes what is loaded. Pooled: the files of all versions of a model may be read.
+    fn change(&self, change: Change, request: Bytes, context: Context) -> Call {
+        let admitted = contained(|| {
+            context.check()?;
+            self.core.admit(Gauge::Requests)
+        });
+        match admitted {
+            Err(status) => Call::Answered(Err(status)),
+            Ok(admitted) => {
+                let core = self.core.clone();
+                self.predictions.run(context, move |_| {
+                    let _admitted = admitted;
+                    let answer = change(request, &core.repository, &core.limits);
+                    core.health.notify();
+                    answer
+                })
+            }
+        }
+    }
+
     /// Opens a stream of a method that is not unary.
     #[must_use]
     pub fn open(&self, method: Method, _context: Context) -> Session {
@@ -218,7 +247,7 @@ impl Engine {
     }
 }
 
-fn end(stream: &Sender<Result<Bytes, Status>>) {
+fn end(stream: &Sender<Answer>) {
     let _ = stream.try_send(Err(Status::draining()));
     stream.close();
 }
@@ -245,17 +274,31 @@ impl Core {
         match method {
             Method::ListModels => models::list(request, repository, limits),
             Method::GetModel => models::get(request, repository, limits),
-            Method::LoadModel | Method::UnloadModel => {
-                let change = if method == Method::LoadModel {
-                    models::load
-                } else {
-                    models::unload
-                };
-                let answer = change(request, repository, limits);
-                self.health.notify();
-                answer
-            }
             other => Err(Error::NoMethod(other.path().to_owned())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::*;
+    use crate::{board::Board, config::Layers};
+
+    #[test]
+    fn polling_ends_with_the_engine() {
+        let models = tempfile::tempdir().unwrap();
+        let mut config = Config::resolve(Layers::default()).unwrap();
+        config.models.directory = models.path().to_owned();
+        config.models.poll_interval = Duration::from_millis(1);
+        let engine = Engine::start(&config, Board::create(1).unwrap().seat(0)).unwrap();
+        let repository = Arc::downgrade(&engine.core.repository);
+        drop(engine);
+        let deadline = Instant::now() + Duration::from_secs(5);
+        while repository.strong_count() > 0 {
+            assert!(Instant::now() < deadline, "the repository is still polled");
+            thread::yield_now();
         }
     }
 }

@@ -71,7 +71,7 @@ pub enum Error {
         setting: &'static str,
     },
     /// The board has no room to note another version as unloaded.
-    #[error("too many versions are unloaded at one time; load some or remove their files")]
+    #[error("too many versions are unloaded at one time; load some")]
     TooManyUnloaded,
     /// A message that the transport refused before its size was known to the engine.
     #[error("a message is over the limit of {limit} bytes (limits.max_message_bytes)")]
@@ -129,6 +129,12 @@ pub(crate) enum Detail {
 
 /// When a caller that was refused for load may come again.
 const RETRY_AFTER: Duration = Duration::from_millis(100);
+
+/// What a caller sent, for a message: as much of it as any real name has. A status travels in headers, which are short.
+pub(crate) fn shown(text: &str) -> String {
+    const CHARACTERS: usize = 200;
+    text.chars().take(CHARACTERS).collect()
+}
 
 impl Error {
     pub(crate) fn invalid(field: impl Into<String>, problem: impl Into<String>) -> Self {

@@ -11,7 +11,7 @@ use crate::{
     config::Limits,
     error::Error,
     matrix::CheckedMatrix,
-    model::{Algorithm, Classes, Model},
+    model::{Algorithm, Classes, Family, Model},
     model_name::ModelName,
     prediction::{Outputs, Question, response},
     repository::Repository,
@@ -36,6 +36,20 @@ enum Fit {
         /// The class of each row, an index into `classes`.
         indices: Vec<u32>,
     },
+}
+
+/// How messages call a model that has no version yet.
+const FITTED: &str = "the fitted model";
+
+impl Fit {
+    fn family(&self) -> Family<'_> {
+        match self {
+            Self::KMeans(parameters) => Family::KMeans {
+                n_clusters: parameters.n_clusters,
+            },
+            Self::LogisticRegression { classes, .. } => Family::LogisticRegression { classes },
+        }
+    }
 }
 
 impl FitPredict {
@@ -80,6 +94,7 @@ impl FitPredict {
                 }
             }
         };
+        outputs.check_answer(fit.family(), FITTED, matrix.rows(), limits)?;
         Ok(Self {
             name,
             fit,
@@ -124,12 +139,11 @@ impl FitPredict {
         };
         let question = Question {
             model: &model,
-            name: "the fitted model",
+            name: FITTED,
             matrix: &self.matrix,
             field: "data.input",
             outputs: self.outputs,
         };
-        question.check(limits)?;
         let prediction = question.answer(wanted)?;
         // Last: a caller that has gone, or can't be answered, leaves no version behind.
         wanted.check()?;

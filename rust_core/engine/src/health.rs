@@ -17,8 +17,13 @@ use ferrule_proto::grpc::health::v1::{
 use prost::Message;
 
 use crate::{
-    error::Error, method::Method, model_name::ModelName, repository::Repository, request::decode,
-    session::Conversation, status::Status,
+    error::{Error, shown},
+    method::Method,
+    model_name::ModelName,
+    repository::Repository,
+    request::decode,
+    session::Conversation,
+    status::Status,
 };
 
 const MODELS: &str = "models/";
@@ -54,7 +59,7 @@ impl Health {
     pub(crate) fn check(&self, request: Bytes) -> Result<Bytes, Error> {
         let HealthCheckRequest { service } = decode(request)?;
         match self.status(&service) {
-            ServingStatus::ServiceUnknown => Err(Error::NoService(service)),
+            ServingStatus::ServiceUnknown => Err(Error::NoService(shown(&service))),
             status => Ok(reply(status)),
         }
     }

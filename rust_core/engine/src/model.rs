@@ -35,19 +35,37 @@ impl Model {
         }
     }
 
-    /// Numbers computed for each row: distances or scores.
-    pub(crate) fn width(&self) -> usize {
+    pub(crate) fn family(&self) -> Family<'_> {
         match &self.algorithm {
-            Algorithm::KMeans(model) => model.n_clusters(),
-            Algorithm::LogisticRegression(model, _) => model.n_classes(),
+            Algorithm::KMeans(model) => Family::KMeans {
+                n_clusters: model.n_clusters(),
+            },
+            Algorithm::LogisticRegression(_, classes) => Family::LogisticRegression { classes },
+        }
+    }
+}
+
+/// What decides which outputs a model has and how large they are. Known before a fit.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Family<'a> {
+    KMeans { n_clusters: usize },
+    LogisticRegression { classes: &'a Classes },
+}
+
+impl Family<'_> {
+    /// Clusters or classes.
+    pub(crate) fn width(self) -> usize {
+        match self {
+            Self::KMeans { n_clusters } => n_clusters,
+            Self::LogisticRegression { classes } => classes.len(),
         }
     }
 
-    /// The name of the kind in messages and model files.
-    pub(crate) fn kind(&self) -> &'static str {
-        match self.algorithm {
-            Algorithm::KMeans(_) => "k_means",
-            Algorithm::LogisticRegression(..) => "logistic_regression",
+    /// The name of the kind in messages and responses.
+    pub(crate) fn kind(self) -> &'static str {
+        match self {
+            Self::KMeans { .. } => "k_means",
+            Self::LogisticRegression { .. } => "logistic_regression",
         }
     }
 }

@@ -7,7 +7,7 @@ use std::{collections::HashMap, fs, io::Read, path::Path};
 
 use ferrule_algorithms::{kmeans::KMeans, logistic_regression::LogisticRegression};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
 
 use crate::model::{Algorithm, Classes, Model};
@@ -28,11 +28,18 @@ const INTERCEPTS: &str = "intercept";
 /// Everything about a model that is not an array.
 #[derive(Debug, Serialize, Deserialize)]
 struct Description {
-    format_version: u32,
-    library_version: String,
+    #[serde(flatten)]
+    written: Written,
     kind: Kind,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     feature_names: Vec<String>,
+}
+
+/// Who wrote a file, and how.
+#[derive(Debug, Serialize, Deserialize)]
+struct Written {
+    format_version: u32,
+    library_version: String,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -66,8 +73,10 @@ pub(crate) fn encode(model: &Model) -> Result<Vec<u8>, String> {
         }
     };
     let description = Description {
-        format_version: FORMAT_VERSION,
-        library_version: env!("CARGO_PKG_VERSION").to_owned(),
+        written: Written {
+            format_version: FORMAT_VERSION,
+            library_version: env!("CARGO_PKG_VERSION").to_owned(),
+        },
         kind,
         feature_names: model.feature_names.clone(),
     };
@@ -123,14 +132,15 @@ fn decode(bytes: &[u8]) -> Result<Model, String> {
         return Err("the checksum does not match the content".into());
     }
 
-    let description: Description =
-        serde_json::from_str(description).map_err(|error| format!("metadata \"{DESCRIPTION}\": {error}"))?;
-    if description.format_version > FORMAT_VERSION {
+    // The version first: a later format may describe things that this one can't read.
+    let written: Written = parsed(description)?;
+    if written.format_version > FORMAT_VERSION {
         return Err(format!(
             "expected format version {FORMAT_VERSION} or lower, got {} (written by version {})",
-            description.format_version, description.library_version
+            written.format_version, written.library_version
         ));
     }
+    let description: Description = parsed(description)?;
     let algorithm = match description.kind {
         Kind::KMeans => {
             let ([k, columns], centers) = array(&tensors, CENTERS)?;
@@ -153,6 +163,10 @@ fn decode(bytes: &[u8]) -> Result<Model, String> {
         return Err(format!("expected {columns} feature names, got {names}"));
     }
     Ok(model)
+}
+
+fn parsed<T: DeserializeOwned>(description: &str) -> Result<T, String> {
+    serde_json::from_str(description).map_err(|error| format!("metadata \"{DESCRIPTION}\": {error}"))
 }
 
 fn array<const DIMENSIONS: usize>(
@@ -232,6 +246,20 @@ mod tests {
         for length in 0..bytes.len() {
             assert!(decode(&bytes[..length]).is_err());
         }
+    }
+
+    #[test]
+    fn a_file_of_a_later_format_says_so_whatever_else_it_holds() {
+        let description = r#"{"format_version":2,"library_version":"9.0.0","kind":"forest"}"#;
+        let metadata = HashMap::from([
+            (DESCRIPTION.to_owned(), description.to_owned()),
+            (CHECKSUM.to_owned(), checksum(description, std::iter::empty())),
+        ]);
+        let bytes = safetensors::serialize(Vec::<(&str, TensorView<'_>)>::new(), Some(metadata)).unwrap();
+        assert_eq!(
+            decode(&bytes).unwrap_err(),
+            "expected format version 1 or lower, got 2 (written by version 9.0.0)"
+        );
     }
 
     proptest! {

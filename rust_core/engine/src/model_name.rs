@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::error::Error;
+use crate::error::{Error, shown};
 
 /// A valid name: 1 to 64 of `a-z`, `0-9`, `_`, `-`, `.`, starting with a letter or digit. So it is never a path, a
 /// hidden folder or `..`, and the same on every file system.
@@ -21,10 +21,9 @@ impl ModelName {
         if valid {
             return Ok(Self(name));
         }
-        const SHOWN: usize = 80;
-        let shown: String = name.chars().take(SHOWN).collect();
         Err(format!(
-            "expected 1 to 64 of a-z, 0-9, '_', '-', '.', starting with a letter or digit, got {shown:?}"
+            "expected 1 to 64 of a-z, 0-9, '_', '-', '.', starting with a letter or digit, got {:?}",
+            shown(&name)
         ))
     }
 

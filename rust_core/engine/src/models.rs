@@ -43,7 +43,7 @@ pub(crate) fn get(request: Bytes, repository: &Repository, limits: &Limits) -> R
     let message = GetModelResponse {
         model: name.into(),
         version,
-        kind: model.kind().to_owned(),
+        kind: model.family().kind().to_owned(),
         columns: model.columns() as u32,
         n_clusters,
         classes,

@@ -7,9 +7,9 @@ use ferrule_proto::ferrule::v1::{Integers, Labels, Output, Prediction, labels::K
 use crate::{
     call::Wanted,
     config::Limits,
-    error::Error,
+    error::{Error, shown},
     matrix::{CheckedMatrix, encoded},
-    model::{Algorithm, Classes, Model},
+    model::{Algorithm, Classes, Family, Model},
 };
 
 /// What to compute, each output at most once.
@@ -45,6 +45,74 @@ impl Outputs {
         outputs.labels |= named.is_empty();
         Ok(outputs)
     }
+
+    /// Checks, before anything is computed, that a model of this family has these outputs for `rows` rows, within the
+    /// limits. `name` is how messages call the model.
+    pub(crate) fn check_answer(
+        self,
+        family: Family<'_>,
+        name: &str,
+        rows: usize,
+        limits: &Limits,
+    ) -> Result<(), Error> {
+        let lacking = match family {
+            Family::KMeans { .. } if self.probabilities => Some("probabilities"),
+            Family::KMeans { .. } if self.decision_function => Some("decision function"),
+            Family::LogisticRegression { .. } if self.distances => Some("distances"),
+            _ => None,
+        };
+        if let Some(output) = lacking {
+            return Err(Error::WrongKind {
+                model: name.to_owned(),
+                kind: family.kind(),
+                output,
+            });
+        }
+        self.check_size(family, rows as u64, limits)
+    }
+
+    /// The response is never larger than this says, so it is refused before anything is allocated.
+    fn check_size(self, family: Family<'_>, rows: u64, limits: &Limits) -> Result<(), Error> {
+        /// Keys, lengths, shapes and names around the values.
+        const AROUND: u64 = 4096;
+        let width = family.width() as u64;
+        let scores = if width == 2 { 1 } else { width };
+        let widths = [
+            (self.probabilities, width),
+            (self.decision_function, scores),
+            (self.distances, width),
+        ]
+        .map(|(wanted, width)| if wanted { width } else { 0 });
+        let cells = rows * widths.iter().copied().max().unwrap_or(0);
+        if cells > limits.max_cells.into() {
+            return Err(Error::OverLimit {
+                what: "rows × outputs of the response",
+                came: cells,
+                limit: limits.max_cells.into(),
+                setting: "limits.max_cells",
+            });
+        }
+        let label = match family {
+            _ if !self.labels => 0,
+            Family::KMeans { .. } => 5,
+            Family::LogisticRegression {
+                classes: Classes::Integers(_),
+            } => 10,
+            Family::LogisticRegression {
+                classes: Classes::Strings(classes),
+            } => classes.iter().map(String::len).max().unwrap_or(0) as u64 + 6,
+        };
+        let bytes = AROUND + rows * (widths.iter().sum::<u64>() * 8 + label);
+        if bytes > limits.max_message_bytes.into() {
+            return Err(Error::OverLimit {
+                what: "size of the response in bytes",
+                came: bytes,
+                limit: limits.max_message_bytes.into(),
+                setting: "limits.max_message_bytes",
+            });
+        }
+        Ok(())
+    }
 }
 
 /// Rows and what to say about them, for a model that can: column count, names and outputs fit.
@@ -75,71 +143,17 @@ impl Question<'_> {
         if !model.feature_names.is_empty() && !matrix.feature_names().is_empty() {
             for (column, (expected, got)) in model.feature_names.iter().zip(matrix.feature_names()).enumerate() {
                 if expected != got {
-                    let problem = format!("{name} expects {expected:?}, got {got:?}");
+                    let problem = format!("{name} expects {:?}, got {:?}", shown(expected), shown(got));
                     return Err(Error::invalid(format!("{field}.feature_names[{column}]"), problem));
                 }
             }
         }
-        let lacking = match model.algorithm {
-            Algorithm::KMeans(_) if outputs.probabilities => Some("probabilities"),
-            Algorithm::KMeans(_) if outputs.decision_function => Some("decision function"),
-            Algorithm::LogisticRegression(..) if outputs.distances => Some("distances"),
-            _ => None,
-        };
-        if let Some(output) = lacking {
-            return Err(Error::WrongKind {
-                model: (*name).to_owned(),
-                kind: model.kind(),
-                output,
-            });
-        }
-        self.check_size(limits)
-    }
-
-    /// The response is never larger than this says, so it is refused before anything is allocated.
-    fn check_size(&self, limits: &Limits) -> Result<(), Error> {
-        /// Keys, lengths, shapes and names around the values.
-        const AROUND: u64 = 4096;
-        let rows = self.matrix.rows() as u64;
-        let cells = rows * self.model.width() as u64;
-        let matrices = [
-            self.outputs.probabilities,
-            self.outputs.decision_function,
-            self.outputs.distances,
-        ]
-        .into_iter()
-        .filter(|&wanted| wanted)
-        .count() as u64;
-        if matrices > 0 && cells > limits.max_cells.into() {
-            return Err(Error::OverLimit {
-                what: "rows × outputs of the response",
-                came: cells,
-                limit: limits.max_cells.into(),
-                setting: "limits.max_cells",
-            });
-        }
-        let label = match &self.model.algorithm {
-            Algorithm::KMeans(_) => 5,
-            Algorithm::LogisticRegression(_, Classes::Integers(_)) => 10,
-            Algorithm::LogisticRegression(_, Classes::Strings(classes)) => {
-                classes.iter().map(String::len).max().unwrap_or(0) as u64 + 6
-            }
-        };
-        let bytes = AROUND + matrices * cells * 8 + if self.outputs.labels { rows * label } else { 0 };
-        if bytes > limits.max_message_bytes.into() {
-            return Err(Error::OverLimit {
-                what: "size of the response in bytes",
-                came: bytes,
-                limit: limits.max_message_bytes.into(),
-                setting: "limits.max_message_bytes",
-            });
-        }
-        Ok(())
+        outputs.check_answer(model.family(), name, matrix.rows(), limits)
     }
 
     /// Multiplications that the answer takes, about.
     pub(crate) fn work(&self) -> u64 {
-        (self.matrix.rows() * self.matrix.columns()) as u64 * self.model.width() as u64
+        (self.matrix.rows() * self.matrix.columns()) as u64 * self.model.family().width() as u64
     }
 
     /// Computes the answers. The question was [checked](Self::check).

@@ -126,11 +126,12 @@ impl Repository {
         Ok(repository)
     }
 
-    /// Rescans every `interval` for as long as the repository lives, and calls `changed` when something did.
+    /// Rescans every `interval` for as long as the repository lives, and calls `looked` each time: what changed may have
+    /// been noticed by a call before.
     pub(crate) fn poll(
         repository: &Arc<Self>,
         interval: Duration,
-        changed: impl Fn() + Send + 'static,
+        looked: impl Fn() + Send + 'static,
     ) -> io::Result<()> {
         let weak: Weak<Self> = Arc::downgrade(repository);
         thread::Builder::new().name("ferrule-poll".into()).spawn(move || {
@@ -138,8 +139,7 @@ impl Repository {
                 thread::sleep(interval);
                 let Some(repository) = weak.upgrade() else { break };
                 match repository.rescan() {
-                    Ok(true) => changed(),
-                    Ok(false) => {}
+                    Ok(()) => looked(),
                     Err(error) => tracing::warn!(%error, "the model repository can't be read"),
                 }
             }
@@ -227,6 +227,8 @@ impl Repository {
         let published = self
             .write(name, &bytes)
             .map_err(|error| Error::incident(&format_args!("publishing {name}: {error}")))?;
+        // The number may be that of an unloaded version whose files were removed.
+        self.board.load(name.as_str(), published);
         self.board.next_generation();
         tracing::info!(model = %name, version = published, "model published");
         Ok(published)
@@ -274,38 +276,49 @@ impl Repository {
     /// index has not.
     fn current(&self, name: &ModelName, version: Option<u32>) -> Result<Arc<Index>, Error> {
         self.refreshed()?;
+        let knows = |index: &Index| {
+            index
+                .models
+                .get(name)
+                .is_some_and(|versions| version.is_none_or(|version| versions.contains_key(&version)))
+        };
         let index = self.index.load();
-        let known = index
-            .models
-            .get(name)
-            .is_some_and(|versions| version.is_none_or(|version| versions.contains_key(&version)));
-        if !known && self.on_disk(name, version) {
+        if !knows(&index) && self.on_disk(name, version) {
             drop(index);
-            self.rescan().map_err(|error| Error::incident(&error))?;
+            self.rescan_unless(knows).map_err(|error| Error::incident(&error))?;
             return Ok(self.index.load_full());
         }
         Ok(arc_swap::Guard::into_inner(index))
     }
 
     fn refreshed(&self) -> Result<(), Error> {
-        if self.index.load().generation != self.board.generation() {
-            self.rescan().map_err(|error| Error::incident(&error))?;
+        let fresh = |index: &Index| index.generation == self.board.generation();
+        if !fresh(&self.index.load()) {
+            self.rescan_unless(fresh).map_err(|error| Error::incident(&error))?;
         }
         Ok(())
     }
 
     fn on_disk(&self, name: &ModelName, version: Option<u32>) -> bool {
-        let mut path = self.directory.join(name.as_str());
-        if let Some(version) = version {
-            path.push(version.to_string());
+        let model = self.directory.join(name.as_str());
+        match version {
+            Some(version) => model.join(version.to_string()).is_dir(),
+            None => entries(&model, version_number).is_ok_and(|versions| !versions.is_empty()),
         }
-        path.is_dir()
     }
 
-    /// Makes the index anew, keeping models whose files are the same; true if it differs.
-    pub(crate) fn rescan(&self) -> io::Result<bool> {
+    /// Makes the index anew, keeping models whose files are the same.
+    pub(crate) fn rescan(&self) -> io::Result<()> {
+        self.rescan_unless(|_| false)
+    }
+
+    /// Rescans, unless another thread did meanwhile and its index is `enough`.
+    fn rescan_unless(&self, enough: impl Fn(&Index) -> bool) -> io::Result<()> {
         let _one = self.scanning.lock().unwrap_or_else(PoisonError::into_inner);
         let before = self.index.load_full();
+        if enough(&before) {
+            return Ok(());
+        }
         // Read before the disk is: what changes meanwhile makes for one more scan, never for a missed one.
         let mut after = Index {
             generation: self.board.generation(),
@@ -341,9 +354,8 @@ impl Repository {
                 after.models.insert(name, versions);
             }
         }
-        let differs = !after.same_as(&before);
         self.index.store(Arc::new(after));
-        Ok(differs)
+        Ok(())
     }
 
     fn remove_abandoned(&self) -> io::Result<()> {
@@ -366,22 +378,6 @@ impl Repository {
 impl Index {
     fn versions(&self, name: &ModelName) -> Result<&Versions, Error> {
         self.models.get(name).ok_or_else(|| Error::NoModel(name.to_string()))
-    }
-
-    fn same_as(&self, other: &Self) -> bool {
-        self.models.len() == other.models.len()
-            && self
-                .models
-                .iter()
-                .zip(&other.models)
-                .all(|((a, a_versions), (b, b_versions))| {
-                    a == b
-                        && a_versions.len() == b_versions.len()
-                        && a_versions
-                            .iter()
-                            .zip(b_versions)
-                            .all(|((a, a_entry), (b, b_entry))| a == b && Arc::ptr_eq(a_entry, b_entry))
-                })
     }
 }
 

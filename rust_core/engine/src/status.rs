@@ -7,7 +7,7 @@ use ferrule_proto::google::rpc;
 use prost::Message;
 use prost_types::Any;
 
-use crate::error::{Detail, Error};
+use crate::error::{Detail, Error, shown};
 
 /// gRPC status codes that the engine gives; the numbers are gRPC's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -113,10 +113,7 @@ impl Status {
     /// What a server answers to a path that no method has.
     #[must_use]
     pub fn no_method(path: &str) -> Self {
-        // Long enough for any real one; what a stranger sends is not echoed whole.
-        const SHOWN: usize = 200;
-        let shown: String = path.chars().take(SHOWN).collect();
-        (&Error::NoMethod(shown)).into()
+        (&Error::NoMethod(shown(path))).into()
     }
 
     /// What a server answers to a new stream when each of its open streams holds a thread and there are no more.

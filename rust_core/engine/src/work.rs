@@ -2,7 +2,8 @@
 //!
 //! A pool takes jobs from a queue with a few runner threads; a job's row blocks spread over the pool's compute
 //! threads. Runners stand outside the compute pool so that a compute thread which waits for blocks of one job never
-//! starts another job on top. The queue needs no bound of its own: what may wait is bounded at admission.
+//! starts another job on top. The queue needs no bound of its own: what may wait is bounded at admission, and
+//! work cancelled while it waits leaves only an empty handle.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -11,16 +12,14 @@ use std::{
 };
 
 use crate::{
-    call::{Call, Context, Wanted, pending},
+    call::{Call, Cancel, Context, Wanted, pending},
     error::Error,
     status::Status,
 };
 
-type Job = Box<dyn FnOnce() + Send>;
-
 /// Threads for one kind of work.
 pub(crate) struct Pool {
-    jobs: async_channel::Sender<Job>,
+    jobs: async_channel::Sender<Cancel>,
 }
 
 /// What a pool is for.
@@ -42,7 +41,7 @@ impl Pool {
             .build()
             .map_err(|error| error.to_string())?;
         let compute = Arc::new(compute);
-        let (jobs, queue) = async_channel::unbounded::<Job>();
+        let (jobs, queue) = async_channel::unbounded::<Cancel>();
         for runner in 0..purpose.runners {
             let (compute, queue) = (compute.clone(), queue.clone());
             thread::Builder::new()
@@ -50,7 +49,7 @@ impl Pool {
                 .spawn(move || {
                     lower_priority(purpose.niceness);
                     while let Ok(job) = queue.recv_blocking() {
-                        compute.install(job);
+                        compute.install(|| job.begin());
                     }
                 })
                 .map_err(|error| error.to_string())?;
@@ -58,21 +57,23 @@ impl Pool {
         Ok(Self { jobs })
     }
 
-    /// Queues work. It is not begun when its deadline has passed or its caller has gone by the time a thread is free.
+    /// Queues work. It is not begun when its deadline has passed by the time a thread is free, and ends at once, with
+    /// what it holds, when its caller goes before that.
     pub(crate) fn run(
         &self,
         context: Context,
         work: impl FnOnce(&Wanted) -> Result<bytes::Bytes, Error> + Send + 'static,
     ) -> Call {
         let (answer, wanted, pending) = pending(context);
-        let job = Box::new(move || {
+        let job = pending.canceller();
+        job.keep(Box::new(move || {
             let answered = contained(|| {
                 wanted.check()?;
                 work(&wanted)
             });
             // Nobody may be waiting any more.
             let _ = answer.send(answered);
-        });
+        }));
         match self.jobs.try_send(job) {
             Ok(()) => Call::Running(pending),
             Err(_) => Call::Answered(Err((&Error::Draining).into())),

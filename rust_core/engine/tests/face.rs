@@ -291,7 +291,7 @@ fn every_wrong_request_names_its_field() {
     assert_eq!(fit(&|spec, _| spec.algorithm = k_means(2)), "data.targets");
     for n in [0, 5] {
         assert_eq!(
-            fit(&|spec, data| (spec.algorithm, data.targets) = (k_means(n), None)),
+            fit(&|spec, data| (spec.algorithm, spec.outputs, data.targets) = (k_means(n), vec![], None)),
             "spec.k_means.n_clusters"
         );
     }
@@ -347,6 +347,17 @@ fn limits_are_enforced_with_the_name_of_the_setting() {
             .unwrap_err(),
         "limits.max_cells",
     );
+    let mut scores = classes("two");
+    scores.spec.as_mut().unwrap().outputs = vec![Output::DecisionFunction.into()];
+    scores.spec.as_mut().unwrap().algorithm = Some(Algorithm::LogisticRegression(LogisticRegression {
+        max_iter: Some(10),
+        ..LogisticRegression::default()
+    }));
+    scores.data.as_mut().unwrap().input = doubles(4, 1, &[0.0, 1.0, 10.0, 11.0]);
+    served.fit(&scores).unwrap();
+    let mut tall = asking("two", doubles(100, 1, &[0.0; 100]));
+    tall.outputs = vec![Output::DecisionFunction.into()];
+    assert!(served.predict(&tall).is_ok(), "two classes have one score");
     let mut wide = asking("m", doubles(50, 2, &[0.0; 100]));
     wide.outputs = vec![Output::Distances.into()];
     assert!(served.predict(&wide).is_ok());
@@ -361,6 +372,25 @@ fn a_response_over_the_limit_is_refused_before_it_is_made() {
         .unwrap_err();
     assert_eq!(status.code, Code::ResourceExhausted);
     assert!(status.message.contains("limits.max_message_bytes"));
+}
+
+#[test]
+fn a_fit_whose_answer_is_refused_is_not_begun() {
+    let served = served();
+    let soon = Context {
+        deadline: Some(Instant::now() + Duration::from_secs(30)),
+    };
+    for (output, code) in [
+        (Output::Probabilities, Code::FailedPrecondition),
+        (Output::Distances, Code::ResourceExhausted),
+    ] {
+        let mut request = endless();
+        request.spec.as_mut().unwrap().outputs = vec![output.into()];
+        let status = served
+            .bytes(Method::FitPredict, request.encode_to_vec().into(), soon)
+            .unwrap_err();
+        assert_eq!(status.code, code);
+    }
 }
 
 #[test]
@@ -405,6 +435,29 @@ fn a_deadline_and_a_cancel_stop_a_fit_and_give_its_place_back() {
 }
 
 #[test]
+fn a_fit_that_is_cancelled_while_it_waits_gives_its_place_back_at_once() {
+    // At least one more than run at one time.
+    let places = 1 + std::thread::available_parallelism().unwrap().get() as u32;
+    let served = served_with(|config| config.limits.max_fits_in_flight = places);
+    let request: Bytes = endless().encode_to_vec().into();
+    let take = || match served
+        .engine
+        .call(Method::FitPredict, request.clone(), Context::default())
+    {
+        Call::Running(pending) => pending,
+        Call::Answered(answer) => panic!("no place: {:?}", answer.unwrap_err()),
+    };
+    let running: Vec<_> = (1..places).map(|_| take()).collect();
+    // All threads are taken, so each of these waits.
+    for _ in 0..3 {
+        let waiting = take();
+        waiting.canceller().cancel();
+        assert_eq!(waiting.wait().unwrap_err().code, Code::Cancelled);
+    }
+    drop(running);
+}
+
+#[test]
 fn models_are_listed_described_unloaded_and_loaded() {
     let served = served();
     served.fit(&classes("a")).unwrap();
@@ -439,6 +492,23 @@ fn models_are_listed_described_unloaded_and_loaded() {
     assert!(ask().is_ok());
     let unknown: Result<v1::UnloadModelResponse, _> = served.call(Method::UnloadModel, &one("c"));
     assert_eq!(unknown.unwrap_err().code, Code::NotFound);
+}
+
+#[test]
+fn files_are_not_read_where_a_load_arrives() {
+    let served = served();
+    served.fit(&clusters("m")).unwrap();
+    let load = v1::LoadModelRequest {
+        model: "m".into(),
+        selector: None,
+    };
+    let call = served
+        .engine
+        .call(Method::LoadModel, load.encode_to_vec().into(), Context::default());
+    let Call::Running(pending) = call else {
+        panic!("a load is pooled");
+    };
+    assert!(pending.wait().is_ok());
 }
 
 #[test]
@@ -481,6 +551,67 @@ fn health_follows_the_engine_and_its_models() {
         session.replies().recv_blocking().is_err(),
         "nothing comes after the end"
     );
+}
+
+#[test]
+fn a_watcher_hears_of_a_change_that_a_call_saw_first() {
+    let models = tempfile::tempdir().unwrap();
+    let mut config = Config::resolve(Layers::default()).unwrap();
+    config.models.directory = models.path().to_owned();
+    config.models.poll_interval = Duration::from_millis(200);
+    let board = Board::create(2).unwrap();
+    let [here, there] = [0, 1].map(|seat| Engine::start(&config, board.seat(seat)).unwrap());
+    here.serve();
+    let mut watching = here.open(Method::HealthWatch, Context::default());
+    let request = HealthCheckRequest {
+        service: "models/m".into(),
+    };
+    watching.receive(request.encode_to_vec().into());
+    assert!(watching.replies().try_recv().is_ok(), "unknown as yet");
+
+    let fit = clusters("m").encode_to_vec().into();
+    let Call::Running(fitted) = there.call(Method::FitPredict, fit, Context::default()) else {
+        panic!("a fit is pooled");
+    };
+    fitted.wait().unwrap();
+    // This call makes the index anew, before the poll does.
+    let predict = asking("m", doubles(1, 2, &[0.0, 0.0])).encode_to_vec().into();
+    assert!(matches!(
+        here.call(Method::Predict, predict, Context::default()),
+        Call::Answered(Ok(_))
+    ));
+    let deadline = Instant::now() + Duration::from_secs(5);
+    let told = loop {
+        match watching.replies().try_recv() {
+            Ok(told) => break told.unwrap(),
+            Err(_) => assert!(Instant::now() < deadline, "the watcher was not told"),
+        }
+        std::thread::yield_now();
+    };
+    let told = HealthCheckResponse::decode(told).unwrap();
+    assert_eq!(told.status(), ServingStatus::Serving);
+}
+
+#[test]
+fn a_refusal_does_not_grow_with_what_was_sent() {
+    let served = served();
+    let long = "x".repeat(1 << 20);
+    let mut fit = clusters("m");
+    fit.data.as_mut().unwrap().input.as_mut().unwrap().feature_names = vec![format!("y{long}"), long.clone()];
+    served.fit(&fit).unwrap();
+    let mut other_names = asking("m", doubles(1, 2, &[0.0, 0.0]));
+    other_names.input.as_mut().unwrap().feature_names = vec![long.clone(), long.clone()];
+    let service = HealthCheckRequest { service: long.clone() };
+    for status in [
+        served.predict(&other_names).unwrap_err(),
+        served.predict(&asking(&long, None)).unwrap_err(),
+        served
+            .call::<HealthCheckResponse>(Method::HealthCheck, &service)
+            .unwrap_err(),
+        Status::no_method(&long),
+    ] {
+        assert!(status.message.len() + status.details.len() < 4096, "{:?}", status.code);
+    }
 }
 
 #[test]

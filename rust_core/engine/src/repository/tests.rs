@@ -88,9 +88,8 @@ fn another_server_finds_a_version_by_number_at_once_and_the_newest_after_a_poll(
     assert_eq!(there.find(&name("m"), None).unwrap().0, 1);
     assert_eq!(there.find(&name("m"), Some(2)).unwrap().0, 2);
     here.publish(&name("m"), &model(3.0)).unwrap();
-    assert!(there.rescan().unwrap());
+    there.rescan().unwrap();
     assert_eq!(there.find(&name("m"), None).unwrap().0, 3);
-    assert!(!there.rescan().unwrap());
 }
 
 #[test]
@@ -181,4 +180,52 @@ fn what_is_not_a_version_is_ignored_and_old_leftovers_go() {
     assert_eq!(reopened.list().unwrap(), [(name("m"), vec![(1, State::Available)])]);
     assert!(folder.path().join("m/.unfinished-new").exists());
     assert!(!folder.path().join("m/.unfinished-old").exists());
+}
+
+#[test]
+fn a_folder_without_versions_is_not_scanned_for_again_and_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let repository = open(folder.path());
+    fs::create_dir_all(folder.path().join("m/.unfinished-x")).unwrap();
+    let before = repository.index.load_full();
+    assert_eq!(
+        repository.find(&name("m"), None).unwrap_err(),
+        Error::NoModel("m".into())
+    );
+    assert!(Arc::ptr_eq(&before, &repository.index.load_full()));
+}
+
+#[test]
+fn calls_that_waited_for_a_scan_do_not_scan_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let repository = open(folder.path());
+    repository.board.next_generation();
+    let scanned = thread::scope(|scope| {
+        let one = repository.scanning.lock().unwrap();
+        let waiting = [(); 4].map(|()| scope.spawn(|| repository.list().unwrap()));
+        // Time for some to come to the lock; those that do not find the new index.
+        thread::sleep(Duration::from_millis(50));
+        let scanned = Arc::new(Index {
+            generation: repository.board.generation(),
+            ..Index::default()
+        });
+        repository.index.store(scanned.clone());
+        drop(one);
+        for call in waiting {
+            call.join().unwrap();
+        }
+        scanned
+    });
+    assert!(Arc::ptr_eq(&scanned, &repository.index.load_full()));
+}
+
+#[test]
+fn a_publication_answers_also_under_the_number_of_an_unloaded_version_that_is_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let repository = open(folder.path());
+    repository.publish(&name("m"), &model(1.0)).unwrap();
+    repository.unload(&name("m"), Some(1)).unwrap();
+    fs::remove_dir_all(folder.path().join("m/1")).unwrap();
+    assert_eq!(repository.publish(&name("m"), &model(2.0)).unwrap(), 1);
+    assert_eq!(centre(&repository.find(&name("m"), None).unwrap()), 2.0);
 }
