@@ -80,9 +80,11 @@ LONG_FITS = {
 @pytest.mark.parametrize("name", LONG_FITS)
 def test_ctrl_c_ends_a_fit_at_once(name: str) -> None:
     program = f"""
-        import time
+        import signal
         import numpy as np
         from ferrule import {name}
+        # A test run in the background of a shell inherits an ignored SIGINT.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         random = np.random.default_rng(0)
         X = random.normal(size=(100_000, 30))
         y = random.integers(100, size=100_000)
@@ -95,10 +97,13 @@ def test_ctrl_c_ends_a_fit_at_once(name: str) -> None:
     """
     command = [sys.executable, "-c", textwrap.dedent(program)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "begin\n"
-        with pytest.raises(subprocess.TimeoutExpired):
-            process.wait(1.0)
-        process.send_signal(signal.SIGINT)
-        output, errors = process.communicate(timeout=10)
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "begin\n"
+            with pytest.raises(subprocess.TimeoutExpired):
+                process.wait(1.0)
+            process.send_signal(signal.SIGINT)
+            output, errors = process.communicate(timeout=10)
+        finally:
+            process.kill()
     assert (output, errors, process.returncode) == ("interrupted\n", "", 0)
