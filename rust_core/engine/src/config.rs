@@ -191,6 +191,10 @@ impl Config {
             ),
         );
         demand(
+            !self.models.directory.as_os_str().is_empty(),
+            "models.directory: expected a path, got \"\"".into(),
+        );
+        demand(
             !self.models.poll_interval.is_zero(),
             "models.poll_interval: expected more than 0".into(),
         );
@@ -276,6 +280,12 @@ impl Merge {
         let Some((section, key)) = setting.split_once('_') else {
             return self.unknown(name, &setting);
         };
+        // What was not text came here with replacement characters: it is not what the operator meant.
+        if text.contains(char::REPLACEMENT_CHARACTER) {
+            self.problems
+                .push(format!("{name}: {section}.{key}: expected UTF-8, got {text:?}"));
+            return;
+        }
         let value = match self.settings.get(section).and_then(|section| section.get(key)) {
             // Numbers and booleans are written as in the file; text needs no quotes.
             Some(Value::String(_)) | None => Value::String(text.to_owned()),
@@ -364,6 +374,12 @@ mod tests {
     }
 
     #[test]
+    fn an_empty_directory_is_not_the_current_one() {
+        let text = resolve(None, &[("FERRULE_MODELS_DIRECTORY", "")]).unwrap_err();
+        assert!(text.contains("models.directory: expected a path"), "{text}");
+    }
+
+    #[test]
     fn every_mistake_is_reported_at_once() {
         let text = resolve(
             Some("[server]\nport = 70000\nhots = 1\n[limits]\nmax_cells = 0\n[lgo]\nlevel = 1"),
@@ -371,11 +387,12 @@ mod tests {
                 ("FERRULE_SERVER_DRAIN_DELAY", "soon"),
                 ("FERRULE_NONSENSE", "1"),
                 ("FERRULE_SERVER_HOST", "0.0.0.0"),
+                ("FERRULE_MODELS_DIRECTORY", &String::from_utf8_lossy(b"mod\xffels")),
             ],
         )
         .unwrap_err();
         for expected in [
-            "7 mistakes",
+            "8 mistakes",
             "server.port",
             "no setting server.hots",
             "limits.max_cells: expected at least 1, got 0",
@@ -383,6 +400,7 @@ mod tests {
             "FERRULE_SERVER_DRAIN_DELAY: server.drain_delay",
             "FERRULE_NONSENSE: there is no setting nonsense",
             "allow_remote_plaintext",
+            "FERRULE_MODELS_DIRECTORY: models.directory: expected UTF-8",
         ] {
             assert!(text.contains(expected), "{expected:?} is missing from:\n{text}");
         }
