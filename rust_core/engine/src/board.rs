@@ -6,6 +6,7 @@
 //! killed at any moment leaves the board readable; its gauges are cleared by [`Board::clear`].
 
 use std::{
+    collections::HashSet,
     hash::{DefaultHasher, Hash, Hasher},
     io,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
@@ -150,18 +151,16 @@ impl Board {
         self.memory().reloads.fetch_add(1, Ordering::AcqRel);
     }
 
-    pub(crate) fn is_unloaded(&self, model: &str, version: u32) -> bool {
-        let key = key(model, version);
-        self.memory()
-            .unloaded
-            .iter()
-            .any(|slot| slot.load(Ordering::Acquire) == key)
+    /// The versions that are unloaded now.
+    pub(crate) fn unloaded(&self) -> Unloaded {
+        let keys = self.memory().unloaded.iter().map(|slot| slot.load(Ordering::Acquire));
+        Unloaded(keys.filter(|&key| key != 0).collect())
     }
 
     /// Notes a version as unloaded; false when the set is full.
     pub(crate) fn unload(&self, model: &str, version: u32) -> bool {
         let key = key(model, version);
-        self.is_unloaded(model, version)
+        self.unloaded().contains(model, version)
             || self.memory().unloaded.iter().any(|slot| {
                 slot.compare_exchange(0, key, Ordering::AcqRel, Ordering::Relaxed)
                     .is_ok()
@@ -173,6 +172,15 @@ impl Board {
         for slot in &self.memory().unloaded {
             let _ = slot.compare_exchange(key, 0, Ordering::AcqRel, Ordering::Relaxed);
         }
+    }
+}
+
+/// Versions that were unloaded.
+pub(crate) struct Unloaded(HashSet<u64>);
+
+impl Unloaded {
+    pub(crate) fn contains(&self, model: &str, version: u32) -> bool {
+        self.0.contains(&key(model, version))
     }
 }
 
@@ -272,9 +280,9 @@ mod tests {
         let board = Board::create(1).unwrap();
         let other = Board::attach(board.fd().try_clone_to_owned().unwrap()).unwrap();
         assert!(board.unload("iris", 1));
-        assert!(other.is_unloaded("iris", 1) && !other.is_unloaded("iris", 2));
+        assert!(other.unloaded().contains("iris", 1) && !other.unloaded().contains("iris", 2));
         other.load("iris", 1);
-        assert!(!board.is_unloaded("iris", 1));
+        assert!(!board.unloaded().contains("iris", 1));
         for version in 0..MAX_UNLOADED as u32 {
             assert!(board.unload("many", version));
         }

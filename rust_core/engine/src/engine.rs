@@ -30,6 +30,8 @@ use crate::{
 const INLINE_BYTES: usize = 64 * 1024;
 /// A prediction of up to this many multiplications is computed where it arrives (about 100 µs).
 const INLINE_WORK: u64 = 200_000;
+/// Most jobs of a pool that run at one time. Each may use every core, so more of them would only share.
+const MOST_RUNNERS: usize = 4;
 
 /// Serves one repository for one worker of a server.
 pub struct Engine {
@@ -89,7 +91,7 @@ impl Engine {
             }
         })
         .map_err(|error| threads(&error))?;
-        let cores = thread::available_parallelism().map_or(1, usize::from);
+        let runners = thread::available_parallelism().map_or(1, usize::from).min(MOST_RUNNERS);
         let pool = |name, runners, niceness| {
             Pool::start(Purpose {
                 name,
@@ -99,8 +101,12 @@ impl Engine {
             .map_err(|error| threads(&error))
         };
         Ok(Self {
-            predictions: pool("ferrule-predict", cores, 0)?,
-            fits: pool("ferrule-fit", cores.min(config.limits.max_fits_in_flight as usize), 10)?,
+            predictions: pool("ferrule-predict", runners, 0)?,
+            fits: pool(
+                "ferrule-fit",
+                runners.min(config.limits.max_fits_in_flight as usize),
+                10,
+            )?,
             streams: Mutex::new(Some(Vec::new())),
             core: Arc::new(Core {
                 limits: config.limits.clone(),

@@ -115,7 +115,8 @@ pub(crate) fn read(path: &Path) -> Result<Model, String> {
     decode(&bytes)
 }
 
-fn decode(bytes: &[u8]) -> Result<Model, String> {
+/// Reads a model's file from memory.
+pub(crate) fn decode(bytes: &[u8]) -> Result<Model, String> {
     let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(|error| error.to_string())?;
     let tensors = SafeTensors::deserialize(bytes).map_err(|error| error.to_string())?;
     let metadata = metadata.metadata().as_ref();

@@ -223,7 +223,10 @@ impl Repository {
 
     /// Writes a model as the next version of `name` and returns the version's number.
     pub(crate) fn publish(&self, name: &ModelName, model: &Model) -> Result<u32, Error> {
-        let bytes = model_file::encode(model).map_err(|error| Error::incident(&error))?;
+        let bytes = model_file::encode(model)
+            // What is published can be read.
+            .and_then(|bytes| model_file::decode(&bytes).map(|_| bytes))
+            .map_err(|error| Error::incident(&error))?;
         let published = self
             .write(name, &bytes)
             .map_err(|error| Error::incident(&format_args!("publishing {name}: {error}")))?;
@@ -326,12 +329,15 @@ impl Repository {
             models: BTreeMap::new(),
         };
         let reload = after.reloads != before.reloads;
+        let unloaded_versions = self.board.unloaded();
+        // A directory that is gone is an error, as when a disk is not mounted: what is in memory serves on.
+        fs::metadata(&self.directory)?;
         for (name, folder) in entries(&self.directory, |name| ModelName::new(name).ok())? {
             let known = before.models.get(&name);
             let mut versions = BTreeMap::new();
             for (version, folder) in entries(&folder, version_number)? {
                 let stamp = stamp(&folder);
-                let unloaded = self.board.is_unloaded(name.as_str(), version);
+                let unloaded = unloaded_versions.contains(name.as_str(), version);
                 let before = known.and_then(|versions| versions.get(&version));
                 let damaged = before.is_some_and(|before| before.state() == State::Damaged);
                 let same = before

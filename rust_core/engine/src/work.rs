@@ -1,13 +1,12 @@
 //! Pools for work that is too long to do where it arrives.
 //!
-//! A pool takes jobs from a queue with a few runner threads; a job's row blocks spread over the pool's compute
-//! threads. Runners stand outside the compute pool so that a compute thread which waits for blocks of one job never
-//! starts another job on top. The queue needs no bound of its own: what may wait is bounded at admission, and
-//! work cancelled while it waits leaves only an empty handle.
+//! A pool takes jobs from a queue with a few runner threads; a job's row blocks spread over compute threads that belong
+//! to its runner. Runners share none, as a compute thread that waits for blocks of one job takes up whatever else its
+//! threads were given: a short job would end when a long one does. The queue needs no bound of its own: what may
+//! wait is bounded at admission, and work cancelled while it waits leaves only an empty handle.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
     thread,
 };
 
@@ -35,19 +34,17 @@ pub(crate) struct Purpose {
 impl Pool {
     /// Starts the threads, which keep the CPU mask of the calling thread.
     pub(crate) fn start(purpose: Purpose) -> Result<Self, String> {
-        let compute = rayon::ThreadPoolBuilder::new()
-            .thread_name(move |index| format!("{}-{index}", purpose.name))
-            .start_handler(move |_| lower_priority(purpose.niceness))
-            .build()
-            .map_err(|error| error.to_string())?;
-        let compute = Arc::new(compute);
         let (jobs, queue) = async_channel::unbounded::<Cancel>();
         for runner in 0..purpose.runners {
-            let (compute, queue) = (compute.clone(), queue.clone());
+            let compute = rayon::ThreadPoolBuilder::new()
+                .thread_name(move |index| format!("{}-{runner}-{index}", purpose.name))
+                .start_handler(move |_| lower_priority(purpose.niceness))
+                .build()
+                .map_err(|error| error.to_string())?;
+            let queue = queue.clone();
             thread::Builder::new()
-                .name(format!("{}-run-{runner}", purpose.name))
+                .name(format!("{}-{runner}", purpose.name))
                 .spawn(move || {
-                    lower_priority(purpose.niceness);
                     while let Ok(job) = queue.recv_blocking() {
                         compute.install(|| job.begin());
                     }

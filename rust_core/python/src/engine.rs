@@ -61,8 +61,8 @@ impl Engine {
             .map_err(|error| PyRuntimeError::new_err(error.to_string()))
     }
 
-    /// A prediction stays attached: what the engine does of it at once takes less time than another thread's turn. The
-    /// rest is either pooled or may touch the disk.
+    /// A prediction stays attached: what the engine does of it at once takes less time than another thread's turn, but
+    /// for the first use of a model, which reads its file. The rest is either pooled or may touch the disk.
     #[pyo3(signature = (method, request, time_remaining=None))]
     fn call<'py>(
         &self,

@@ -229,3 +229,15 @@ fn a_publication_answers_also_under_the_number_of_an_unloaded_version_that_is_go
     assert_eq!(repository.publish(&name("m"), &model(2.0)).unwrap(), 1);
     assert_eq!(centre(&repository.find(&name("m"), None).unwrap()), 2.0);
 }
+
+#[test]
+fn a_directory_that_is_gone_is_an_error_and_what_is_in_memory_serves_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let (directory, away) = (folder.path().join("models"), folder.path().join("away"));
+    let repository = open(&directory);
+    repository.publish(&name("m"), &model(1.0)).unwrap();
+    assert_eq!(repository.find(&name("m"), None).unwrap().0, 1);
+    fs::rename(&directory, away).unwrap();
+    assert!(repository.rescan().is_err());
+    assert_eq!(repository.find(&name("m"), None).unwrap().0, 1);
+}
