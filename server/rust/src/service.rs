@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use ferrule_engine::{Context, Engine, Method, Shape, Status};
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header::CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header::CONTENT_TYPE, uri::PathAndQuery};
 use hyper::body::Incoming;
 use tonic::{body::Body, codec::Streaming, server::Grpc};
 
@@ -34,7 +34,8 @@ impl Service {
             *refusal.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
             return refusal;
         }
-        let path = request.uri().path();
+        // With its query, if it has one: no method's path does.
+        let path = request.uri().path_and_query().map_or("", PathAndQuery::as_str);
         let Some(method) = Method::from_path(path) else {
             return status::to_wire(Status::no_method(path)).into_http();
         };
