@@ -1,4 +1,5 @@
-"""What the servers answer differently is known, and is no more than ``differences.toml`` says."""
+"""Calls that break the protocol: what the servers answer differently is in ``differences.toml``, and what they do not
+is here."""
 
 import tomllib
 from pathlib import Path
@@ -56,6 +57,12 @@ def test_a_timeout_that_is_none_gets_one_answer_from_both(pair: Pair, timeout: s
             replies[kind] = (reply.code, reply.headers["grpc-message"].replace("%20", " "))
     assert replies["python"] == replies["rust"]
     assert replies["rust"][0] == grpc.StatusCode.INTERNAL.value[0]
+
+
+def test_of_two_timeouts_the_last_counts(pair: Pair) -> None:
+    call = {"body": "", "open": True, "headers": [["grpc-timeout", "20S"], ["grpc-timeout", "300m"]]}
+    for kind, server in pair.items():
+        assert answer(server, call) == "DEADLINE_EXCEEDED", kind
 
 
 def test_no_message_at_all(pair: Pair) -> None:

@@ -19,7 +19,8 @@ const NEVER: Duration = Duration::from_secs(100 * 366 * 24 * 3600);
 /// When the header is not a timeout. To serve such a call without a deadline would hide the fault of its caller; gRPC's
 /// C core refuses it too.
 pub(crate) fn of(headers: &HeaderMap<HeaderValue>) -> Result<Option<Instant>, Status> {
-    let Some(header) = headers.get(TIMEOUT) else {
+    // The last, as gRPC's C core takes it.
+    let Some(header) = headers.get_all(TIMEOUT).iter().next_back() else {
         return Ok(None);
     };
     let timeout = parse(header.as_bytes()).ok_or_else(status::of_bad_timeout)?;
