@@ -15,7 +15,7 @@ use crate::{
     status,
 };
 
-/// Held by a call from its headers to the last byte of its reply.
+/// Held by a call from its headers until the HTTP/2 layer has the whole of its reply; its end may still wait there.
 pub(crate) type Ongoing = Arc<()>;
 
 /// What every call of this server is answered with.
