@@ -53,7 +53,7 @@ def test_list(pair: Pair, kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_watch(start: Start, kind: str) -> None:
-    # One worker, then two: a change reaches the watchers of every worker.
+    # Enough connections that every worker has watchers: a change reaches them all.
     server = start(kind, workers=2, settings={"models_poll_interval": "100ms"})
     channels = [server.channel() for _ in range(8)]
     watches: list[Iterator[Any]] = []

@@ -15,7 +15,8 @@ import grpc
 import pytest
 from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message_factory import GetMessageClass
-from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (  # type: ignore[import-untyped]
+from grpc_health.v1 import health_pb2_grpc
+from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
     ProtoReflectionDescriptorDatabase,
 )
 
@@ -171,6 +172,11 @@ class Messages:
     def prediction(self, model: str, values: list[float]) -> bytes:
         request = self.PredictRequest(model=model, input={"rows": len(values), "columns": 1, "values": values})
         return bytes(request.SerializeToString())
+
+
+def health(channel: grpc.Channel) -> Any:
+    """The official health client, whose published types lack the methods."""
+    return health_pb2_grpc.HealthStub(channel)
 
 
 def is_running(pid: int) -> bool:

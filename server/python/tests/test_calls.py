@@ -9,9 +9,19 @@ from typing import Any
 
 import grpc
 import pytest
-from grpc_health.v1 import health_pb2, health_pb2_grpc  # type: ignore[import-untyped]
+from grpc_health.v1 import health_pb2
 
-from server.python.tests.conftest import FIT_PREDICT, PATIENCE, PREDICT, Messages, Serve, Server, begun, eventually
+from server.python.tests.conftest import (
+    FIT_PREDICT,
+    PATIENCE,
+    PREDICT,
+    Messages,
+    Serve,
+    Server,
+    begun,
+    eventually,
+    health,
+)
 
 
 def refused(server: Server, path: str, request: bytes = b"", timeout: float = PATIENCE) -> grpc.RpcError:
@@ -107,7 +117,7 @@ def test_streams_beyond_the_threads_are_refused_and_places_come_back(serve: Serv
     everything = health_pb2.HealthCheckRequest()
 
     def watch() -> Any:
-        return health_pb2_grpc.HealthStub(server.channel()).Watch(everything, timeout=PATIENCE)
+        return health(server.channel()).Watch(everything, timeout=PATIENCE)
 
     def refusal(call: Any) -> grpc.RpcError | None:
         try:
@@ -170,8 +180,7 @@ def test_headers_without_bodies_leave_other_calls_answered(serve: Serve, path: s
             requests = [messages.prediction("points", [value]) for value in (1.0, 9.0)] * 8
             answers = list(pool.map(lambda request: server.call(PREDICT, request), requests))
         assert len(set(answers)) == 2
-        health = health_pb2_grpc.HealthStub(server.channel())
-        assert next(health.Watch(health_pb2.HealthCheckRequest(), timeout=PATIENCE)).status == 1
+        assert next(health(server.channel()).Watch(health_pb2.HealthCheckRequest(), timeout=PATIENCE)).status == 1
 
 
 def test_garbage_on_the_port_does_not_disturb(serve: Serve) -> None:

@@ -4,6 +4,7 @@ import socket
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from ferrule_server.listener import ListenError, Reservation
@@ -108,6 +109,19 @@ def test_the_command_line_is_the_engines() -> None:
     assert settings.returncode == 0
     assert "port = 1\n" in settings.stdout
     assert run("check-config").stdout == "the settings are valid\n"
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("serve", "--port", "0", "--workers", "1")])
+def test_a_standard_output_that_takes_nothing_is_an_error_in_one_line(
+    tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    command = [sys.executable, "-m", "ferrule_server", *arguments]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=PATIENCE, check=False, cwd=tmp_path
+        )
+    expected = "ferrule-server: cannot write to standard output: No space left on device (os error 28)\n"
+    assert (done.returncode, done.stderr) == (1, expected)
 
 
 def test_wrong_settings_are_reported_before_anything_starts(start: Serve) -> None:

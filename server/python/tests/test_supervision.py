@@ -10,7 +10,7 @@ from pathlib import Path
 import grpc
 import pytest
 from ferrule_server.supervisor import cores
-from grpc_health.v1 import health_pb2, health_pb2_grpc  # type: ignore[import-untyped]
+from grpc_health.v1 import health_pb2
 
 from server.python.tests.conftest import (
     FIT_PREDICT,
@@ -20,6 +20,7 @@ from server.python.tests.conftest import (
     Serve,
     begun,
     eventually,
+    health,
     is_running,
 )
 
@@ -97,8 +98,7 @@ def test_a_drain_lets_a_running_fit_finish(serve: Serve, number: int) -> None:
 
 def test_a_drain_tells_health_first_and_answers_for_its_delay(serve: Serve) -> None:
     server = serve("--port", "0", "--workers", "1", server_drain_delay="1s")
-    health = health_pb2_grpc.HealthStub(server.channel())
-    watching = health.Watch(health_pb2.HealthCheckRequest(), timeout=PATIENCE)
+    watching = health(server.channel()).Watch(health_pb2.HealthCheckRequest(), timeout=PATIENCE)
     assert next(watching).status == health_pb2.HealthCheckResponse.SERVING
     server.process.send_signal(signal.SIGTERM)
     assert next(watching).status == health_pb2.HealthCheckResponse.NOT_SERVING

@@ -37,6 +37,12 @@ impl Conversation {
 
     /// The next reply; none after the last. Replies go first: a caller that does not read them is not read.
     pub(crate) fn poll_reply(&mut self, task: &mut Task<'_>) -> Poll<Option<Answer>> {
+        // First, so that a caller who never stops sending does not outlive its deadline.
+        if let Some(expired) = &mut self.expired
+            && expired.as_mut().poll(task).is_ready()
+        {
+            return Poll::Ready(Some(Err(Status::deadline_exceeded())));
+        }
         loop {
             if let Poll::Ready(reply) = self.replies.as_mut().poll_next(task) {
                 return Poll::Ready(reply.map(|reply| reply.and_then(|reply| sendable(reply, self.limit))));
@@ -44,12 +50,8 @@ impl Conversation {
             match self.poll_message(task) {
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(status)) => return Poll::Ready(Some(Err(status))),
-                Poll::Pending => break,
+                Poll::Pending => return Poll::Pending,
             }
-        }
-        match self.expired.as_mut().map(|expired| expired.as_mut().poll(task)) {
-            Some(Poll::Ready(())) => Poll::Ready(Some(Err(Status::deadline_exceeded()))),
-            _ => Poll::Pending,
         }
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use ferrule_engine::{Context, Engine, Method, Shape, Status};
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header::CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header::CONTENT_TYPE, uri::PathAndQuery};
 use hyper::body::Incoming;
 use tonic::{body::Body, codec::Streaming, server::Grpc};
 
@@ -15,7 +15,7 @@ use crate::{
     status,
 };
 
-/// Held by a call from its headers to the last byte of its reply.
+/// Held by a call from its headers until the HTTP/2 layer has the whole of its reply; its end may still wait there.
 pub(crate) type Ongoing = Arc<()>;
 
 /// What every call of this server is answered with.
@@ -34,7 +34,8 @@ impl Service {
             *refusal.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
             return refusal;
         }
-        let path = request.uri().path();
+        // With its query, if it has one: no method's path does.
+        let path = request.uri().path_and_query().map_or("", PathAndQuery::as_str);
         let Some(method) = Method::from_path(path) else {
             return status::to_wire(Status::no_method(path)).into_http();
         };

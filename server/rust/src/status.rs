@@ -2,7 +2,6 @@
 
 use bytes::Bytes;
 use ferrule_engine::{Code, Status};
-use http::HeaderValue;
 use tonic::metadata::{MetadataMap, MetadataValue};
 
 /// The engine's status as it goes on the wire.
@@ -38,12 +37,10 @@ pub(crate) fn of_wrong_number_of_messages() -> Status {
     )
 }
 
-/// What a caller is told whose `grpc-timeout` header is not a timeout.
-pub(crate) fn of_bad_timeout(header: &HeaderValue) -> Status {
-    plain(
-        Code::InvalidArgument,
-        format!("grpc-timeout: expected digits and a unit of H, M, S, m, u or n, got {header:?}"),
-    )
+/// What a caller is told whose `grpc-timeout` header is not a timeout: what gRPC's C core says, so that it is one
+/// answer from both servers.
+pub(crate) fn of_bad_timeout() -> Status {
+    plain(Code::Internal, "Error parsing 'grpc-timeout' metadata".into())
 }
 
 fn plain(code: Code, message: String) -> Status {

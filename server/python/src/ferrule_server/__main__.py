@@ -19,12 +19,21 @@ def main() -> int:
         if isinstance(command, Healthcheck):
             check_health(command)
         else:
-            sys.stdout.write(command)
-            sys.stdout.flush()
+            say(command)
     except Failure as failure:
         sys.stderr.write(f"ferrule-server: {failure}\n")
         return 1
     return 0
+
+
+def say(text: str) -> None:
+    """Writes to standard output, at once."""
+    try:
+        # Not through `sys.stdout`, which would try once more, and complain, when the program ends.
+        with open(1, "w", closefd=False) as output:
+            output.write(text)
+    except OSError as error:
+        raise Failure(f"cannot write to standard output: {error.strerror} (os error {error.errno})") from error
 
 
 def serve(config: Config) -> int:
@@ -37,8 +46,7 @@ def serve(config: Config) -> int:
     try:
         with StopSignals() as signals, App(config, signals) as app:
             if app.start():
-                sys.stdout.write(f"listening on {app.address}\n")
-                sys.stdout.flush()
+                say(f"listening on {app.address}\n")
             return app.run()
     except StartError as error:
         raise Failure(str(error)) from error

@@ -2,12 +2,12 @@
 
 import threading
 from collections.abc import Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
 
 import grpc
 from ferrule._core import Engine, Method, Session, Status
 
 from ferrule_server import status
+from ferrule_server.lanes import Lanes
 
 # Replies that may wait for the caller before its messages do.
 _ENOUGH = 16
@@ -16,21 +16,15 @@ _ENOUGH = 16
 class Stream:
     """Answers the calls of one streaming method. A thread takes the replies, and another one the messages."""
 
-    def __init__(
-        self,
-        engine: Engine,
-        method: Method,
-        pool: ThreadPoolExecutor,
-        inbound: Executor,
-        places: threading.BoundedSemaphore,
-    ) -> None:
-        """A call holds one of `places`, which whoever routed it here has taken."""
+    def __init__(self, engine: Engine, method: Method, lanes: Lanes, max_message_bytes: int) -> None:
+        """A call holds one of the lanes' `stream_places`, which whoever routed it here has taken."""
         # Where grpcio looks for the pool to run this in.
-        self.experimental_thread_pool = pool
+        self.experimental_thread_pool = lanes.stream
         self._engine = engine
         self._method = method
-        self._inbound = inbound
-        self._places = places
+        self._inbound = lanes.inbound
+        self._places = lanes.stream_places
+        self._max_message_bytes = max_message_bytes
 
     def __call__(self, messages: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
         """Yields the replies."""
@@ -60,7 +54,7 @@ class Stream:
             taken = _Inbound(session, messages)
             self._inbound.submit(taken.run)
         try:
-            while isinstance(reply := session.next(), bytes):
+            while isinstance(reply := status.sendable(session.next(), self._max_message_bytes), bytes):
                 if taken:
                     taken.wake()
                 yield reply
@@ -70,7 +64,7 @@ class Stream:
         finally:
             session.cancel()
             if taken:
-                taken.wake()
+                taken.end()
 
 
 class _Inbound:
@@ -80,6 +74,7 @@ class _Inbound:
         self._session = session
         self._messages = messages
         self._room = threading.Condition()
+        self._over = False
         self.problem: Status | None = None
         """Why messages could not be handed in."""
 
@@ -89,7 +84,7 @@ class _Inbound:
             for message in self._messages:
                 self._session.receive(message)
                 with self._room:
-                    self._room.wait_for(lambda: self._session.waiting < _ENOUGH)
+                    self._room.wait_for(lambda: self._over or self._session.waiting < _ENOUGH)
         except grpc.RpcError:
             # The call is over.
             return
@@ -102,6 +97,12 @@ class _Inbound:
     def wake(self) -> None:
         """A reply was taken."""
         with self._room:
+            self._room.notify()
+
+    def end(self) -> None:
+        """The call is over: replies that still wait are nobody's, and must not keep the thread."""
+        with self._room:
+            self._over = True
             self._room.notify()
 
 

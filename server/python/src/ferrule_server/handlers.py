@@ -30,7 +30,7 @@ class Router(grpc.GenericRpcHandler):
             else:
                 # The handler of two streams does not wait for a message before it runs, so it always runs, and
                 # always gives its place back.
-                stream = Stream(engine, method, lanes.stream, lanes.inbound, lanes.stream_places)
+                stream = Stream(engine, method, lanes, max_message_bytes)
                 self._streams[method.path] = grpc.stream_stream_rpc_method_handler(stream)
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> Handler:
@@ -68,12 +68,11 @@ class Unary:
                 if not context.add_callback(answer.cancel):
                     answer.cancel()
                 answer = answer.wait()
+            answer = status.sendable(answer, self._max_message_bytes)
         except BaseException:  # noqa: BLE001 (a panic of the engine is not an Exception)
             answer = status.incident()
         if isinstance(answer, bytes):
-            if len(answer) <= self._max_message_bytes:
-                return answer
-            answer = Status.message_too_large(self._max_message_bytes)
+            return answer
         status.send(context, answer)
         return None
 

@@ -1,9 +1,12 @@
 """Statuses between the engine and grpcio."""
 
 import traceback
+from typing import TypeVar
 
 import grpc
 from ferrule._core import Status
+
+Reply = TypeVar("Reply", bound=bytes | Status | None)
 
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 
@@ -19,6 +22,13 @@ def send(context: grpc.ServicerContext, status: Status) -> None:
         trailers.append(("grpc-retry-pushback-ms", str(status.retry_after_ms)))
     if trailers:
         context.set_trailing_metadata(tuple(trailers))
+
+
+def sendable(reply: Reply, limit: int) -> Reply | Status:
+    """The reply, or that it is too large: the limit on messages holds in both directions."""
+    if isinstance(reply, bytes) and len(reply) > limit:
+        return Status.message_too_large(limit)
+    return reply
 
 
 def send_wrong_number_of_messages(context: grpc.ServicerContext) -> None:
