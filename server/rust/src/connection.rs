@@ -24,7 +24,7 @@ const CONNECTION_WINDOW_BYTES: u32 = 8 * 1024 * 1024;
 const PING_INTERVAL: Duration = Duration::from_secs(60);
 /// How long it may take to say so.
 const PING_TIMEOUT: Duration = Duration::from_secs(20);
-/// How long a peer without calls may take to close after GOAWAY.
+/// How long a peer without calls may take to close after GOAWAY, or to read on.
 const GOODBYE: Duration = Duration::from_secs(2);
 
 /// Runs tasks on the thread that makes them: all calls of a connection share its worker, so none needs a lock or
@@ -73,22 +73,26 @@ pub(crate) async fn serve(
         let (service, call) = (service.clone(), calls.clone());
         async move { Ok::<_, Infallible>(service.answer(request, call).await) }
     });
+    let sent = greeted.sent();
     let mut connection = pin!(protocol.serve_connection(greeted, serve_call));
     tokio::select! {
         ended = &mut connection => return Ok(ended?),
         _ = drain.changed() => connection.as_mut().graceful_shutdown(),
     }
 
-    // The peer has its GOAWAY. Calls are finished; a peer that then neither closes nor answers is not waited for.
+    // The peer has its GOAWAY. Calls are finished and replies go out for as long as it takes them; a peer that then
+    // neither closes nor reads is not waited for.
     let mut looks = interval_at(Instant::now() + GOODBYE, GOODBYE);
+    let mut sent_before = sent.get();
     loop {
         tokio::select! {
             ended = &mut connection => return Ok(ended?),
             _ = looks.tick() => {
                 // One is held by the service itself.
-                if ongoing.strong_count() <= 1 {
+                if ongoing.strong_count() <= 1 && sent.get() == sent_before {
                     return Ok(());
                 }
+                sent_before = sent.get();
             }
         }
     }

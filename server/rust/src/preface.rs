@@ -1,8 +1,10 @@
 //! The first bytes of a connection. hyper waits for them without end; here a silent or foreign peer is sent away.
 
 use std::{
+    cell::Cell,
     io,
     pin::Pin,
+    rc::Rc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -21,6 +23,30 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) struct Greeted {
     preface: &'static [u8],
     io: TokioIo<TcpStream>,
+    sent: Sent,
+}
+
+/// How many bytes a connection has sent.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Sent(Rc<Cell<u64>>);
+
+impl Sent {
+    pub(crate) fn get(&self) -> u64 {
+        self.0.get()
+    }
+
+    fn count(&self, written: &Poll<io::Result<usize>>) {
+        if let Poll::Ready(Ok(bytes)) = written {
+            self.0.set(self.0.get() + *bytes as u64);
+        }
+    }
+}
+
+impl Greeted {
+    /// A view of the bytes sent, now and later.
+    pub(crate) fn sent(&self) -> Sent {
+        self.sent.clone()
+    }
 }
 
 /// Waits for the preface.
@@ -46,6 +72,7 @@ pub(crate) async fn read(mut stream: TcpStream) -> io::Result<Greeted> {
     Ok(Greeted {
         preface: PREFACE,
         io: TokioIo::new(stream),
+        sent: Sent::default(),
     })
 }
 
@@ -67,7 +94,9 @@ impl Read for Greeted {
 
 impl Write for Greeted {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write(cx, bytes)
+        let written = Pin::new(&mut self.io).poll_write(cx, bytes);
+        self.sent.count(&written);
+        written
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -87,6 +116,8 @@ impl Write for Greeted {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write_vectored(cx, slices)
+        let written = Pin::new(&mut self.io).poll_write_vectored(cx, slices);
+        self.sent.count(&written);
+        written
     }
 }
