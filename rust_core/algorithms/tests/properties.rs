@@ -20,7 +20,7 @@ fn squared_distance(left: &[f64], right: &[f64]) -> f64 {
     left.iter().zip(right).map(|(left, right)| (left - right).powi(2)).sum()
 }
 
-/// Whether fits to both give the same classifier but for rounding. Three iterations: over many, L-BFGS makes rounding grow.
+/// Whether fits to both find the same minimum. The way there may differ: over many iterations rounding grows.
 fn same_classifier(
     first: &Blobs,
     first_weights: Option<&[f64]>,
@@ -28,28 +28,25 @@ fn same_classifier(
     second_weights: Option<&[f64]>,
 ) -> bool {
     let parameters = logistic_regression::Parameters {
-        tol: 0.0,
-        max_iter: 3,
+        tol: 1e-10,
+        max_iter: 10_000,
         ..Default::default()
     };
     let fit = |blobs: &Blobs, weights: Option<&[f64]>| {
         LogisticRegression::fit(blobs.rows(), &blobs.group, 3, weights, &parameters, &never).expect("a fit")
     };
     let (first, second) = (fit(first, first_weights), fit(second, second_weights));
-    let scale = first
-        .model
-        .coefficients()
-        .iter()
-        .fold(0.0, |scale: f64, value| scale.max(value.abs()));
-    let close = |first: &[f64], second: &[f64]| {
+    let close = |first: &[f64], second: &[f64], tolerance: f64| {
         first
             .iter()
             .zip(second)
-            .all(|(first, second)| (first - second).abs() <= 1e-9 * scale)
+            .all(|(first, second)| (first - second).abs() <= tolerance * first.abs().max(1.0))
     };
-    close(first.model.coefficients(), second.model.coefficients())
-        && close(first.model.intercepts(), second.model.intercepts())
-        && (first.loss - second.loss).abs() <= 1e-10 * first.loss
+    // Near a minimum the loss is flat: it agrees in twice the digits, as part of 1 like the stopping rule. No penalty
+    // holds the intercepts.
+    close(first.model.coefficients(), second.model.coefficients(), 1e-3)
+        && close(first.model.intercepts(), second.model.intercepts(), 1e-2)
+        && (first.loss - second.loss).abs() <= 1e-8 * first.loss.max(1.0)
 }
 
 proptest! {
