@@ -1,87 +1,19 @@
 //! The settings of both servers: one file of defaults, a file of the operator's over it, environment variables over
 //! that, flags over those. Parsed here for both servers, every mistake reported at once.
 
-use std::{fmt, fs, net::IpAddr, num::NonZeroUsize, path::PathBuf, thread, time::Duration};
+mod settings;
 
-use serde::{Deserialize, Serialize};
+use std::{fmt, fs, net::IpAddr, num::NonZeroUsize, path::PathBuf, thread};
+
 use toml::{Table, Value};
 
+pub use self::settings::{Config, Level, Limits, Log, Models, Server};
 use crate::board::MAX_WORKERS;
 
 /// The file of defaults, which documents every setting.
 pub const DEFAULTS: &str = include_str!("../../../server/ferrule.toml");
 
 const ENVIRONMENT_PREFIX: &str = "FERRULE_";
-
-/// Every setting; `server/ferrule.toml` says what each means.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[allow(missing_docs)] // documented once, in ferrule.toml
-pub struct Config {
-    pub server: Server,
-    pub models: Models,
-    pub limits: Limits,
-    pub log: Log,
-}
-
-/// Where to listen and how to stop.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[allow(missing_docs)]
-pub struct Server {
-    pub host: String,
-    pub port: u16,
-    pub workers: usize,
-    pub allow_remote_plaintext: bool,
-    #[serde(with = "humantime_serde")]
-    pub drain_delay: Duration,
-    #[serde(with = "humantime_serde")]
-    pub drain_timeout: Duration,
-}
-
-/// Where models are.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[allow(missing_docs)]
-pub struct Models {
-    pub directory: PathBuf,
-    #[serde(with = "humantime_serde")]
-    pub poll_interval: Duration,
-}
-
-/// How much is too much.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[allow(missing_docs)]
-pub struct Limits {
-    pub max_message_bytes: u32,
-    pub max_cells: u32,
-    pub max_clusters: u32,
-    pub max_iterations: u32,
-    pub max_requests_in_flight: u32,
-    pub max_fits_in_flight: u32,
-    pub max_concurrent_streams: u32,
-}
-
-/// What is logged.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[allow(missing_docs)]
-pub struct Log {
-    pub level: Level,
-}
-
-/// Importance of a log line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[allow(missing_docs)]
-pub enum Level {
-    Error,
-    Warn,
-    Info,
-    Debug,
-    Trace,
-}
 
 /// Everything that is wrong with the settings, at once.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -328,81 +260,4 @@ impl Merge {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn resolve(file: Option<&str>, environment: &[(&str, &str)]) -> Result<Config, String> {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("ferrule.toml");
-        if let Some(text) = file {
-            fs::write(&path, text).unwrap();
-        }
-        Config::resolve(Layers {
-            file: file.map(|_| path),
-            environment: environment.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect(),
-            flags: vec![],
-        })
-        .map_err(|error| error.to_string())
-    }
-
-    #[test]
-    fn the_defaults_are_valid_and_survive_a_round_trip() {
-        let config = resolve(None, &[]).unwrap();
-        assert_eq!(config.server.port, 50051);
-        assert_eq!(Config::from_toml(&config.to_toml()).unwrap(), config);
-    }
-
-    #[test]
-    fn flags_go_over_environment_over_file() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("f.toml");
-        fs::write(&path, "[server]\nport = 1\nworkers = 1\n[log]\nlevel = \"debug\"").unwrap();
-        let config = Config::resolve(Layers {
-            file: Some(path),
-            environment: vec![
-                ("FERRULE_SERVER_PORT".into(), "2".into()),
-                ("FERRULE_SERVER_WORKERS".into(), "2".into()),
-                ("HOME".into(), "x".into()),
-            ],
-            flags: vec![("--port", "server.port", Value::Integer(3))],
-        })
-        .unwrap();
-        assert_eq!(
-            (config.server.port, config.server.workers, config.log.level),
-            (3, 2, Level::Debug)
-        );
-    }
-
-    #[test]
-    fn an_empty_directory_is_not_the_current_one() {
-        let text = resolve(None, &[("FERRULE_MODELS_DIRECTORY", "")]).unwrap_err();
-        assert!(text.contains("models.directory: expected a path"), "{text}");
-    }
-
-    #[test]
-    fn every_mistake_is_reported_at_once() {
-        let text = resolve(
-            Some("[server]\nport = 70000\nhots = 1\n[limits]\nmax_cells = 0\n[lgo]\nlevel = 1"),
-            &[
-                ("FERRULE_SERVER_DRAIN_DELAY", "soon"),
-                ("FERRULE_NONSENSE", "1"),
-                ("FERRULE_SERVER_HOST", "0.0.0.0"),
-                ("FERRULE_MODELS_DIRECTORY", &String::from_utf8_lossy(b"mod\xffels")),
-            ],
-        )
-        .unwrap_err();
-        for expected in [
-            "8 mistakes",
-            "server.port",
-            "no setting server.hots",
-            "limits.max_cells: expected at least 1, got 0",
-            "no setting lgo.level",
-            "FERRULE_SERVER_DRAIN_DELAY: server.drain_delay",
-            "FERRULE_NONSENSE: there is no setting nonsense",
-            "allow_remote_plaintext",
-            "FERRULE_MODELS_DIRECTORY: models.directory: expected UTF-8",
-        ] {
-            assert!(text.contains(expected), "{expected:?} is missing from:\n{text}");
-        }
-    }
-}
+mod tests;

@@ -5,23 +5,21 @@
 //! one atomic load for each request), when a request names what the index lacks but the disk has, and every
 //! `poll_interval` for what other servers publish. Models are read from disk on first use, the newest at start.
 //!
-//! Versions are immutable. One is published by writing it beside, syncing, and renaming its folder to its number: the
-//! rename fails if the number is taken, so it claims the number too.
+//! Versions are immutable; [`disk`] says how one is published.
+
+mod disk;
 
 use std::{
     collections::BTreeMap,
     fs, io,
-    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
-    sync::{
-        Arc, Mutex, OnceLock, PoisonError, Weak,
-        atomic::{AtomicU32, Ordering},
-    },
+    sync::{Arc, Mutex, OnceLock, PoisonError, Weak},
     thread,
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use arc_swap::ArcSwap;
+use disk::Stamp;
 
 use crate::{
     board::Board,
@@ -30,11 +28,6 @@ use crate::{
     model_file::{self, FILE_NAME},
     model_name::ModelName,
 };
-
-/// Folders that a publication writes beside the versions start with this.
-const UNFINISHED: &str = ".unfinished-";
-/// Unfinished folders older than this were left by a server that died.
-const ABANDONED_AFTER: Duration = Duration::from_secs(3600);
 
 /// The models of one directory as one server serves them.
 pub(crate) struct Repository {
@@ -62,9 +55,6 @@ struct Version {
     /// Read on first use; what is wrong with the file, if it can't be.
     model: OnceLock<Result<Arc<Model>, String>>,
 }
-
-/// Tells a file from its replacement.
-type Stamp = Option<(u64, u64, i64, i64)>;
 
 /// Whether a version answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,7 +107,7 @@ impl Repository {
             index: ArcSwap::default(),
             scanning: Mutex::new(()),
         };
-        repository.remove_abandoned()?;
+        disk::remove_abandoned(directory)?;
         repository.rescan()?;
         for name in repository.names() {
             // A damaged file is in the log; the version before it serves.
@@ -227,39 +217,13 @@ impl Repository {
             // What is published can be read.
             .and_then(|bytes| model_file::decode(&bytes).map(|_| bytes))
             .map_err(|error| Error::incident(&error))?;
-        let published = self
-            .write(name, &bytes)
+        let published = disk::publish(&self.directory, name, &bytes)
             .map_err(|error| Error::incident(&format_args!("publishing {name}: {error}")))?;
         // The number may be that of an unloaded version whose files were removed.
         self.board.load(name.as_str(), published);
         self.board.next_generation();
         tracing::info!(model = %name, version = published, "model published");
         Ok(published)
-    }
-
-    fn write(&self, name: &ModelName, bytes: &[u8]) -> io::Result<u32> {
-        static COUNTER: AtomicU32 = AtomicU32::new(0);
-        let model = self.directory.join(name.as_str());
-        fs::create_dir_all(&model)?;
-        let unfinished = model.join(format!(
-            "{UNFINISHED}{}-{}-{}",
-            std::process::id(),
-            COUNTER.fetch_add(1, Ordering::Relaxed),
-            SystemTime::now()
-                .duration_since(SystemTime::UNIX_EPOCH)
-                .map_or(0, |now| now.as_nanos()),
-        ));
-        fs::create_dir(&unfinished)?;
-        let published = write_synced(&unfinished.join(FILE_NAME), bytes)
-            .and_then(|()| fs::File::open(&unfinished)?.sync_all())
-            .and_then(|()| claim(&unfinished, &model));
-        if published.is_err() {
-            let _ = fs::remove_dir_all(&unfinished);
-        }
-        let version = published?;
-        fs::File::open(&model)?.sync_all()?;
-        fs::File::open(&self.directory)?.sync_all()?;
-        Ok(version)
     }
 
     fn chosen(&self, name: &ModelName, version: Option<u32>) -> Result<Vec<u32>, Error> {
@@ -306,7 +270,7 @@ impl Repository {
         let model = self.directory.join(name.as_str());
         match version {
             Some(version) => model.join(version.to_string()).is_dir(),
-            None => entries(&model, version_number).is_ok_and(|versions| !versions.is_empty()),
+            None => disk::versions(&model).is_ok_and(|versions| !versions.is_empty()),
         }
     }
 
@@ -330,13 +294,11 @@ impl Repository {
         };
         let reload = after.reloads != before.reloads;
         let unloaded_versions = self.board.unloaded();
-        // A directory that is gone is an error, as when a disk is not mounted: what is in memory serves on.
-        fs::metadata(&self.directory)?;
-        for (name, folder) in entries(&self.directory, |name| ModelName::new(name).ok())? {
+        for (name, folder) in disk::models(&self.directory)? {
             let known = before.models.get(&name);
             let mut versions = BTreeMap::new();
-            for (version, folder) in entries(&folder, version_number)? {
-                let stamp = stamp(&folder);
+            for (version, folder) in disk::versions(&folder)? {
+                let stamp = Stamp::of(&folder);
                 let unloaded = unloaded_versions.contains(name.as_str(), version);
                 let before = known.and_then(|versions| versions.get(&version));
                 let damaged = before.is_some_and(|before| before.state() == State::Damaged);
@@ -363,22 +325,6 @@ impl Repository {
         self.index.store(Arc::new(after));
         Ok(())
     }
-
-    fn remove_abandoned(&self) -> io::Result<()> {
-        for (name, folder) in entries(&self.directory, |name| ModelName::new(name).ok())? {
-            for (_, unfinished) in entries(&folder, |name| name.starts_with(UNFINISHED).then_some(()))? {
-                let age = fs::metadata(&unfinished)
-                    .and_then(|metadata| metadata.modified())
-                    .map(|modified| modified.elapsed().unwrap_or_default());
-                if age.is_ok_and(|age| age > ABANDONED_AFTER) {
-                    tracing::info!(model = %name, "an unfinished publication is removed");
-                    // Another server may be doing the same.
-                    let _ = fs::remove_dir_all(unfinished);
-                }
-            }
-        }
-        Ok(())
-    }
 }
 
 impl Index {
@@ -392,67 +338,6 @@ fn states(versions: &Versions) -> States {
         .iter()
         .map(|(&version, entry)| (version, entry.state()))
         .collect()
-}
-
-/// The folders in `directory` whose names mean something. One that vanishes meanwhile is left out.
-fn entries<T>(directory: &Path, meaning: impl Fn(&str) -> Option<T>) -> io::Result<Vec<(T, PathBuf)>> {
-    let listing = match fs::read_dir(directory) {
-        Ok(listing) => listing,
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-            return Ok(vec![]);
-        }
-        Err(error) => return Err(error),
-    };
-    let mut found = Vec::new();
-    for entry in listing {
-        let entry = entry?;
-        if let Some(meaning) = entry.file_name().to_str().and_then(&meaning) {
-            found.push((meaning, entry.path()));
-        }
-    }
-    Ok(found)
-}
-
-/// The version of a folder's name; only the way we write numbers counts, so that no two folders are one version.
-fn version_number(name: &str) -> Option<u32> {
-    name.parse()
-        .ok()
-        .filter(|&version: &u32| version > 0 && version.to_string() == name)
-}
-
-fn stamp(folder: &Path) -> Stamp {
-    let metadata = fs::metadata(folder.join(FILE_NAME)).ok()?;
-    Some((metadata.ino(), metadata.size(), metadata.mtime(), metadata.mtime_nsec()))
-}
-
-fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = fs::File::create_new(path)?;
-    io::Write::write_all(&mut file, bytes)?;
-    file.sync_all()
-}
-
-/// Renames a finished folder to the next free number.
-fn claim(finished: &Path, model: &Path) -> io::Result<u32> {
-    loop {
-        let newest = entries(model, version_number)?
-            .into_iter()
-            .map(|(version, _)| version)
-            .max();
-        let version = newest
-            .unwrap_or(0)
-            .checked_add(1)
-            .ok_or_else(|| io::Error::other("version numbers are used up"))?;
-        // A folder can only be renamed onto an empty one, and a published one is never empty: rename is exclusive.
-        match fs::rename(finished, model.join(version.to_string())) {
-            Ok(()) => return Ok(version),
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::AlreadyExists
-                ) => {}
-            Err(error) => return Err(error),
-        }
-    }
 }
 
 #[cfg(test)]

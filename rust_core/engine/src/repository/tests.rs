@@ -1,5 +1,7 @@
 use ferrule_algorithms::kmeans::KMeans;
 
+use std::time::SystemTime;
+
 use super::*;
 use crate::model::Algorithm;
 
@@ -171,7 +173,7 @@ fn what_is_not_a_version_is_ignored_and_old_leftovers_go() {
         fs::create_dir_all(folder.path().join(stray)).unwrap();
     }
     fs::write(folder.path().join("a-file"), "").unwrap();
-    let old = SystemTime::now() - 2 * ABANDONED_AFTER;
+    let old = SystemTime::now() - Duration::from_secs(2 * 3600);
     fs::File::open(folder.path().join("m/.unfinished-old"))
         .unwrap()
         .set_modified(old)
