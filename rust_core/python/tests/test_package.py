@@ -86,8 +86,8 @@ def test_ctrl_c_ends_a_fit_at_once(name: str) -> None:
         # A test run in the background of a shell inherits an ignored SIGINT.
         signal.signal(signal.SIGINT, signal.default_int_handler)
         random = np.random.default_rng(0)
-        X = random.normal(size=(100_000, 30))
-        y = random.integers(100, size=100_000)
+        X = random.normal(size=(300_000, 50))
+        y = random.integers(200, size=300_000)
         model = {name}()
         print("begin", flush=True)
         try:
