@@ -53,13 +53,6 @@ pub struct Pending {
 }
 
 impl Pending {
-    /// The deadline of the call. A server that awaits stops waiting then and answers
-    /// [`Status::deadline_exceeded`].
-    #[must_use]
-    pub fn deadline(&self) -> Option<Instant> {
-        self.context.deadline
-    }
-
     /// A handle that cancels the work from elsewhere.
     #[must_use]
     pub fn canceller(&self) -> Cancel {

@@ -1,5 +1,10 @@
 //! K-Means over NumPy arrays.
 
+#![allow(
+    clippy::needless_pass_by_value,
+    reason = "Python's arguments are extracted into owned values"
+)]
+
 use ferrule_algorithms::kmeans::{Init, KMeans, Parameters};
 use numpy::{PyArray1, PyArray2, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
@@ -24,7 +29,6 @@ pub struct KMeansFit {
 #[pyfunction]
 #[pyo3(signature = (x, *, n_clusters, init, n_init, max_iter, tol, seed, sample_weight))]
 #[allow(clippy::too_many_arguments)] // scikit-learn's constructor, flattened
-#[allow(clippy::needless_pass_by_value)] // extracted arguments are owned
 pub fn kmeans_fit(
     py: Python<'_>,
     x: PyReadonlyArray2<'_, f64>,
@@ -62,7 +66,6 @@ pub fn kmeans_fit(
 
 /// See `_core.pyi`.
 #[pyfunction]
-#[allow(clippy::needless_pass_by_value)]
 pub fn kmeans_predict<'py>(
     py: Python<'py>,
     x: PyReadonlyArray2<'py, f64>,
@@ -77,7 +80,6 @@ pub fn kmeans_predict<'py>(
 
 /// See `_core.pyi`.
 #[pyfunction]
-#[allow(clippy::needless_pass_by_value)]
 pub fn kmeans_transform<'py>(
     py: Python<'py>,
     x: PyReadonlyArray2<'py, f64>,

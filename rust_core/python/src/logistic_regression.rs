@@ -1,5 +1,10 @@
 //! Logistic regression over NumPy arrays. Classes are indices here; the estimator keeps the labels.
 
+#![allow(
+    clippy::needless_pass_by_value,
+    reason = "Python's arguments are extracted into owned values"
+)]
+
 use ferrule_algorithms::logistic_regression::{LogisticRegression, Parameters};
 use numpy::{PyArray1, PyArray2, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
@@ -23,7 +28,6 @@ pub struct LogisticRegressionFit {
 #[pyfunction]
 #[pyo3(signature = (x, classes, *, n_classes, c, fit_intercept, max_iter, tol, sample_weight))]
 #[allow(clippy::too_many_arguments)] // scikit-learn's constructor, flattened
-#[allow(clippy::needless_pass_by_value)] // extracted arguments are owned
 pub fn logistic_regression_fit(
     py: Python<'_>,
     x: PyReadonlyArray2<'_, f64>,
@@ -62,7 +66,6 @@ pub fn logistic_regression_fit(
 
 /// See `_core.pyi`.
 #[pyfunction]
-#[allow(clippy::needless_pass_by_value)]
 pub fn logistic_regression_predict<'py>(
     py: Python<'py>,
     x: PyReadonlyArray2<'py, f64>,
@@ -78,7 +81,6 @@ pub fn logistic_regression_predict<'py>(
 
 /// See `_core.pyi`.
 #[pyfunction]
-#[allow(clippy::needless_pass_by_value)]
 pub fn logistic_regression_decision_function<'py>(
     py: Python<'py>,
     x: PyReadonlyArray2<'py, f64>,
@@ -97,7 +99,6 @@ pub fn logistic_regression_decision_function<'py>(
 
 /// See `_core.pyi`.
 #[pyfunction]
-#[allow(clippy::needless_pass_by_value)]
 pub fn logistic_regression_predict_proba<'py>(
     py: Python<'py>,
     x: PyReadonlyArray2<'py, f64>,

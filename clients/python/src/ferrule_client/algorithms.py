@@ -4,12 +4,14 @@ A parameter left at None is not sent, so the server's default holds; the contrac
 """
 
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, ClassVar
 
 
 @dataclass(frozen=True, kw_only=True)
 class Algorithm:
     """The base of the algorithms; not one itself."""
+
+    _field: ClassVar[str]
 
     def write(self, spec: Any) -> None:
         """Chooses this algorithm and its parameters in a ``FitSpec``."""
@@ -23,14 +25,12 @@ class Algorithm:
                 except (TypeError, ValueError) as problem:
                     raise ValueError(f"{parameter.name}: {problem}") from None
 
-    @property
-    def _field(self) -> str:
-        raise NotImplementedError
-
 
 @dataclass(frozen=True, kw_only=True)
 class KMeans(Algorithm):
     """K-Means: Lloyd's algorithm started by greedy k-means++."""
+
+    _field = "k_means"
 
     n_clusters: int | None = None
     """Number of clusters, 1 to the number of rows. Default: 8."""
@@ -43,14 +43,12 @@ class KMeans(Algorithm):
     random_state: int | None = None
     """Seed of the random start. Default: 0."""
 
-    @property
-    def _field(self) -> str:
-        return "k_means"
-
 
 @dataclass(frozen=True, kw_only=True)
 class LogisticRegression(Algorithm):
     """Logistic regression: L2 penalty, L-BFGS; a sigmoid for two classes, multinomial for more."""
+
+    _field = "logistic_regression"
 
     C: float | None = None
     """Inverse strength of the penalty, above 0. Default: 1."""
@@ -60,7 +58,3 @@ class LogisticRegression(Algorithm):
     """Most iterations. Default: 100."""
     tol: float | None = None
     """Converged when no component of the gradient is larger. Default: 1e-4."""
-
-    @property
-    def _field(self) -> str:
-        return "logistic_regression"
