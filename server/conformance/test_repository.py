@@ -32,10 +32,12 @@ def publish(server: Server, model: str = "m") -> int:
 
 
 def states(server: Server, model: str = "m") -> dict[int, str]:
-    """The states of a model's versions, as a listing shows them."""
+    """The states of a model's versions, as the listing of one worker shows them; none of a model that it does not know."""
     with server.channel() as channel:
         listed = ask(channel, "ListModels", request_type("ListModels")())
-    (found,) = [one for one in listed.models if one.name == model]
+    found = next((one for one in listed.models if one.name == model), None)
+    if found is None:
+        return {}
     names = found.versions[0].DESCRIPTOR.fields_by_name["state"].enum_type.values_by_number
     return {one.version: names[one.state].name.removeprefix("MODEL_STATE_") for one in found.versions}
 
@@ -91,7 +93,7 @@ def test_unloading_here_changes_nothing_there(start: Start, here: str, there: st
     settings = {"models_poll_interval": "50ms"}
     one, other = start(here, settings=settings), start(there, settings=settings)
     publish(one)
-    eventually("the other server sees the model", 10, lambda: states_or_none(other) == {1: "AVAILABLE"})
+    eventually("the other server sees the model", 10, lambda: states(other) == {1: "AVAILABLE"})
     with one.channel() as channel:
         ask(channel, "UnloadModel", request_type("UnloadModel")(model="m"))
     assert states(one) == {1: "UNLOADED"}
@@ -105,13 +107,6 @@ def test_unloading_here_changes_nothing_there(start: Start, here: str, there: st
     )
     assert {version(answer) for answer in on_every_worker(other, "Predict", predict("m", 1))} == {1}
     assert states(one) == {1: "UNLOADED", 2: "AVAILABLE"}
-
-
-def states_or_none(server: Server) -> dict[int, str] | None:
-    """The states of the model, or None where it is not known."""
-    with server.channel() as channel:
-        listed = ask(channel, "ListModels", request_type("ListModels")())
-    return states(server) if listed.models else None
 
 
 def test_no_two_publications_have_one_number(start: Start) -> None:
