@@ -38,8 +38,13 @@ impl CheckedMatrix {
             columns,
             values,
             float64,
+            float32,
+            csr,
             feature_names,
         } = matrix;
+        if !float32.is_empty() || csr.is_some() {
+            return invalid("", "expected values or float64: float32 and csr are not served yet".into());
+        }
         if rows == 0 {
             return invalid(".rows", "expected at least 1, got 0".into());
         }
@@ -145,6 +150,8 @@ pub(crate) fn encoded(values: Vec<f64>, rows: usize, columns: usize, encoding: E
         columns: columns as u32,
         values,
         float64,
+        float32: Bytes::new(),
+        csr: None,
         feature_names: Vec::new(),
     }
 }
