@@ -184,6 +184,20 @@ pub enum ModelError {
         /// The array's length.
         got: usize,
     },
+    /// A value that divides is 0.
+    #[error("{name}: value {index} is 0")]
+    Zero {
+        /// Which array.
+        name: &'static str,
+        /// Index of the first such value.
+        index: usize,
+    },
+    /// A range has no room.
+    #[error("{name}: expected a range that is not empty")]
+    EmptyRange {
+        /// Which range.
+        name: &'static str,
+    },
     /// An array holds NaN or infinity.
     #[error("{name}: value {index} is not finite")]
     NotFinite {

@@ -20,6 +20,7 @@ mod packed;
 mod predict;
 mod rows;
 mod sample;
+pub mod scaling;
 
 pub use error::{Field, FitError, ModelError, PredictError, ShapeError};
 pub use interrupt::{Interrupt, never};
