@@ -185,6 +185,12 @@ pub enum PredictError {
         /// The slice's length.
         got: usize,
     },
+    /// The rows are sparse, and a scaling step would make their zeros into other numbers.
+    #[error("expected dense rows: {step} in front of the model can't take sparse ones")]
+    Sparse {
+        /// The step.
+        step: &'static str,
+    },
     /// The first row whose answer is not a finite number: it holds NaN or infinity, or values so large that the computation
     /// overflows.
     #[error("row {row}: the result is not a finite number")]

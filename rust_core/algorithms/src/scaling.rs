@@ -63,7 +63,7 @@ impl Scaling {
     ///
     /// # Errors
     /// [`ModelError`] when a vector has another length, a value is not finite, a divisor is 0, or a range to cut to is empty.
-    pub fn new(steps: Vec<Step>, columns: usize) -> Result<Self, ModelError> {
+    pub(crate) fn new(steps: Vec<Step>, columns: usize) -> Result<Self, ModelError> {
         for step in &steps {
             step.check(columns)?;
         }
