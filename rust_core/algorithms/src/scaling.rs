@@ -192,7 +192,7 @@ impl Step {
             }
             Self::Normalizer(norm) => {
                 let norm = norm.of(row);
-                if !(norm < zero_norm) {
+                if norm >= zero_norm {
                     for value in row {
                         *value /= norm;
                     }

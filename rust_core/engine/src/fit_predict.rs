@@ -11,7 +11,7 @@ use crate::{
     config::Limits,
     error::Error,
     matrix::CheckedMatrix,
-    model::{Algorithm, Classes, Family, Model},
+    model::{Algorithm, Classes, Family, Model, Origin},
     model_name::ModelName,
     prediction::{Outputs, Question, response},
     repository::Repository,
@@ -136,6 +136,8 @@ impl FitPredict {
         let model = Model {
             algorithm,
             feature_names: self.matrix.feature_names().to_vec(),
+            precision: rows.precision(),
+            origin: Origin::default(),
         };
         let question = Question {
             model: &model,
