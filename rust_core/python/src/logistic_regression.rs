@@ -52,7 +52,7 @@ pub fn logistic_regression_fit(
         .as_ref()
         .map(|weights| values("sample_weight", weights))
         .transpose()?;
-    let fit = interruptible(py, |interrupt| {
+    let fit = interruptible(py, None, |interrupt| {
         LogisticRegression::fit(rows, classes, n_classes, weights, &parameters, interrupt)
     })?
     .map_err(invalid)?;
