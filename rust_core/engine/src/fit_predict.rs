@@ -9,7 +9,7 @@ use ferrule_proto::ferrule::v1::{
 use crate::{
     call::Wanted,
     config::Limits,
-    error::Error,
+    error::{Error, over_limit},
     matrix::CheckedMatrix,
     model::{Algorithm, Classes, Family, Model},
     model_name::ModelName,
@@ -94,7 +94,7 @@ impl FitPredict {
                 }
             }
         };
-        outputs.check_answer(fit.family(), FITTED, matrix.rows(), limits)?;
+        outputs.check_answer(fit.family(), FITTED, &matrix, limits)?;
         Ok(Self {
             name,
             fit,
@@ -215,18 +215,6 @@ fn logistic_regression(
 
 fn size(given: Option<u32>, default: usize) -> usize {
     given.map_or(default, |given| given as usize)
-}
-
-fn over_limit(what: &'static str, came: u64, limit: u32, setting: &'static str) -> Result<(), Error> {
-    if came <= limit.into() {
-        return Ok(());
-    }
-    Err(Error::OverLimit {
-        what,
-        came,
-        limit: limit.into(),
-        setting,
-    })
 }
 
 fn targets(targets: Option<Labels>, rows: usize) -> Result<(Classes, Vec<u32>), Error> {
