@@ -46,6 +46,20 @@ impl<'a> Sample<'a> {
         })
     }
 
+    /// The same rows with other weights.
+    pub(crate) fn with_weights(self, weights: Option<&'a [f64]>) -> Result<Self, FitError> {
+        Ok(Self {
+            weights,
+            weight_sum: weight_sum(weights, self.rows.rows())?,
+            ..self
+        })
+    }
+
+    /// The same weights with other rows, which are as many, and finite.
+    pub(crate) fn with_rows(self, rows: Rows<'a>) -> Self {
+        Self { rows, ..self }
+    }
+
     /// Number of rows.
     pub(crate) fn len(&self) -> usize {
         self.rows.rows()

@@ -203,6 +203,7 @@ fn logistic_regression(
         fit_intercept: given.fit_intercept.unwrap_or(defaults.fit_intercept),
         max_iter: size(given.max_iter, defaults.max_iter),
         tol: given.tol.unwrap_or(defaults.tol),
+        ..defaults
     };
     over_limit(
         "max_iter",
@@ -254,9 +255,7 @@ fn refusal(error: FitError, fit: &Fit, wanted: &Wanted) -> Error {
                 Field::Classes | Field::NClasses => "data.targets".to_owned(),
                 Field::SampleWeight => "data.sample_weight".to_owned(),
                 Field::C => format!("{algorithm}.c"),
-                Field::NClusters | Field::Init | Field::NInit | Field::MaxIter | Field::Tol => {
-                    format!("{algorithm}.{}", field.name())
-                }
+                other => format!("{algorithm}.{}", other.name()),
             };
             Error::invalid(path, format!("expected {expected}, got {got}"))
         }

@@ -44,6 +44,7 @@ pub fn logistic_regression_fit(
         fit_intercept,
         max_iter,
         tol,
+        ..Parameters::default()
     };
     let checked = x.checked()?;
     let rows = checked.rows();

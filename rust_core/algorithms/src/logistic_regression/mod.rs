@@ -6,8 +6,11 @@
 
 mod loss;
 mod model;
+mod parameters;
+mod weights;
 
 pub use model::LogisticRegression;
+pub use parameters::{ClassWeight, Parameters, Solver};
 
 use crate::error::{Field, FitError};
 use crate::interrupt::Interrupt;
@@ -15,30 +18,6 @@ use crate::lbfgs::{self, Settings};
 use crate::rows::Rows;
 use crate::sample::Sample;
 use loss::Objective;
-
-/// How to fit. [`Default`] gives scikit-learn's defaults.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Parameters {
-    /// Inverse of the penalty's strength, above 0; infinite for no penalty. Default 1.
-    pub c: f64,
-    /// Whether the scores have an intercept, which is not penalised. Default true.
-    pub fit_intercept: bool,
-    /// Most iterations, at least 1. Default 100.
-    pub max_iter: usize,
-    /// The fit stops when no component of the objective's gradient is larger; finite, at least 0. Default 1e-4.
-    pub tol: f64,
-}
-
-impl Default for Parameters {
-    fn default() -> Self {
-        Self {
-            c: 1.0,
-            fit_intercept: true,
-            max_iter: 100,
-            tol: 1e-4,
-        }
-    }
-}
 
 /// The outcome of a fit.
 #[derive(Debug, Clone)]
@@ -69,9 +48,12 @@ impl LogisticRegression {
         parameters: &Parameters,
         interrupt: Interrupt<'_>,
     ) -> Result<Fit, FitError> {
-        parameters.check()?;
         check_classes(classes, n_classes, rows.rows())?;
+        parameters.check(n_classes, rows.columns())?;
+        // Checked before they are multiplied, so that an error names the factor at fault.
         let sample = Sample::check(rows, weights, interrupt)?;
+        let weights = weights::row_weights(weights, &parameters.class_weight, classes, n_classes);
+        let sample = sample.with_weights(weights.as_deref())?;
         let mut objective = Objective::new(sample, classes, n_classes, parameters);
         let settings = Settings {
             max_iter: parameters.max_iter,
@@ -95,21 +77,6 @@ impl LogisticRegression {
             converged: minimum.converged,
             loss: minimum.value,
         })
-    }
-}
-
-impl Parameters {
-    fn check(&self) -> Result<(), FitError> {
-        if self.c.is_nan() || self.c <= 0.0 {
-            return Err(FitError::invalid(Field::C, "a number above 0", self.c));
-        }
-        if self.max_iter == 0 {
-            return Err(FitError::invalid(Field::MaxIter, "at least 1", self.max_iter));
-        }
-        if !(self.tol.is_finite() && self.tol >= 0.0) {
-            return Err(FitError::invalid(Field::Tol, "a finite number, at least 0", self.tol));
-        }
-        Ok(())
     }
 }
 
