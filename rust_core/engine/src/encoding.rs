@@ -131,4 +131,16 @@ impl Numbers {
         let problem = format!("expected a multiple of {width} bytes, got {length}");
         Err(Error::invalid(format!("{field}.{}", encoding.name()), problem))
     }
+
+    /// The numbers, each of whole bytes.
+    pub(crate) fn into_doubles(self) -> Vec<f64> {
+        match self {
+            Self::Values(values) => values,
+            Self::Float64(bytes) => bytes.as_chunks().0.iter().copied().map(f64::from_le_bytes).collect(),
+            Self::Float32(bytes) => {
+                let singles = bytes.as_chunks().0.iter().copied().map(f32::from_le_bytes);
+                singles.map(f64::from).collect()
+            }
+        }
+    }
 }

@@ -15,6 +15,7 @@ pub mod config;
 mod encoding;
 mod engine;
 mod error;
+mod fit_parameters;
 mod fit_predict;
 pub mod health;
 mod matrix;

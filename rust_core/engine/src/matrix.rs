@@ -6,7 +6,7 @@ use ferrule_proto::ferrule::v1::Matrix;
 use crate::{
     config::Limits,
     encoding::{Encoding, Numbers},
-    error::{Error, over_limit},
+    error::{Error, over_limit, shown},
     sparse,
 };
 
@@ -101,12 +101,28 @@ impl CheckedMatrix {
         }
     }
 
-    pub(crate) fn is_sparse(&self) -> bool {
-        matches!(self.content, Content::Sparse(_))
-    }
-
     pub(crate) fn feature_names(&self) -> &[String] {
         &self.feature_names
+    }
+
+    /// Checks the names against `expected` when both have any; `who_expects` begins the message.
+    pub(crate) fn check_names(&self, expected: &[String], who_expects: &str, field: &str) -> Result<(), Error> {
+        let names = expected.iter().zip(&self.feature_names).enumerate();
+        match names.into_iter().find(|(_, (expected, got))| expected != got) {
+            None => Ok(()),
+            Some((column, (expected, got))) => {
+                let problem = format!("{who_expects} {:?}, got {:?}", shown(expected), shown(got));
+                Err(Error::invalid(format!("{field}.feature_names[{column}]"), problem))
+            }
+        }
+    }
+
+    /// The values, row after row; none when the matrix is sparse.
+    pub(crate) fn into_dense(self) -> Option<Vec<f64>> {
+        match self.content {
+            Content::Dense(numbers) => Some(numbers.into_doubles()),
+            Content::Sparse(_) => None,
+        }
     }
 
     pub(crate) fn encoding(&self) -> Encoding {

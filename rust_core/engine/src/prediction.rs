@@ -8,7 +8,7 @@ use crate::{
     call::Wanted,
     config::Limits,
     encoding::Encoding,
-    error::{Error, over_limit, shown},
+    error::{Error, over_limit},
     matrix::CheckedMatrix,
     model::{Algorithm, Classes, Family, Model},
 };
@@ -136,14 +136,7 @@ impl Question<'_> {
             let problem = format!("{name} expects {}, got {}", model.columns(), matrix.columns());
             return Err(Error::invalid(format!("{field}.columns"), problem));
         }
-        if !model.feature_names.is_empty() && !matrix.feature_names().is_empty() {
-            for (column, (expected, got)) in model.feature_names.iter().zip(matrix.feature_names()).enumerate() {
-                if expected != got {
-                    let problem = format!("{name} expects {:?}, got {:?}", shown(expected), shown(got));
-                    return Err(Error::invalid(format!("{field}.feature_names[{column}]"), problem));
-                }
-            }
-        }
+        matrix.check_names(&model.feature_names, &format!("{name} expects"), field)?;
         outputs.check_answer(model.family(), name, matrix, limits)
     }
 
