@@ -200,6 +200,12 @@ pub enum PredictError {
         /// The slice's length.
         got: usize,
     },
+    /// The rows are sparse, and a scaling step would make their zeros into other numbers.
+    #[error("expected dense rows: {step} in front of the model can't take sparse ones")]
+    Sparse {
+        /// The step.
+        step: &'static str,
+    },
     /// The first row whose answer is not a finite number: it holds NaN or infinity, or values so large that the computation
     /// overflows.
     #[error("row {row}: the result is not a finite number")]
@@ -240,6 +246,20 @@ pub enum ModelError {
         expected: usize,
         /// The array's length.
         got: usize,
+    },
+    /// A value that divides is 0.
+    #[error("{name}: value {index} is 0")]
+    Zero {
+        /// Which array.
+        name: &'static str,
+        /// Index of the first such value.
+        index: usize,
+    },
+    /// A range has no room.
+    #[error("{name}: expected a range that is not empty")]
+    EmptyRange {
+        /// Which range.
+        name: &'static str,
     },
     /// An array holds NaN or infinity.
     #[error("{name}: value {index} is not finite")]

@@ -12,7 +12,7 @@ use crate::{
     error::{Error, over_limit},
     fit_parameters::{self, K_MEANS, LOGISTIC_REGRESSION},
     matrix::CheckedMatrix,
-    model::{Algorithm, Classes, Family, Model},
+    model::{Algorithm, Classes, Family, Model, Origin},
     model_name::ModelName,
     prediction::{Outputs, Question, response},
     repository::Repository,
@@ -137,6 +137,8 @@ impl FitPredict {
         let model = Model {
             algorithm,
             feature_names: self.matrix.feature_names().to_vec(),
+            precision: rows.precision(),
+            origin: Origin::default(),
         };
         let question = Question {
             model: &model,

@@ -6,6 +6,7 @@
 //! - [`command_line`] and [`config`] say what to serve; both servers take the same flags and settings;
 //! - [`Board`] is what the workers of one server share; each worker starts an [`Engine`] at its [`Seat`];
 //! - [`Engine::call`] answers a unary [`Method`], [`Engine::open`] starts a stream;
+//! - [`offline`] reads and writes models without a server;
 //! - [`Status`] is what a caller is told instead of an answer.
 
 mod board;
@@ -21,9 +22,11 @@ pub mod health;
 mod matrix;
 mod method;
 mod model;
+mod model_description;
 mod model_file;
 mod model_name;
 mod models;
+pub mod offline;
 mod predict;
 mod prediction;
 mod reflection;

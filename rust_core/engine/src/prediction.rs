@@ -209,6 +209,7 @@ impl Question<'_> {
                     self.name
                 ),
             ),
+            PredictError::Sparse { .. } => Error::invalid(self.field, error.to_string()),
             PredictError::Columns { .. } | PredictError::OutputLength { .. } => Error::incident(error),
         }
     }

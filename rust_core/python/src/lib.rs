@@ -1,8 +1,9 @@
 //! The compiled half of the Python package `ferrule`: it converts, detaches from the interpreter and maps errors.
 //!
-//! Two faces that do not know each other:
+//! Three faces that do not know each other:
 //! - for a server: [`command_line`], [`config`], [`board`], [`engine`], [`session`], [`status`], [`log`];
-//! - for estimators: [`kmeans`], [`logistic_regression`], over [`matrix`] and [`signals`].
+//! - for estimators: [`kmeans`], [`logistic_regression`], over [`matrix`] and [`signals`];
+//! - for files without a server: [`persistence`].
 //!
 //! NumPy is loaded at the first call of an estimator's function, so a server never loads it.
 
@@ -14,6 +15,7 @@ mod kmeans;
 mod log;
 mod logistic_regression;
 mod matrix;
+mod persistence;
 mod session;
 mod signals;
 mod status;
@@ -37,6 +39,8 @@ mod _core {
         LogisticRegressionFit, logistic_regression_decision_function, logistic_regression_fit,
         logistic_regression_predict, logistic_regression_predict_proba,
     };
+    #[pymodule_export]
+    use crate::persistence::{Publication, RepositoryEntry, StoredModel, repository_entries};
     #[pymodule_export]
     use crate::session::Session;
     #[pymodule_export]
