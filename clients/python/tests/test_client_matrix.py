@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from ferrule_client import matrix, messages, wire
+from ferrule_client import labels, matrix, messages, wire
+from ferrule_client.rows import Rows
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
@@ -16,7 +17,7 @@ def parsed(parts: wire.Parts) -> Any:
 
 @given(arrays.arrays(np.float64, st.tuples(st.integers(0, 40), st.integers(0, 40))))
 def test_a_matrix_survives(values: Any) -> None:
-    message = parsed(matrix.encode(values))
+    message = parsed(matrix.encode(Rows.of(values)))
     assert (message.rows, message.columns) == values.shape
     assert len(message.float64) == 8 * values.size
     assert not message.values
@@ -28,22 +29,21 @@ def test_a_matrix_survives(values: Any) -> None:
     [
         [[1, 2, 3], [4, 5, 6]],
         np.array([[1, 2, 3], [4, 5, 6]], dtype=np.int8),
-        np.array([[1, 2, 3], [4, 5, 6]], dtype=np.float32),
         np.array([[1, 2, 3], [4, 5, 6]], dtype=">f8"),
         np.array([[1, 4], [2, 5], [3, 6]], dtype=float).T,
         np.array([[1, 0, 2, 0, 3], [4, 0, 5, 0, 6]], dtype=float)[:, ::2],
         np.array([[1, 2, 3], [4, 5, 6]], dtype=object),
     ],
-    ids=["lists", "int8", "float32", "big-endian", "transposed", "strided", "objects"],
+    ids=["lists", "int8", "big-endian", "transposed", "strided", "objects"],
 )
 def test_every_layout_means_the_same(values: Any) -> None:
     expected = np.array([[1.0, 2, 3], [4, 5, 6]])
-    assert parsed(matrix.encode(values)).float64 == expected.tobytes()
+    assert parsed(matrix.encode(Rows.of(values))).float64 == expected.tobytes()
 
 
 def test_the_values_are_not_copied_before_they_are_sent() -> None:
     values = np.arange(6.0).reshape(2, 3)
-    view = matrix.encode(values)[-1]
+    view = matrix.encode(Rows.of(values))[-1]
     assert isinstance(view, memoryview)
     assert np.shares_memory(np.frombuffer(view), values)
 
@@ -75,7 +75,7 @@ def test_the_readable_encoding_is_read_too() -> None:
 )
 def test_what_is_no_matrix_is_refused(values: Any, problem: str) -> None:
     with pytest.raises(ValueError, match=problem):
-        matrix.encode(values)
+        matrix.encode(Rows.of(values))
 
 
 class Frame:
@@ -89,17 +89,17 @@ class Frame:
 
 
 def test_names_travel() -> None:
-    assert list(parsed(matrix.encode([[1.0, 2.0]], ["a", "b"])).feature_names) == ["a", "b"]
+    assert list(parsed(matrix.encode(Rows.of([[1.0, 2.0]], ["a", "b"]))).feature_names) == ["a", "b"]
     frame: Any = Frame(["x", "y"])
-    assert list(parsed(matrix.encode(frame)).feature_names) == ["x", "y"]
-    assert list(parsed(matrix.encode(frame, ["a", "b"])).feature_names) == ["a", "b"]
+    assert list(parsed(matrix.encode(Rows.of(frame))).feature_names) == ["x", "y"]
+    assert list(parsed(matrix.encode(Rows.of(frame, ["a", "b"]))).feature_names) == ["a", "b"]
     numbered: Any = Frame([0, 1])
-    assert not parsed(matrix.encode(numbered)).feature_names
+    assert not parsed(matrix.encode(Rows.of(numbered))).feature_names
 
 
 @given(st.lists(st.integers(-(2**63), 2**63 - 1)))
 def test_integer_labels_survive(values: list[int]) -> None:
-    decoded = matrix.decode_labels(matrix.encode_labels(values))
+    decoded = labels.decode(labels.encode(values))
     assert decoded.dtype == np.int64
     assert decoded.tolist() == values
 
@@ -107,16 +107,16 @@ def test_integer_labels_survive(values: list[int]) -> None:
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=1))
 def test_string_labels_survive(values: list[str]) -> None:
     # An array of NumPy's own string type would lose trailing NULs here: sent from a list of objects.
-    decoded = matrix.decode_labels(matrix.encode_labels(np.array(values, dtype=object)))
+    decoded = labels.decode(labels.encode(np.array(values, dtype=object)))
     assert decoded.dtype == object
     assert decoded.tolist() == values
 
 
 def test_the_type_of_labels_is_kept() -> None:
-    assert matrix.encode_labels(["1", "2"]).WhichOneof("kind") == "strings"
-    assert matrix.encode_labels(np.array([1, 2], dtype=np.uint8)).WhichOneof("kind") == "integers"
-    assert list(matrix.encode_labels(np.array([True, False])).integers.values) == [1, 0]
-    assert matrix.encode_labels(np.array([], dtype=int)).WhichOneof("kind") == "integers"
+    assert labels.encode(["1", "2"]).WhichOneof("kind") == "strings"
+    assert labels.encode(np.array([1, 2], dtype=np.uint8)).WhichOneof("kind") == "integers"
+    assert list(labels.encode(np.array([True, False])).integers.values) == [1, 0]
+    assert labels.encode(np.array([], dtype=int)).WhichOneof("kind") == "integers"
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_the_type_of_labels_is_kept() -> None:
 )
 def test_what_are_no_labels_is_refused(values: Any, problem: str) -> None:
     with pytest.raises(ValueError, match=problem):
-        matrix.encode_labels(values)
+        labels.encode(values)
 
 
 def test_weights_are_packed_doubles() -> None:
