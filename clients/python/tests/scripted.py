@@ -8,11 +8,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
+from grpc_health.v1 import health_pb2_grpc
+from grpc_health.v1.health import HealthServicer
 
 PREDICT = "/ferrule.v1.PredictionService/Predict"
 FIT_PREDICT = "/ferrule.v1.PredictionService/FitPredict"
 GET_MODEL = "/ferrule.v1.ModelService/GetModel"
 LIST_MODELS = "/ferrule.v1.ModelService/ListModels"
+WATCH = "/grpc.health.v1.Health/Watch"
 
 
 @dataclass
@@ -41,13 +44,15 @@ class Script:
 
 
 class Scripted(grpc.GenericRpcHandler):
-    """Answers every method by the script."""
+    """Answers every method by the script, but for the stream of health reports."""
 
     def __init__(self, script: Script) -> None:
         self.script = script
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:
         path = str(handler_call_details.method)
+        if path == WATCH:
+            return None
 
         def handle(request: bytes, context: grpc.ServicerContext) -> bytes:
             return self.handle(path, request, context)
@@ -72,16 +77,21 @@ class Scripted(grpc.GenericRpcHandler):
 
 @contextmanager
 def serving(
-    *handlers: grpc.GenericRpcHandler, credentials: grpc.ServerCredentials | None = None, port: int = 0
-) -> Iterator[int]:
-    """A server with these handlers; yields its port."""
+    script: Script, *, credentials: grpc.ServerCredentials | None = None, health: HealthServicer | None = None
+) -> Iterator[str]:
+    """A server that answers by the script, and reports its health if told to; yields its address."""
     server = grpc.server(
-        futures.ThreadPoolExecutor(4), handlers=list(handlers), options=[("grpc.max_receive_message_length", -1)]
+        futures.ThreadPoolExecutor(4),
+        handlers=[Scripted(script)],
+        options=[("grpc.max_receive_message_length", -1), ("grpc.so_reuseport", 0)],
     )
-    address = f"127.0.0.1:{port}"
-    bound = server.add_insecure_port(address) if credentials is None else server.add_secure_port(address, credentials)
+    if health is not None:
+        health_pb2_grpc.add_HealthServicer_to_server(health, server)
+    wanted = "127.0.0.1:0"
+    port = server.add_insecure_port(wanted) if credentials is None else server.add_secure_port(wanted, credentials)
     server.start()
     try:
-        yield bound
+        yield f"127.0.0.1:{port}"
     finally:
+        script.until.set()
         server.stop(None).wait(5)

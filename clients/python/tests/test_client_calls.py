@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from ferrule_client import Client, KMeans, LogisticRegression, ModelState, ServingStatus, messages
 
-from clients.python.tests.scripted import GET_MODEL, PREDICT, Script, Scripted, serving
+from clients.python.tests.scripted import GET_MODEL, PREDICT, Script, serving
 
 
 @pytest.fixture
@@ -19,9 +19,8 @@ def script() -> Script:
 
 @pytest.fixture
 def client(script: Script) -> Iterator[Client]:
-    with serving(Scripted(script)) as port, Client(f"127.0.0.1:{port}") as client:
+    with serving(script) as address, Client(address) as client:
         yield client
-        script.until.set()
 
 
 def test_predict_sends_what_was_asked(client: Client, script: Script) -> None:
