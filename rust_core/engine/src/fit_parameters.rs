@@ -87,7 +87,7 @@ fn start_centers(
             return Err(Error::invalid(format!("{field}.{part}"), problem));
         }
     }
-    centers.check_names(matrix.feature_names(), "data.input has", &field)?;
+    centers.check_names(matrix.feature_names(), format_args!("data.input has"), &field)?;
     let mut values = centers
         .into_dense()
         .ok_or_else(|| Error::invalid(format!("{field}.csr"), "expected dense centres, got sparse ones"))?;

@@ -1,5 +1,7 @@
 //! Matrices of requests: raw as they came, checked as the algorithms take them.
 
+use std::fmt;
+
 use ferrule_algorithms::{Csr, Rows};
 use ferrule_proto::ferrule::v1::Matrix;
 
@@ -106,7 +108,12 @@ impl CheckedMatrix {
     }
 
     /// Checks the names against `expected` when both have any; `who_expects` begins the message.
-    pub(crate) fn check_names(&self, expected: &[String], who_expects: &str, field: &str) -> Result<(), Error> {
+    pub(crate) fn check_names(
+        &self,
+        expected: &[String],
+        who_expects: fmt::Arguments<'_>,
+        field: &str,
+    ) -> Result<(), Error> {
         let names = expected.iter().zip(&self.feature_names).enumerate();
         match names.into_iter().find(|(_, (expected, got))| expected != got) {
             None => Ok(()),

@@ -136,7 +136,7 @@ impl Question<'_> {
             let problem = format!("{name} expects {}, got {}", model.columns(), matrix.columns());
             return Err(Error::invalid(format!("{field}.columns"), problem));
         }
-        matrix.check_names(&model.feature_names, &format!("{name} expects"), field)?;
+        matrix.check_names(&model.feature_names, format_args!("{name} expects"), field)?;
         outputs.check_answer(model.family(), name, matrix, limits)
     }
 
