@@ -171,13 +171,13 @@ fn k_means(given: &v1::KMeans, limits: &Limits) -> Result<kmeans::Parameters, Er
     let defaults = kmeans::Parameters::default();
     let parameters = kmeans::Parameters {
         n_clusters: size(given.n_clusters, defaults.n_clusters),
-        n_init: size(given.n_init, defaults.n_init),
+        n_init: given.n_init.map(|n_init| n_init as usize),
         max_iter: size(given.max_iter, defaults.max_iter),
         tol: given.tol.unwrap_or(defaults.tol),
         seed: given.random_state.unwrap_or(defaults.seed),
         ..defaults
     };
-    let iterations = parameters.n_init as u64 * parameters.max_iter as u64;
+    let iterations = parameters.runs() as u64 * parameters.max_iter as u64;
     over_limit(
         "n_clusters",
         parameters.n_clusters as u64,
