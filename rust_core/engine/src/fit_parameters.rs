@@ -41,25 +41,22 @@ pub(crate) fn k_means(given: v1::KMeans, matrix: &CheckedMatrix, limits: &Limits
         Some(Start::Centers(centers)) => Init::Centers(start_centers(centers, n_clusters, matrix, limits)?),
         Some(Start::Init(number)) => match v1::Init::try_from(number) {
             Ok(v1::Init::Unspecified | v1::Init::KMeansPlusPlus) => Init::KMeansPlusPlus,
-            // FIXME: Init::Random
-            Ok(v1::Init::Random) | Err(_) => {
+            Ok(v1::Init::Random) => Init::Random,
+            Err(_) => {
                 let problem = format!("expected an Init, got {number}");
                 return Err(Error::invalid(format!("{K_MEANS}.init"), problem));
             }
         },
     };
-    let starts = match init {
-        Init::KMeansPlusPlus | Init::Centers(_) => 1,
-    };
     let parameters = kmeans::Parameters {
         n_clusters,
         init,
-        n_init: size(given.n_init, starts),
+        n_init: given.n_init.map(|n_init| n_init as usize),
         max_iter: size(given.max_iter, defaults.max_iter),
         tol: given.tol.unwrap_or(defaults.tol),
         seed: given.random_state.unwrap_or(defaults.seed),
     };
-    let iterations = parameters.n_init as u64 * parameters.max_iter as u64;
+    let iterations = parameters.runs() as u64 * parameters.max_iter as u64;
     over_limit(
         "n_init × max_iter",
         iterations,
