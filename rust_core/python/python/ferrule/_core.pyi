@@ -3,8 +3,10 @@
 Everything here converts, releases the GIL where work is long, and maps errors. It decides nothing.
 """
 
-from collections.abc import Sequence
-from typing import Literal, final
+from collections.abc import Mapping, Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Any, Literal, TypeAlias, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +20,11 @@ __all__ = [
     "LogisticRegressionFit",
     "Method",
     "Pending",
+    "Publication",
+    "RepositoryEntry",
     "Session",
     "Status",
+    "StoredModel",
     "UsageError",
     "command_line",
     "kmeans_fit",
@@ -31,8 +36,14 @@ __all__ = [
     "logistic_regression_predict",
     "logistic_regression_predict_proba",
     "methods",
+    "repository_entries",
     "start_logging",
 ]
+
+#: Rows: C-contiguous, or the data, indices, indptr and shape of a CSR matrix.
+_Matrix: TypeAlias = (
+    NDArray[np.float64] | NDArray[np.float32] | tuple[NDArray[Any], NDArray[Any], NDArray[Any], tuple[int, int]]
+)
 
 # ---- A server's face: the command line and the settings
 
@@ -228,6 +239,75 @@ class Session:
         """Replies that are ready to be taken."""
     def cancel(self) -> None:
         """The caller has gone: ends the stream and a wait for its next reply."""
+
+# ---- Files without a server. Wrong content raises ValueError, what the system refuses OSError.
+
+@final
+class StoredModel:
+    """A model as files hold it, checked."""
+
+    @staticmethod
+    def compose(description: str, arrays: Mapping[str, NDArray[np.float64]]) -> StoredModel:
+        """The model that a description (JSON) and arrays make; ``rust_core/engine/src/model_description.rs`` says how."""
+    @staticmethod
+    def read(path: str | PathLike[str]) -> StoredModel:
+        """Reads a file as a server does, checksum and all."""
+    @property
+    def description(self) -> str:
+        """Everything that is not an array, as JSON."""
+    @property
+    def kind(self) -> Literal["k_means", "logistic_regression"]:
+        """What was fitted."""
+    @property
+    def columns(self) -> int:
+        """Number of columns of the rows that the model takes."""
+    @property
+    def width(self) -> int:
+        """Clusters or classes."""
+    def arrays(self) -> dict[str, NDArray[np.float64]]:
+        """The arrays by name."""
+    def write(self, path: str | PathLike[str]) -> None:
+        """Writes a file, which is there whole or not at all."""
+    def prepare(self, directory: str | PathLike[str], name: str) -> Publication:
+        """Writes the file beside the versions of a model in a repository and reads it back."""
+    def predict(self, x: _Matrix) -> NDArray[np.uint32]:
+        """The cluster of each row, or the index of its class."""
+    def transform(self, x: _Matrix) -> NDArray[np.float64]:
+        """The distance of each row to each centre."""
+    def decision_function(self, x: _Matrix) -> NDArray[np.float64]:
+        """The scores of each row: one for two classes, else one for each class."""
+    def predict_proba(self, x: _Matrix) -> NDArray[np.float64]:
+        """The probability of each class for each row."""
+
+@final
+class Publication:
+    """A file that is written but has no version yet; deleting it removes the file."""
+
+    def model(self) -> StoredModel:
+        """The model as it was read back from the file. Raises RuntimeError once it was published or abandoned."""
+    def publish(self) -> tuple[int, Path]:
+        """Makes it the model's next version: the version, and where the file is now. Once only."""
+    def abandon(self) -> None:
+        """Removes the file, unless it was published."""
+
+@final
+class RepositoryEntry:
+    """A version of a model in a repository."""
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+    @property
+    def version(self) -> int:
+        """The version's number."""
+    @property
+    def path(self) -> Path:
+        """Where its file is."""
+
+def repository_entries(
+    directory: str | PathLike[str], name: str | None = None, version: int | None = None
+) -> list[RepositoryEntry]:
+    """The versions in a repository, in order: all, or those of one model, or one. Raises OSError when there is none."""
 
 # ---- The estimators' face. X, centers and coefficients are C-contiguous float64 arrays. Wrong arguments raise
 # ValueError; Ctrl-C ends long work with KeyboardInterrupt.
