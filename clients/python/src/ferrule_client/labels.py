@@ -7,6 +7,8 @@ import numpy.typing as npt
 
 from . import messages
 
+_FEW = 64
+
 
 def encode(values: npt.ArrayLike) -> Any:
     """``Labels`` of integers or strings, one for each row; booleans are sent as 0 and 1.
@@ -36,4 +38,6 @@ def decode(labels: Any) -> npt.NDArray[Any]:
     """An int64 array, or an object array of ``str``: as the model was trained."""
     if labels.WhichOneof("kind") == "strings":
         return np.array(list(labels.strings.values), dtype=object)
-    return np.array(labels.integers.values, dtype=np.int64)
+    values = labels.integers.values
+    # np.array takes many values at once, and longer than a few take one by one to find out how.
+    return np.array(values, np.int64) if len(values) > _FEW else np.fromiter(values, np.int64, len(values))

@@ -31,7 +31,7 @@ def encode_weights(values: npt.ArrayLike) -> wire.Parts:
     array = floats(np.asarray(values), "sample_weight")
     if array.ndim != 1:
         raise ValueError(f"sample_weight: expected 1 dimension, got shape {array.shape}")
-    return [_view(array.astype("<f8", copy=False))]
+    return [np.ascontiguousarray(array, dtype="<f8").data]
 
 
 def decode(matrix: Any) -> Floats:
@@ -56,14 +56,11 @@ def _head(rows: int, columns: int, names: tuple[str, ...]) -> bytes:
 
 
 def _numbers(values: npt.NDArray[Any]) -> wire.Parts:
-    return wire.field(messages.Matrix, "float32" if values.dtype.itemsize == 4 else "float64", [_view(values)])
+    return wire.field(
+        messages.Matrix, "float32" if values.dtype.itemsize == 4 else "float64", [np.ascontiguousarray(values).data]
+    )
 
 
 def _integers(values: npt.NDArray[Any], width: int) -> memoryview:
     # What is not negative has the same bytes with and without a sign.
-    return _view(values.astype(f"<i{width}", copy=False))
-
-
-def _view(array: npt.NDArray[Any]) -> memoryview:
-    # A memoryview with a zero in its shape can't be cast to bytes.
-    return np.ascontiguousarray(array).data.cast("B") if array.size else memoryview(b"")
+    return np.ascontiguousarray(values, dtype=f"<i{width}").data

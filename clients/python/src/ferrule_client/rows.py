@@ -2,8 +2,7 @@
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Protocol, TypeAlias, TypeGuard
+from typing import Any, NamedTuple, Protocol, TypeAlias, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
@@ -28,8 +27,7 @@ _DOUBLE = np.dtype("<f8")
 _SINGLE = np.dtype("<f4")
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Rows:
+class Rows(NamedTuple):
     """Rows × columns of little-endian float32 or float64."""
 
     values: Any
@@ -63,7 +61,7 @@ class Rows:
                 f"X: expected the model's {len(names)} columns, got {len(self.names)}: {self._other(names)}"
             )
         place = {name: column for column, name in enumerate(self.names)}
-        return replace(self, values=self.values[:, [place[name] for name in names]], names=names)
+        return Rows(self.values[:, [place[name] for name in names]], names)
 
     def _other(self, names: tuple[str, ...]) -> str:
         wrong = {
@@ -76,6 +74,8 @@ class Rows:
 
 def is_sparse(X: object) -> TypeGuard[Any]:
     """Whether this is one of SciPy's sparse matrices or arrays."""
+    if isinstance(X, np.ndarray):
+        return False
     # Whoever has one has imported SciPy; who has none need not.
     scipy_sparse = sys.modules.get("scipy.sparse")
     return scipy_sparse is not None and bool(scipy_sparse.issparse(X))
@@ -86,17 +86,23 @@ def floats(values: Any, name: str) -> Any:
 
     Raises ValueError when its values are not numbers; ``name`` says whose they are.
     """
+    if values.dtype in (_DOUBLE, _SINGLE):
+        return values
     kind = values.dtype.kind
     # NumPy would drop imaginary parts, parse text and count days.
-    entries = values.data if is_sparse(values) else values
-    if kind not in "biufO" or (kind == "O" and any(isinstance(value, str | bytes) for value in entries.flat)):
-        what = "text" if kind == "O" else f"dtype {values.dtype}"
-        raise ValueError(f"{name}: expected numbers, got {what}")
+    if kind not in "biufO":
+        raise ValueError(f"{name}: expected numbers, got dtype {values.dtype}")
+    if kind == "O" and any(isinstance(value, str | bytes) for value in _entries(values)):
+        raise ValueError(f"{name}: expected numbers, got text")
     single = kind == "f" and values.dtype.itemsize == _SINGLE.itemsize
     try:
-        return values.astype(_SINGLE if single else _DOUBLE, copy=False)
+        return values.astype(_SINGLE if single else _DOUBLE)
     except (TypeError, ValueError) as problem:
         raise ValueError(f"{name}: expected numbers, got {problem}") from None
+
+
+def _entries(values: Any) -> Any:
+    return values.data if is_sparse(values) else values.flat
 
 
 def _array(X: RowsLike) -> npt.NDArray[Any]:
@@ -107,5 +113,8 @@ def _array(X: RowsLike) -> npt.NDArray[Any]:
 
 
 def _column_names(X: object) -> tuple[str, ...]:
-    names = tuple(getattr(X, "columns", ()))
+    columns = getattr(X, "columns", None)
+    if columns is None:
+        return ()
+    names = tuple(columns)
     return names if all(isinstance(name, str) for name in names) else ()
