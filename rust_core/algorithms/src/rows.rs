@@ -211,16 +211,6 @@ impl<'a> Rows<'a> {
     }
 }
 
-impl<'t> Row<'t> {
-    /// FIXME: only for loops that do not take sparse rows yet.
-    pub(crate) fn dense(self) -> &'t [f64] {
-        match self {
-            Self::Dense(values) => values,
-            Self::Sparse(_) => unimplemented!("sparse rows"),
-        }
-    }
-}
-
 impl<'a> From<&'a Csr<'a>> for Rows<'a> {
     fn from(csr: &'a Csr<'a>) -> Self {
         Self::over(Storage::Csr(csr), csr.rows(), csr.columns())
