@@ -25,6 +25,16 @@ pub enum Field {
     Tol,
     /// Logistic regression: the inverse of the penalty's strength.
     C,
+    /// Logistic regression: the part of the absolute values in the penalty.
+    L1Ratio,
+    /// Logistic regression: the solver.
+    Solver,
+    /// Logistic regression: how the intercept is penalised.
+    InterceptScaling,
+    /// Logistic regression: the weight of each class.
+    ClassWeight,
+    /// Logistic regression: the model to start from.
+    Start,
     /// Logistic regression: the number of classes.
     NClasses,
 }
@@ -42,6 +52,11 @@ impl Field {
             Self::MaxIter => "max_iter",
             Self::Tol => "tol",
             Self::C => "C",
+            Self::L1Ratio => "l1_ratio",
+            Self::Solver => "solver",
+            Self::InterceptScaling => "intercept_scaling",
+            Self::ClassWeight => "class_weight",
+            Self::Start => "start",
             Self::NClasses => "n_classes",
         }
     }

@@ -137,6 +137,14 @@ impl<'a> Rows<'a> {
         matches!(self.storage, Storage::Csr(_))
     }
 
+    /// The sparse matrix that the rows are of, if they are sparse.
+    pub(crate) fn as_csr(&self) -> Option<&'a Csr<'a>> {
+        match self.storage {
+            Storage::Csr(csr) => Some(csr),
+            _ => None,
+        }
+    }
+
     /// Values that are stored for a row, at least 1: the columns of dense rows, the mean number of values of sparse ones.
     pub(crate) fn row_values(&self) -> usize {
         match self.storage {
@@ -200,16 +208,6 @@ impl<'a> Rows<'a> {
             Storage::Csr(csr) => return csr.first_non_finite(),
         }?;
         Some((index / self.columns, index % self.columns))
-    }
-}
-
-impl<'t> Row<'t> {
-    /// FIXME: only for loops that do not take sparse rows yet.
-    pub(crate) fn dense(self) -> &'t [f64] {
-        match self {
-            Self::Dense(values) => values,
-            Self::Sparse(_) => unimplemented!("sparse rows"),
-        }
     }
 }
 

@@ -54,7 +54,8 @@ pub fn kmeans_fit(
         .as_ref()
         .map(|weights| values("sample_weight", weights))
         .transpose()?;
-    let fit = interruptible(py, |interrupt| KMeans::fit(rows, weights, &parameters, interrupt))?.map_err(invalid)?;
+    let fit =
+        interruptible(py, None, |interrupt| KMeans::fit(rows, weights, &parameters, interrupt))?.map_err(invalid)?;
     Ok(KMeansFit {
         centers: matrix(py, fit.model.centers().to_vec(), rows.columns())?.unbind(),
         labels: PyArray1::from_vec(py, fit.labels).unbind(),

@@ -44,6 +44,7 @@ pub fn logistic_regression_fit(
         fit_intercept,
         max_iter,
         tol,
+        ..Parameters::default()
     };
     let checked = x.checked()?;
     let rows = checked.rows();
@@ -52,7 +53,7 @@ pub fn logistic_regression_fit(
         .as_ref()
         .map(|weights| values("sample_weight", weights))
         .transpose()?;
-    let fit = interruptible(py, |interrupt| {
+    let fit = interruptible(py, None, |interrupt| {
         LogisticRegression::fit(rows, classes, n_classes, weights, &parameters, interrupt)
     })?
     .map_err(invalid)?;

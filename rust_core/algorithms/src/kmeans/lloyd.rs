@@ -2,8 +2,12 @@
 
 use crate::blocks::Blocks;
 use crate::error::FitError;
+use crate::interrupt::{self, Interrupted, Iteration};
+use crate::kmeans::centers::Centers;
 use crate::kmeans::relocate;
-use crate::packed::{Packed, squared_distance};
+use crate::packed::{LANES, squared_distance};
+use crate::precision::Precision;
+use crate::rows::Row;
 use crate::sample::Sample;
 
 const OVERFLOW: FitError = FitError::Overflow {
@@ -17,6 +21,7 @@ pub(crate) struct Run {
     pub(crate) inertia: f64,
     pub(crate) n_iter: usize,
     pub(crate) converged: bool,
+    pub(crate) strict: bool,
 }
 
 /// The rows, and the buffers that all runs share.
@@ -24,7 +29,7 @@ pub(crate) struct Lloyd<'a> {
     sample: Sample<'a>,
     n_clusters: usize,
     blocks: Blocks,
-    packed: Packed,
+    centers: Centers,
     partials: Vec<Partial>,
 }
 
@@ -33,6 +38,8 @@ pub(crate) struct Lloyd<'a> {
 struct Partial {
     /// Weighted sums of the rows' deviations from their centres, `n_clusters × columns`.
     deviations: Vec<f64>,
+    /// Weights of the rows that name a column, `n_clusters × columns`; empty for dense rows, which name all.
+    named: Vec<f64>,
     /// Weight in each cluster.
     weights: Vec<f64>,
     changes: Changes,
@@ -53,9 +60,13 @@ impl<'a> Lloyd<'a> {
     pub(crate) fn new(sample: Sample<'a>, n_clusters: usize) -> Self {
         let columns = sample.columns();
         let size = n_clusters * columns;
-        let blocks = Blocks::new(sample.len(), sample.rows().row_values(), size, n_clusters);
+        let row_values = sample.rows().row_values();
+        let named = if sample.rows().is_sparse() { size } else { 0 };
+        let work = row_values.saturating_mul(n_clusters.next_multiple_of(LANES));
+        let blocks = Blocks::new(sample.len(), row_values, work, (size + named).div_ceil(row_values));
         let partial = Partial {
             deviations: vec![0.0; size],
+            named: vec![0.0; named],
             weights: vec![0.0; n_clusters],
             changes: Changes::default(),
             overflow: false,
@@ -65,57 +76,68 @@ impl<'a> Lloyd<'a> {
             sample,
             n_clusters,
             blocks,
-            packed: Packed::new(&vec![0.0; size], columns, f64::INFINITY),
+            centers: Centers::new(vec![0.0; size], columns),
             partials: vec![partial; blocks.count()],
         }
     }
 
     /// Iterates until no label changes, the centres' squared shifts sum to at most `threshold`, or `max_iter` is reached. In
-    /// the latter two cases the rows are labelled once more, so that labels and centres belong together.
-    pub(crate) fn run(&mut self, mut centers: Vec<f64>, max_iter: usize, threshold: f64) -> Result<Run, FitError> {
+    /// the latter two cases, and where centres are rounded, the rows are labelled once more, so that labels and centres belong
+    /// together. `run` is the number that the observer is told.
+    pub(crate) fn run(
+        &mut self,
+        run: usize,
+        mut centers: Vec<f64>,
+        max_iter: usize,
+        threshold: f64,
+    ) -> Result<Run, FitError> {
         let mut labels = vec![-1; self.sample.len()];
         let mut n_iter = 0;
         let mut strict = false;
         let mut converged = false;
         while n_iter < max_iter && !converged {
             n_iter += 1;
-            let changes = self.assign(&centers, &mut labels, true)?;
+            let (changes, objective) = self.assign(&centers, &mut labels, true)?;
             let shift = self.update(&mut centers, &labels)?;
             strict = !changes.any;
             // Where no row with weight has moved, neither has a centre, but for rounding.
             converged = !changes.weighted || shift <= threshold;
+            self.sample.interrupt.iteration(Iteration { run, n_iter, objective });
         }
-        if !strict {
-            self.assign(&centers, &mut labels, false)?;
-        }
-        let inertia = self.inertia(&centers, &mut labels)?;
+        let precision = self.sample.rows().precision();
+        let inertia = if strict && precision == Precision::Double {
+            self.inertia(&centers, &mut labels)?
+        } else {
+            precision.round(&mut centers);
+            self.assign(&centers, &mut labels, false)?.1
+        };
         Ok(Run {
             centers,
             labels,
             inertia,
             n_iter,
             converged,
+            strict,
         })
     }
 
-    /// Labels every row with its nearest centre, and gathers the deviations if asked.
-    fn assign(&mut self, centers: &[f64], labels: &mut [i32], gather: bool) -> Result<Changes, FitError> {
-        self.packed.set(centers);
+    /// Labels every row with its nearest centre, and gathers the deviations if asked. The inertia.
+    fn assign(&mut self, centers: &[f64], labels: &mut [i32], gather: bool) -> Result<(Changes, f64), FitError> {
+        self.centers.set(centers);
         let Self {
             sample,
             blocks,
-            packed,
+            centers,
             partials,
             ..
         } = self;
         let columns = sample.columns();
         blocks.write_reduce(labels, partials, |block, labels, partial| {
-            partial.clear();
+            partial.clear(gather);
             let first = block.start;
             sample.tiles(blocks, block, |tile, rows| {
                 for (index, row) in tile.zip(rows.rows(columns)) {
-                    let row = row.dense();
-                    let Some((cluster, _)) = packed.nearest(row) else {
+                    let Some((cluster, distance)) = centers.nearest(row) else {
                         partial.overflow = true;
                         continue;
                     };
@@ -126,24 +148,25 @@ impl<'a> Lloyd<'a> {
                         partial.changes.any = true;
                         partial.changes.weighted |= weight > 0.0;
                     }
+                    partial.inertia += weight * distance;
                     if gather {
-                        partial.weights[cluster] += weight;
-                        let span = cluster * columns..(cluster + 1) * columns;
-                        let deviations = partial.deviations[span.clone()].iter_mut();
-                        for ((sum, value), center) in deviations.zip(row).zip(&centers[span]) {
-                            *sum += weight * (value - center);
-                        }
+                        partial.gather(cluster, row, weight, centers.center(cluster));
                     }
                 }
-            })
+            })?;
+            if gather {
+                partial.finish(centers, || interrupt::check(sample.interrupt))?;
+            }
+            Ok(())
         })?;
         if self.partials.iter().any(|partial| partial.overflow) {
             return Err(OVERFLOW);
         }
-        Ok(Changes {
+        let changes = Changes {
             any: self.partials.iter().any(|partial| partial.changes.any),
             weighted: self.partials.iter().any(|partial| partial.changes.weighted),
-        })
+        };
+        Ok((changes, self.total_inertia()?))
     }
 
     /// Moves each centre to the weighted mean of its rows, and empty clusters as `relocate` says. The sum of squared shifts.
@@ -158,7 +181,7 @@ impl<'a> Lloyd<'a> {
             self.sample,
             &self.blocks,
             labels,
-            centers,
+            &self.centers,
             &mut total.deviations,
             &mut total.weights,
         )?;
@@ -195,9 +218,11 @@ impl<'a> Lloyd<'a> {
 
     /// Weighted sum of the squared distances of the rows to the centres of their labels.
     fn inertia(&mut self, centers: &[f64], labels: &mut [i32]) -> Result<f64, FitError> {
+        self.centers.set(centers);
         let Self {
             sample,
             blocks,
+            centers,
             partials,
             ..
         } = self;
@@ -207,13 +232,15 @@ impl<'a> Lloyd<'a> {
             let first = block.start;
             sample.tiles(blocks, block, |tile, rows| {
                 for (index, row) in tile.zip(rows.rows(columns)) {
-                    let row = row.dense();
                     let cluster = labels[index - first] as usize;
-                    let center = &centers[cluster * columns..(cluster + 1) * columns];
-                    partial.inertia += sample.weight(index) * squared_distance(row, center);
+                    partial.inertia += sample.weight(index) * centers.squared_distance(row, cluster);
                 }
             })
         })?;
+        self.total_inertia()
+    }
+
+    fn total_inertia(&self) -> Result<f64, FitError> {
         let inertia = self.partials.iter().map(|partial| partial.inertia).sum::<f64>();
         if inertia.is_finite() {
             Ok(inertia)
@@ -224,11 +251,57 @@ impl<'a> Lloyd<'a> {
 }
 
 impl Partial {
-    fn clear(&mut self) {
-        self.deviations.fill(0.0);
-        self.weights.fill(0.0);
+    fn clear(&mut self, gather: bool) {
+        if gather {
+            self.deviations.fill(0.0);
+            self.named.fill(0.0);
+            self.weights.fill(0.0);
+        }
         self.changes = Changes::default();
         self.overflow = false;
+        self.inertia = 0.0;
+    }
+
+    /// Adds what a row says of its cluster.
+    fn gather(&mut self, cluster: usize, row: Row<'_>, weight: f64, center: &[f64]) {
+        self.weights[cluster] += weight;
+        let span = cluster * center.len()..(cluster + 1) * center.len();
+        let deviations = &mut self.deviations[span.clone()];
+        match row {
+            Row::Dense(row) => {
+                for ((sum, value), center) in deviations.iter_mut().zip(row).zip(center) {
+                    *sum += weight * (value - center);
+                }
+            }
+            Row::Sparse(row) => {
+                let named = &mut self.named[span];
+                for (column, value) in row.entries() {
+                    deviations[column] += weight * (value - center[column]);
+                    named[column] += weight;
+                }
+            }
+        }
+    }
+
+    /// Adds what sparse rows say of the columns that they do not name: there they are zero. The weight of a column that all of a
+    /// cluster's rows name is, to the last bit, the cluster's.
+    fn finish(&mut self, centers: &Centers, check: impl Fn() -> Result<(), Interrupted>) -> Result<(), Interrupted> {
+        if self.named.is_empty() {
+            return Ok(());
+        }
+        let columns = centers.center(0).len();
+        let clusters = self
+            .deviations
+            .chunks_exact_mut(columns)
+            .zip(self.named.chunks_exact(columns));
+        for (cluster, (deviations, named)) in clusters.enumerate() {
+            check()?;
+            let weight = self.weights[cluster];
+            for ((deviation, named), center) in deviations.iter_mut().zip(named).zip(centers.center(cluster)) {
+                *deviation -= center * (weight - named);
+            }
+        }
+        Ok(())
     }
 }
 

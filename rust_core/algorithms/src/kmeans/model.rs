@@ -2,7 +2,7 @@
 
 use crate::error::{ModelError, PredictError};
 use crate::interrupt::Interrupt;
-use crate::packed::Packed;
+use crate::kmeans::centers::Centers;
 use crate::predict::Prediction;
 use crate::rows::Rows;
 use crate::scaling::{Scaling, Step};
@@ -10,9 +10,7 @@ use crate::scaling::{Scaling, Step};
 /// Fitted centres.
 #[derive(Debug, Clone)]
 pub struct KMeans {
-    centers: Vec<f64>,
-    packed: Packed,
-    n_clusters: usize,
+    centers: Centers,
     columns: usize,
     scaling: Scaling,
 }
@@ -48,11 +46,8 @@ impl KMeans {
         if let Some(index) = centers.iter().position(|value| !value.is_finite()) {
             return Err(ModelError::NotFinite { name: "centers", index });
         }
-        let packed = Packed::new(&centers, columns, f64::INFINITY);
         Ok(Self {
-            centers,
-            packed,
-            n_clusters,
+            centers: Centers::new(centers, columns),
             columns,
             scaling: Scaling::default(),
         })
@@ -75,12 +70,12 @@ impl KMeans {
 
     /// The centres, row-major (`n_clusters × columns`).
     pub fn centers(&self) -> &[f64] {
-        &self.centers
+        self.centers.values()
     }
 
     /// Number of clusters.
     pub fn n_clusters(&self) -> usize {
-        self.n_clusters
+        self.centers.count()
     }
 
     /// Number of columns.
@@ -94,7 +89,7 @@ impl KMeans {
     /// [`PredictError`]: other columns or output length, a row without a finite distance, or interrupted.
     pub fn predict(&self, rows: Rows<'_>, labels: &mut [i32], interrupt: Interrupt<'_>) -> Result<(), PredictError> {
         self.prediction(rows, 1, interrupt)?
-            .write(labels, |row, label| match self.packed.nearest(row.dense()) {
+            .write(labels, |row, label| match self.centers.nearest(row) {
                 Some((cluster, _)) => {
                     label[0] = cluster as i32;
                     true
@@ -113,13 +108,11 @@ impl KMeans {
         distances: &mut [f64],
         interrupt: Interrupt<'_>,
     ) -> Result<(), PredictError> {
-        self.prediction(rows, self.n_clusters, interrupt)?
+        self.prediction(rows, self.n_clusters(), interrupt)?
             .write(distances, |row, distances| {
-                for (distance, squared) in distances
-                    .iter_mut()
-                    .zip(self.packed.squared_distances(row.dense()).flatten())
-                {
-                    *distance = squared.sqrt();
+                self.centers.squared_distances(row, distances);
+                for distance in distances.iter_mut() {
+                    *distance = distance.sqrt();
                 }
                 distances.iter().all(|distance| distance.is_finite())
             })
@@ -135,7 +128,7 @@ impl KMeans {
             rows: rows.scaled(&self.scaling)?,
             columns: self.columns,
             width,
-            row_work: self.centers.len(),
+            row_work: rows.row_values().saturating_mul(self.n_clusters()),
             interrupt,
         })
     }

@@ -1,10 +1,12 @@
 //! Fitted coefficients, and what they say of new rows.
 
+use super::loss::exponentials;
+use super::products::{FeatureMajor, dot_row};
 use crate::error::{ModelError, PredictError};
 use crate::interrupt::Interrupt;
-use crate::packed::{LANES, Packed, dot};
+use crate::packed::LANES;
 use crate::predict::Prediction;
-use crate::rows::Rows;
+use crate::rows::{Row, Rows};
 use crate::scaling::{Scaling, Step};
 
 /// Fitted coefficients and intercepts.
@@ -12,7 +14,8 @@ use crate::scaling::{Scaling, Step};
 pub struct LogisticRegression {
     coefficients: Vec<f64>,
     intercepts: Vec<f64>,
-    packed: Packed,
+    /// The coefficients of more than two classes, as predictions read them.
+    laid_out: FeatureMajor,
     n_classes: usize,
     columns: usize,
     scaling: Scaling,
@@ -60,11 +63,14 @@ impl LogisticRegression {
                 return Err(ModelError::NotFinite { name, index });
             }
         }
-        let packed = Packed::new(&coefficients, columns, 0.0);
+        let laid_out = match scores {
+            1 => FeatureMajor::zeros(1, 0),
+            _ => FeatureMajor::new(&coefficients, scores, columns),
+        };
         Ok(Self {
             coefficients,
             intercepts,
-            packed,
+            laid_out,
             n_classes,
             columns,
             scaling: Scaling::default(),
@@ -119,7 +125,7 @@ impl LogisticRegression {
         let prediction = self.prediction(rows, 1, interrupt)?;
         if self.n_classes == 2 {
             return prediction.write(classes, |row, class| {
-                let score = self.score(row.dense());
+                let score = self.score(row);
                 class[0] = u32::from(score > 0.0);
                 score.is_finite()
             });
@@ -127,7 +133,7 @@ impl LogisticRegression {
         prediction.write(classes, |row, class| {
             let mut best = f64::NEG_INFINITY;
             let mut finite = true;
-            for (index, score) in self.class_scores(row.dense()).enumerate() {
+            for (index, score) in self.class_scores(row).enumerate() {
                 finite &= score.is_finite();
                 if score > best {
                     best = score;
@@ -152,9 +158,9 @@ impl LogisticRegression {
         self.prediction(rows, self.scores(), interrupt)?
             .write(scores, |row, scores| {
                 if self.n_classes == 2 {
-                    scores[0] = self.score(row.dense());
+                    scores[0] = self.score(row);
                 } else {
-                    self.write_class_scores(row.dense(), scores);
+                    self.write_class_scores(row, scores);
                 }
                 scores.iter().all(|score| score.is_finite())
             })
@@ -173,11 +179,11 @@ impl LogisticRegression {
         self.prediction(rows, self.n_classes, interrupt)?
             .write(probabilities, |row, probabilities| {
                 if self.n_classes == 2 {
-                    let score = self.score(row.dense());
+                    let score = self.score(row);
                     probabilities.copy_from_slice(&[sigmoid(-score), sigmoid(score)]);
                     score.is_finite()
                 } else {
-                    self.write_class_scores(row.dense(), probabilities);
+                    self.write_class_scores(row, probabilities);
                     let finite = probabilities.iter().all(|score| score.is_finite());
                     softmax(probabilities);
                     finite
@@ -195,26 +201,26 @@ impl LogisticRegression {
             rows: rows.scaled(&self.scaling)?,
             columns: self.columns,
             width,
-            row_work: self.coefficients.len(),
+            row_work: self.scores().saturating_mul(rows.row_values()),
             interrupt,
         })
     }
 
     /// The score of class 1 against class 0.
-    fn score(&self, row: &[f64]) -> f64 {
-        dot(&self.coefficients, row) + self.intercepts[0]
+    fn score(&self, row: Row<'_>) -> f64 {
+        dot_row(&self.coefficients, row) + self.intercepts[0]
     }
 
     /// The score of each of three or more classes.
-    fn class_scores<'r>(&'r self, row: &'r [f64]) -> impl Iterator<Item = f64> + 'r {
-        self.packed
-            .products(row)
-            .zip(self.intercepts.chunks(LANES))
-            .flat_map(|(products, intercepts)| products.into_iter().zip(intercepts))
+    fn class_scores<'r>(&'r self, row: Row<'r>) -> impl Iterator<Item = f64> + 'r {
+        self.intercepts
+            .chunks(LANES)
+            .enumerate()
+            .flat_map(move |(tile, intercepts)| self.laid_out.products(row, tile).into_iter().zip(intercepts))
             .map(|(product, intercept)| product + intercept)
     }
 
-    fn write_class_scores(&self, row: &[f64], scores: &mut [f64]) {
+    fn write_class_scores(&self, row: Row<'_>, scores: &mut [f64]) {
         for (slot, score) in scores.iter_mut().zip(self.class_scores(row)) {
             *slot = score;
         }
@@ -233,12 +239,7 @@ fn sigmoid(score: f64) -> f64 {
 
 /// Scores to probabilities, in place, without overflow.
 fn softmax(scores: &mut [f64]) {
-    let largest = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let mut sum = 0.0;
-    for score in scores.iter_mut() {
-        *score = (*score - largest).exp();
-        sum += *score;
-    }
+    let (_, sum) = exponentials(scores);
     for score in scores.iter_mut() {
         *score /= sum;
     }

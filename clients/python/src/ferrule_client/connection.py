@@ -1,0 +1,119 @@
+"""What the two clients share: everything but the call itself."""
+
+from collections.abc import Generator, Iterable, Sequence
+from time import monotonic
+from typing import Any, NamedTuple, TypeAlias, TypeVar
+
+from google.protobuf.message import DecodeError
+
+from . import wire
+from .addresses import Addresses
+from .errors import Unknown
+from .security import Tls, bearer
+from .service_config import service_config
+
+T = TypeVar("T")
+
+
+class Call(NamedTuple):
+    """One call to a server."""
+
+    path: str
+    """The method, as gRPC names it: ``/package.Service/Method``."""
+    request: wire.Parts
+    """The request's bytes."""
+    response: Any
+    """The class of the answer."""
+    deadline: float
+    """When the answer must have come, by ``time.monotonic``."""
+
+    def time_left(self) -> float:
+        """Seconds until the deadline."""
+        return self.deadline - monotonic()
+
+    def read(self, answer: bytes) -> Any:
+        """The answer's message. Raises Unknown for what is none."""
+        try:
+            return self.response.FromString(answer)
+        except DecodeError as problem:
+            raise Unknown(f"the answer is no {self.response.DESCRIPTOR.full_name}: {problem}") from problem
+
+
+#: Something a client can do: yields the calls that it takes, is sent their answers, and returns the outcome. It knows
+#: nothing of how calls are made, so that the same code serves the blocking and the asyncio client.
+Operation: TypeAlias = Generator[Call, Any, T]
+
+
+class Connection:
+    """The base of the clients: the settings of a connection, and what was learnt over it.
+
+    ``target`` says where the servers are: ``host:port``; several IP addresses with ports, in a list or joined by commas;
+    or a name with one of gRPC's schemes, such as ``dns:///host:port`` or ``unix:/path``. Calls go to all of them in
+    turn. A server that is gone, or one of several that reports NOT_SERVING, is left out, and calls without effects are
+    tried again, up to four times, when a server is UNAVAILABLE.
+
+    ``timeout`` is how long each operation may take in seconds, retries included, unless it is told otherwise. ``tls``
+    encrypts; ``token`` goes with each call as a bearer token. A token is refused (ValueError) without ``tls`` when it
+    would leave this machine, unless ``allow_plaintext_token`` is set. ``max_message_bytes`` is the largest answer that is
+    taken; how large a request may be is the servers' to say. ``options`` are gRPC channel options that go over all this.
+
+    No connection is made before the first call. Every operation raises a subclass of ``FerruleError`` when it fails, and
+    ValueError for arguments that can't be put into a request.
+    """
+
+    _channel: Any
+
+    def __init__(
+        self,
+        target: str | Sequence[str] = "127.0.0.1:50051",
+        *,
+        timeout: float = 10.0,
+        tls: Tls | None = None,
+        token: str | None = None,
+        allow_plaintext_token: bool = False,
+        max_message_bytes: int = 16 * 1024 * 1024,
+        options: Iterable[tuple[str, Any]] = (),
+    ) -> None:
+        addresses = Addresses.parse(target)
+        if token is not None and tls is None and not addresses.loopback and not allow_plaintext_token:
+            raise ValueError(
+                f"token: would be sent to {addresses.target} unencrypted; set tls, or allow_plaintext_token"
+            )
+        self.target = addresses.target
+        self.timeout = timeout
+        #: The names of the columns of models, by name and version; version None is the newest when it was asked.
+        self.feature_names: dict[tuple[str, int | None], tuple[str, ...]] = {}
+        self._methods: dict[str, Any] = {}
+        self._metadata = None if token is None else bearer(token)
+        self._credentials = None if tls is None else tls.credentials()
+        self._options = {
+            # A request over the server's limit is sent all the same: its refusal names the limit.
+            "grpc.max_send_message_length": -1,
+            "grpc.max_receive_message_length": max_message_bytes,
+            # One server that is not serving says why itself.
+            "grpc.service_config": service_config(health_checks=not addresses.single),
+            **dict(options),
+        }
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.target!r}, timeout={self.timeout})"
+
+    def deadline(self, timeout: float | None) -> float:
+        """When an operation that starts now must be over, by ``time.monotonic``."""
+        return monotonic() + (self.timeout if timeout is None else timeout)
+
+    def _method(self, call: Call) -> Any:
+        # Making the callable costs more than calling it.
+        method = self._methods.get(call.path)
+        if method is None:
+            # Bytes come back: what can't be read is then the same error for both clients.
+            method = self._channel.unary_unary(call.path, request_serializer=b"".join)
+            self._methods[call.path] = method
+        return method
+
+    def _open(self, transport: Any) -> Any:
+        """A channel of ``grpc`` or of ``grpc.aio``."""
+        options = list(self._options.items())
+        if self._credentials is None:
+            return transport.insecure_channel(self.target, options=options)
+        return transport.secure_channel(self.target, self._credentials, options=options)

@@ -1,0 +1,42 @@
+"""How gRPC itself spreads calls over servers and tries again.
+
+The format: https://github.com/grpc/grpc/blob/master/doc/service_config.md, retries by proposal A6, health checks by A17.
+"""
+
+import json
+from typing import Any
+
+#: The calls that change nothing, or the same thing when made twice. A fit is not among them, nor what loads and unloads.
+IDEMPOTENT = (
+    ("ferrule.v1.PredictionService", "Predict"),
+    ("ferrule.v1.ModelService", "ListModels"),
+    ("ferrule.v1.ModelService", "GetModel"),
+    ("grpc.health.v1.Health", "Check"),
+)
+
+_RETRY = {
+    "maxAttempts": 4,
+    "initialBackoff": "0.1s",
+    "maxBackoff": "1s",
+    "backoffMultiplier": 2,
+    # Nothing else: an overloaded server is not helped by more calls, and says itself when to come back.
+    "retryableStatusCodes": ["UNAVAILABLE"],
+}
+
+
+def service_config(*, health_checks: bool) -> str:
+    """The channel's service config as JSON: calls in turn to every server, idempotent ones retried elsewhere.
+
+    With ``health_checks``, a server that reports NOT_SERVING, as one does that is shutting down, gets no calls.
+    """
+    config: dict[str, Any] = {
+        "loadBalancingConfig": [{"round_robin": {}}],
+        "methodConfig": [
+            {"name": [{"service": service, "method": method} for service, method in IDEMPOTENT], "retryPolicy": _RETRY}
+        ],
+        # When half of the calls fail, retries only add to it.
+        "retryThrottling": {"maxTokens": 100, "tokenRatio": 0.1},
+    }
+    if health_checks:
+        config["healthCheckConfig"] = {"serviceName": ""}
+    return json.dumps(config)
