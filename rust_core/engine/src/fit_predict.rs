@@ -266,7 +266,14 @@ fn refusal(error: FitError, fit: &Fit, wanted: &Wanted) -> Error {
                 Field::Classes | Field::NClasses => "data.targets".to_owned(),
                 Field::SampleWeight => "data.sample_weight".to_owned(),
                 Field::C => format!("{algorithm}.c"),
-                Field::NClusters | Field::Init | Field::NInit | Field::MaxIter | Field::Tol => {
+                Field::NClusters
+                | Field::Init
+                | Field::NInit
+                | Field::MaxIter
+                | Field::Tol
+                | Field::BatchSize
+                | Field::InitSize
+                | Field::ReassignmentRatio => {
                     format!("{algorithm}.{}", field.name())
                 }
             };
