@@ -13,8 +13,9 @@ __path__ = extend_path(__path__, __name__)
 if TYPE_CHECKING:
     from ferrule.kmeans import KMeans
     from ferrule.logistic_regression import LogisticRegression
+    from ferrule.mini_batch_kmeans import MiniBatchKMeans
 
-__all__ = ["KMeans", "LogisticRegression"]
+__all__ = ["KMeans", "LogisticRegression", "MiniBatchKMeans"]
 
 
 def __getattr__(name: str) -> object:
@@ -22,16 +23,17 @@ def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:
-        from ferrule import kmeans, logistic_regression
+        from ferrule import kmeans, logistic_regression, mini_batch_kmeans
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
-        if missing not in {"numpy", "sklearn"}:
+        if missing not in {"numpy", "scipy", "sklearn"}:
             raise
         raise ModuleNotFoundError(
             f"ferrule.{name} needs {missing}: pip install 'ferrule[sklearn]'", name=missing
         ) from error
     globals()["KMeans"] = kmeans.KMeans
     globals()["LogisticRegression"] = logistic_regression.LogisticRegression
+    globals()["MiniBatchKMeans"] = mini_batch_kmeans.MiniBatchKMeans
     return globals()[name]
 
 

@@ -3,8 +3,8 @@
 Everything here converts, releases the GIL where work is long, and maps errors. It decides nothing.
 """
 
-from collections.abc import Sequence
-from typing import Literal, final
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, TypeAlias, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,12 +17,16 @@ __all__ = [
     "KMeansFit",
     "LogisticRegressionFit",
     "Method",
+    "MiniBatchFit",
+    "MiniBatchParameters",
+    "MiniBatchState",
     "Pending",
     "Session",
     "Status",
     "UsageError",
     "command_line",
     "kmeans_fit",
+    "kmeans_label",
     "kmeans_predict",
     "kmeans_transform",
     "log",
@@ -31,8 +35,16 @@ __all__ = [
     "logistic_regression_predict",
     "logistic_regression_predict_proba",
     "methods",
+    "mini_batch_fit",
+    "mini_batch_learn",
+    "mini_batch_start",
     "start_logging",
 ]
+
+# A C-contiguous array, or (data, indices, indptr, shape) of a CSR matrix; float64 or float32.
+_Rows: TypeAlias = NDArray[np.floating[Any]] | tuple[NDArray[Any], NDArray[Any], NDArray[Any], tuple[int, int]]
+# Key and position of a Mersenne Twister.
+_TwisterState: TypeAlias = tuple[NDArray[np.uint32], int]
 
 # ---- A server's face: the command line and the settings
 
@@ -252,27 +264,135 @@ class KMeansFit:
     def converged(self) -> bool:
         """Whether the best run stopped by itself."""
     @property
+    def strict(self) -> bool:
+        """Whether it stopped because no row changed its cluster."""
+    @property
     def distinct_labels(self) -> int:
         """Clusters that have a row."""
+    @property
+    def words_drawn(self) -> int:
+        """32-bit words drawn from the random state."""
 
 def kmeans_fit(
-    x: NDArray[np.float64],
+    x: _Rows,
     *,
     n_clusters: int,
-    init: NDArray[np.float64] | None,
-    n_init: int,
+    init: str | Sequence[NDArray[np.float64]],
+    n_init: int | None,
     max_iter: int,
     tol: float,
-    seed: int,
+    random: _TwisterState,
     sample_weight: NDArray[np.float64] | None,
+    progress: Callable[[int, int, float], object] | None,
 ) -> KMeansFit:
-    """Fits K-Means; `init` None means greedy k-means++."""
+    """Fits K-Means; `init` is "k-means++", "random" or the centres of each run. `progress` is called with run, iteration and
+    inertia.
+    """
 
-def kmeans_predict(x: NDArray[np.float64], centers: NDArray[np.float64]) -> NDArray[np.int32]:
+def kmeans_predict(x: _Rows, centers: NDArray[np.float64]) -> NDArray[np.int32]:
     """The nearest centre of each row."""
 
-def kmeans_transform(x: NDArray[np.float64], centers: NDArray[np.float64]) -> NDArray[np.float64]:
+def kmeans_transform(x: _Rows, centers: NDArray[np.float64]) -> NDArray[np.float64]:
     """The distances of each row to each centre."""
+
+def kmeans_label(
+    x: _Rows, centers: NDArray[np.float64], sample_weight: NDArray[np.float64] | None
+) -> tuple[NDArray[np.int32], float]:
+    """The nearest centre of each row, and the inertia."""
+
+@final
+class MiniBatchParameters:
+    """How to fit in mini-batches."""
+
+    def __new__(
+        cls,
+        *,
+        n_clusters: int,
+        init: str | Sequence[NDArray[np.float64]],
+        n_init: int | None,
+        max_iter: int,
+        batch_size: int,
+        init_size: int | None,
+        tol: float,
+        max_no_improvement: int | None,
+        reassignment_ratio: float,
+        compute_labels: bool,
+    ) -> MiniBatchParameters: ...
+    def init_rows(self, rows: int) -> int:
+        """Rows that are drawn of `rows` to find first centres."""
+
+@final
+class MiniBatchState:
+    """Centres, and what they have learnt from so far."""
+
+    @property
+    def centers(self) -> NDArray[np.float64]:
+        """n_clusters × columns."""
+    @property
+    def counts(self) -> NDArray[np.float64]:
+        """Weight that each centre has won."""
+    @property
+    def rows_since_reassignment(self) -> int:
+        """Rows seen since centres that win little were last looked for."""
+    @property
+    def words_drawn(self) -> int:
+        """32-bit words drawn from the random state."""
+
+@final
+class MiniBatchFit:
+    """A fit in mini-batches."""
+
+    @property
+    def state(self) -> MiniBatchState:
+        """The centres; more batches can follow."""
+    @property
+    def labels(self) -> NDArray[np.int32]:
+        """The cluster of each row; empty unless asked for."""
+    @property
+    def inertia(self) -> float:
+        """Weighted sum of squared distances to the nearest centre, or an estimate of it."""
+    @property
+    def n_iter(self) -> int:
+        """How often as many rows were drawn as there are, rounded up."""
+    @property
+    def n_steps(self) -> int:
+        """Number of batches."""
+    @property
+    def converged(self) -> bool:
+        """Whether a stopping test was met."""
+
+def mini_batch_fit(
+    x: _Rows,
+    parameters: MiniBatchParameters,
+    *,
+    centers: NDArray[np.float64] | None,
+    random: _TwisterState,
+    sample_weight: NDArray[np.float64] | None,
+    progress: Callable[[int, int, float], object] | None,
+) -> MiniBatchFit:
+    """Fits in mini-batches; from `centers`, if given, as the choice of a start that is done with."""
+
+def mini_batch_start(
+    x: _Rows,
+    parameters: MiniBatchParameters,
+    *,
+    random: _TwisterState,
+    sample_weight: NDArray[np.float64] | None,
+) -> MiniBatchState:
+    """First centres."""
+
+def mini_batch_learn(
+    x: _Rows,
+    *,
+    centers: NDArray[np.float64],
+    counts: NDArray[np.float64],
+    rows_since_reassignment: int,
+    batch_size: int,
+    reassignment_ratio: float,
+    random: _TwisterState,
+    sample_weight: NDArray[np.float64] | None,
+) -> MiniBatchState:
+    """What the centres have become after one more batch."""
 
 @final
 class LogisticRegressionFit:
