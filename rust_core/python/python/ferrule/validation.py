@@ -1,6 +1,6 @@
 """What both estimators check before they compute. What remains, the compiled module checks."""
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -8,10 +8,9 @@ from scipy import sparse
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import validate_data
 
-
 #: Rows as the compiled module takes them: a C-contiguous array, or the arrays (data, indices, indptr) and the shape of a CSR
 #: matrix; float64 or float32.
-type Rows = NDArray[np.floating[Any]] | tuple[NDArray[Any], NDArray[Any], NDArray[Any], tuple[int, int]]
+Rows: TypeAlias = NDArray[np.floating[Any]] | tuple[NDArray[Any], NDArray[Any], NDArray[Any], tuple[int, int]]
 
 
 def checked_rows(estimator: Any, X: Any, *, reset: bool) -> Rows:
