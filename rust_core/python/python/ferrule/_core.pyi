@@ -3,8 +3,8 @@
 Everything here converts, releases the GIL where work is long, and maps errors. It decides nothing.
 """
 
-from collections.abc import Sequence
-from typing import Literal, final
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, TypeAlias, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -273,6 +273,9 @@ def kmeans_predict(x: NDArray[np.float64], centers: NDArray[np.float64]) -> NDAr
 
 def kmeans_transform(x: NDArray[np.float64], centers: NDArray[np.float64]) -> NDArray[np.float64]:
     """The distances of each row to each centre."""
+
+# Rows: a C-contiguous matrix of float64 or float32, or data, indices, indptr and shape of a CSR matrix.
+_Rows: TypeAlias = NDArray[np.floating[Any]] | tuple[NDArray[Any], NDArray[Any], NDArray[Any], tuple[int, int]]
 
 @final
 class LogisticRegressionFit:
