@@ -489,32 +489,61 @@ class LogisticRegressionFit:
         """Iterations."""
     @property
     def converged(self) -> bool:
-        """Whether a stopping test was met."""
+        """Whether a minimum was found."""
+    @property
+    def separable(self) -> bool:
+        """Whether there is none, because without a penalty larger coefficients always fit better."""
+    @property
+    def ill_conditioned(self) -> bool:
+        """Whether Newton's method, which was asked for, gave way to L-BFGS."""
 
 def logistic_regression_fit(
-    x: NDArray[np.float64],
+    x: _Rows,
     classes: NDArray[np.uint32],
     *,
     n_classes: int,
     c: float,
+    l1_ratio: float,
+    solver: str,
     fit_intercept: bool,
+    intercept_scaling: float | None,
+    class_weight: Sequence[float] | None,
     max_iter: int,
     tol: float,
+    start: tuple[NDArray[np.float64], NDArray[np.float64]] | None,
     sample_weight: NDArray[np.float64] | None,
+    progress: Callable[[int, int, float], object] | None,
 ) -> LogisticRegressionFit:
-    """Fits logistic regression; `classes` are indices below `n_classes`."""
+    """Fits logistic regression; `classes` are indices below `n_classes`.
+
+    Args:
+        x: The rows.
+        classes: The class of each row.
+        n_classes: How many there are.
+        c: Inverse strength of the penalty; infinite for none.
+        l1_ratio: The part of the absolute values in the penalty.
+        solver: A name that scikit-learn knows, or ``"auto"``.
+        fit_intercept: Whether scores have an intercept.
+        intercept_scaling: How the intercept is penalised, if it is.
+        class_weight: One for each class, or None for 1.
+        max_iter: Most iterations.
+        tol: When to stop.
+        start: Coefficients and intercepts to begin with, or None for zeros.
+        sample_weight: One for each row, or None for 1.
+        progress: Called with run (1), iteration and objective after each iteration.
+    """
 
 def logistic_regression_predict(
-    x: NDArray[np.float64], coefficients: NDArray[np.float64], intercepts: NDArray[np.float64]
+    x: _Rows, coefficients: NDArray[np.float64], intercepts: NDArray[np.float64]
 ) -> NDArray[np.uint32]:
     """The index of each row's most probable class."""
 
 def logistic_regression_decision_function(
-    x: NDArray[np.float64], coefficients: NDArray[np.float64], intercepts: NDArray[np.float64]
+    x: _Rows, coefficients: NDArray[np.float64], intercepts: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """The scores of each row: one for two classes, else one for each class."""
 
 def logistic_regression_predict_proba(
-    x: NDArray[np.float64], coefficients: NDArray[np.float64], intercepts: NDArray[np.float64]
+    x: _Rows, coefficients: NDArray[np.float64], intercepts: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """The probability of each class for each row."""
