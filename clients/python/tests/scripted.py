@@ -1,7 +1,7 @@
 """A gRPC server inside the test that answers as told and keeps what it was sent."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent import futures
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -24,8 +24,8 @@ class Script:
 
     answer: bytes = b""
     """To every method that has no answer of its own."""
-    answers: dict[str, bytes] = field(default_factory=dict)
-    """By method."""
+    answers: dict[str, bytes | Callable[[bytes], bytes]] = field(default_factory=dict)
+    """By method; a function makes the answer of the request."""
     code: grpc.StatusCode = grpc.StatusCode.OK
     failures: int | None = None
     """How many calls end with ``code`` before the next are answered; None: all."""
@@ -72,7 +72,8 @@ class Scripted(grpc.GenericRpcHandler):
             context.set_trailing_metadata((("grpc-status-details-bin", script.details),))
         if script.code is not grpc.StatusCode.OK and (script.failures is None or len(script.calls) <= script.failures):
             context.abort(script.code, script.message)
-        return script.answers.get(path, script.answer)
+        answer = script.answers.get(path, script.answer)
+        return answer if isinstance(answer, bytes) else answer(request)
 
 
 @contextmanager
