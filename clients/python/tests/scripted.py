@@ -29,10 +29,13 @@ class Script:
     code: grpc.StatusCode = grpc.StatusCode.OK
     failures: int | None = None
     """How many calls end with ``code`` before the next are answered; None: all."""
+    refuses: str | None = None
+    """The only method that ends with ``code``; None: any."""
     message: str = ""
     details: bytes = b""
     until: threading.Event = field(default_factory=threading.Event)
     waits: bool = False
+    called: threading.Event = field(default_factory=threading.Event)
     path: str = ""
     request: bytes = b""
     deadline: float = 0.0
@@ -41,6 +44,10 @@ class Script:
     """The methods that were called."""
     requests: dict[str, list[bytes]] = field(default_factory=dict)
     """By method."""
+
+    def fails(self, path: str) -> bool:
+        """Whether the call that has come in last ends with ``code``."""
+        return self.refuses in {None, path} and (self.failures is None or len(self.calls) <= self.failures)
 
 
 class Scripted(grpc.GenericRpcHandler):
@@ -63,6 +70,7 @@ class Scripted(grpc.GenericRpcHandler):
         script = self.script
         script.path, script.request = path, request
         script.calls.append(path)
+        script.called.set()
         script.requests.setdefault(path, []).append(request)
         script.deadline = context.time_remaining() or 0.0
         script.metadata = dict(context.invocation_metadata())
@@ -70,7 +78,7 @@ class Scripted(grpc.GenericRpcHandler):
             script.until.wait(10)
         if script.details:
             context.set_trailing_metadata((("grpc-status-details-bin", script.details),))
-        if script.code is not grpc.StatusCode.OK and (script.failures is None or len(script.calls) <= script.failures):
+        if script.code is not grpc.StatusCode.OK and script.fails(path):
             context.abort(script.code, script.message)
         answer = script.answers.get(path, script.answer)
         return answer if isinstance(answer, bytes) else answer(request)

@@ -58,8 +58,8 @@ def read_table(path: Path, layout: Layout) -> Table:
     try:
         values = _load_sparse(path) if path.suffix == ".npz" else np.load(path, mmap_mode="r", allow_pickle=False)
     except (EOFError, KeyError, ValueError, BadZipFile) as problem:
-        whose = "sparse matrix of SciPy" if path.suffix == ".npz" else "array of NumPy"
-        raise ValueError(f"{path}: expected a {whose}: {problem}") from None
+        what = "a sparse matrix of SciPy" if path.suffix == ".npz" else "an array of NumPy"
+        raise ValueError(f"{path}: expected {what}: {problem}") from None
     if values.ndim != 2:
         raise ValueError(f"{path}: expected 2 dimensions (rows, columns), got shape {values.shape}")
     return _split(values, str(path), layout)
