@@ -6,7 +6,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use crate::interrupt::{self, Interrupt, Interrupted};
-use crate::rows::Rows;
+use crate::rows::{Rows, Tile};
 
 /// At most this many blocks, so that their partial results stay small beside the rows.
 const MOST_BLOCKS: usize = 64;
@@ -31,14 +31,14 @@ pub(crate) struct Blocks {
 }
 
 impl Blocks {
-    /// Blocks for `rows` rows of `columns` values, at `row_work` multiply-adds for each row. Each block's partial result is worth
+    /// Blocks for `rows` rows of `row_values` values (see [`Rows::row_values`]), at `row_work` multiply-adds for each row. Each block's partial result is worth
     /// `partial_rows` rows of memory; blocks have at least four times as many rows, so that partial results take at most a quarter of
     /// the rows' memory.
-    pub(crate) fn new(rows: usize, columns: usize, row_work: usize, partial_rows: usize) -> Self {
+    pub(crate) fn new(rows: usize, row_values: usize, row_work: usize, partial_rows: usize) -> Self {
         let block_rows = LEAST_BLOCK_ROWS
             .max(partial_rows.saturating_mul(4))
             .max(rows.div_ceil(MOST_BLOCKS));
-        let tile_rows = (TILE_VALUES / columns).min(TILE_WORK / row_work.max(1)).max(1);
+        let tile_rows = (TILE_VALUES / row_values).min(TILE_WORK / row_work.max(1)).max(1);
         let parallel = rows > block_rows && rows.saturating_mul(row_work) >= PARALLEL_WORK;
         Self {
             rows,
@@ -138,11 +138,11 @@ impl Blocks {
         rows: Rows<'_>,
         block: Range<usize>,
         interrupt: Interrupt<'_>,
-        mut step: impl FnMut(Range<usize>, &[f64]),
+        mut step: impl FnMut(Range<usize>, Tile<'_>),
     ) -> Result<(), Interrupted> {
         let mut buffer = SCRATCH.take();
         let outcome = self.tiles(block, interrupt, |tile| {
-            step(tile.clone(), rows.block(tile, &mut buffer));
+            step(tile.clone(), rows.tile(tile, &mut buffer));
         });
         if buffer.capacity() <= KEPT_SCRATCH {
             SCRATCH.set(buffer);

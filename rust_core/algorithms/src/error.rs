@@ -84,6 +84,48 @@ pub enum ShapeError {
     },
 }
 
+/// Arrays do not make a sparse matrix ([`Csr::new`](crate::Csr::new)).
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CsrError {
+    /// A matrix has at least one column, and its indices are 32-bit.
+    #[error("expected 1 to 4294967296 columns, got {got}")]
+    Columns {
+        /// Columns announced.
+        got: usize,
+    },
+    /// There is one more offset than rows, so at least one.
+    #[error("indptr: expected at least one offset, got none")]
+    NoOffsets,
+    /// Offsets rise from 0 to the number of values.
+    #[error("indptr[{row}]: expected {expected}, got {got}")]
+    Offset {
+        /// Index of the offset.
+        row: usize,
+        /// What it should have been.
+        expected: String,
+        /// What it was.
+        got: u64,
+    },
+    /// There is one index for each value.
+    #[error("indices: expected {expected}, one for each value, got {got}")]
+    Indices {
+        /// Number of values.
+        expected: usize,
+        /// Number of indices.
+        got: usize,
+    },
+    /// An index is no column.
+    #[error("indices[{position}]: expected a column below {columns}, got {got}")]
+    Index {
+        /// Its place among the indices.
+        position: usize,
+        /// Number of columns.
+        columns: usize,
+        /// What it was.
+        got: u32,
+    },
+}
+
 /// Why a fit gave no model.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FitError {

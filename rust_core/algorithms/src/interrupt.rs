@@ -1,10 +1,38 @@
-//! How a caller stops a long computation.
+//! How a caller stops a long computation, and follows it.
 
-/// Asked every few milliseconds in every loop of a fit or a prediction; `true` means stop. It may be asked from several threads
-/// at once, so it should be cheap: typically one atomic load.
-pub type Interrupt<'a> = &'a (dyn Fn() -> bool + Sync);
+/// What a computation asks and tells while it runs. It may be used from several threads at once.
+///
+/// A closure that says whether to stop is an observer that follows nothing.
+pub trait Observer: Sync {
+    /// Asked every few milliseconds in every loop of a fit or a prediction; `true` means stop. It should be cheap: typically
+    /// one atomic load.
+    fn interrupted(&self) -> bool;
 
-/// An [`Interrupt`] that never stops the work.
+    /// Told at the end of each iteration of a fit.
+    fn iteration(&self, _iteration: Iteration) {}
+}
+
+impl<F: Fn() -> bool + Sync> Observer for F {
+    fn interrupted(&self) -> bool {
+        self()
+    }
+}
+
+/// How far a fit has come.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Iteration {
+    /// Which of the runs from different starts, from 1.
+    pub run: usize,
+    /// Which iteration of that run, from 1.
+    pub n_iter: usize,
+    /// What the fit minimises, after this iteration where it is known by then, else before it: the inertia or the loss.
+    pub objective: f64,
+}
+
+/// The observer of a computation.
+pub type Interrupt<'a> = &'a dyn Observer;
+
+/// An [`Observer`] that never stops the work.
 pub fn never() -> bool {
     false
 }
@@ -15,5 +43,9 @@ pub(crate) struct Interrupted;
 
 /// `Err` once the caller asks to stop.
 pub(crate) fn check(interrupt: Interrupt<'_>) -> Result<(), Interrupted> {
-    if interrupt() { Err(Interrupted) } else { Ok(()) }
+    if interrupt.interrupted() {
+        Err(Interrupted)
+    } else {
+        Ok(())
+    }
 }

@@ -9,6 +9,7 @@
 //! - [`logistic_regression`]: binary and multinomial, L2-penalised, L-BFGS.
 
 mod blocks;
+mod csr;
 mod error;
 mod interrupt;
 pub mod kmeans;
@@ -17,10 +18,13 @@ mod line_search;
 pub mod logistic_regression;
 mod numpy_random;
 mod packed;
+mod precision;
 mod predict;
 mod rows;
 mod sample;
 
-pub use error::{Field, FitError, ModelError, PredictError, ShapeError};
-pub use interrupt::{Interrupt, never};
+pub use csr::{Csr, CsrValues};
+pub use error::{CsrError, Field, FitError, ModelError, PredictError, ShapeError};
+pub use interrupt::{Interrupt, Iteration, Observer, never};
+pub use precision::Precision;
 pub use rows::Rows;

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::blocks::Blocks;
 use crate::error::PredictError;
 use crate::interrupt::Interrupt;
-use crate::rows::Rows;
+use crate::rows::{Row, Rows};
 
 /// What a model needs, to answer for one row.
 pub(crate) struct Prediction<'a> {
@@ -27,7 +27,7 @@ impl Prediction<'_> {
     pub(crate) fn write<T: Send>(
         &self,
         outputs: &mut [T],
-        answer: impl Fn(&[f64], &mut [T]) -> bool + Sync,
+        answer: impl Fn(Row<'_>, &mut [T]) -> bool + Sync,
     ) -> Result<(), PredictError> {
         let Self {
             rows,
@@ -49,14 +49,14 @@ impl Prediction<'_> {
                 got: outputs.len(),
             });
         }
-        let blocks = Blocks::new(rows.rows(), columns, row_work, 1);
+        let blocks = Blocks::new(rows.rows(), rows.row_values(), row_work, 1);
         // The lowest such row, so that the error is the same on any number of threads.
         let not_finite = AtomicUsize::new(usize::MAX);
         blocks.write(outputs, width, |block, outputs| {
             let first = block.start;
             blocks.row_tiles(rows, block, interrupt, |tile, values| {
                 let outputs = outputs[(tile.start - first) * width..(tile.end - first) * width].chunks_exact_mut(width);
-                for ((index, row), output) in tile.zip(values.chunks_exact(columns)).zip(outputs) {
+                for ((index, row), output) in tile.zip(values.rows(columns)).zip(outputs) {
                     if !answer(row, output) {
                         not_finite.fetch_min(index, Ordering::Relaxed);
                     }

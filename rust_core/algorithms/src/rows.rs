@@ -1,14 +1,15 @@
-//! The rows of a dense matrix, as callers hand them in.
+//! The rows of a matrix, as callers hand them in and as loops read them.
 
 use std::ops::Range;
 
+use crate::csr::{Csr, SparseRow, SparseRows};
 use crate::error::ShapeError;
+use crate::precision::Precision;
 
-const VALUE_BYTES: usize = size_of::<f64>();
-
-/// Rows of a dense row-major float64 matrix, given as aligned values or as raw little-endian bytes.
+/// Rows of a matrix with at least one column: dense (aligned values or raw little-endian bytes, float64 or float32) or sparse.
 ///
-/// Bytes that came over a wire are seldom aligned for `f64`; then a reader copies a few rows at a time with [`Rows::block`].
+/// Loops read them a [`Tile`] at a time, in float64: borrowed where they lie so, else copied into a buffer of the size of a
+/// first-level cache. Bytes that came over a wire are seldom aligned.
 #[derive(Debug, Clone, Copy)]
 pub struct Rows<'a> {
     storage: Storage<'a>,
@@ -18,8 +19,29 @@ pub struct Rows<'a> {
 
 #[derive(Debug, Clone, Copy)]
 enum Storage<'a> {
-    Values(&'a [f64]),
-    LittleEndian(&'a [[u8; VALUE_BYTES]]),
+    Double(&'a [f64]),
+    DoubleBytes(&'a [[u8; 8]]),
+    Single(&'a [f32]),
+    SingleBytes(&'a [[u8; 4]]),
+    Csr(&'a Csr<'a>),
+}
+
+/// Some rows, as loops read them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Tile<'t> {
+    /// Row after row, `rows × columns` values.
+    Dense(&'t [f64]),
+    /// Row after row.
+    Sparse(SparseRows<'t>),
+}
+
+/// One row.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Row<'t> {
+    /// A value for each column.
+    Dense(&'t [f64]),
+    /// The values that are named; others are zero.
+    Sparse(SparseRow<'t>),
 }
 
 impl<'a> Rows<'a> {
@@ -28,21 +50,17 @@ impl<'a> Rows<'a> {
     /// # Errors
     /// [`ShapeError`] when the slice has another length.
     pub fn from_values(values: &'a [f64], rows: usize, columns: usize) -> Result<Self, ShapeError> {
-        let expected = value_count(rows, columns)?;
-        if values.len() != expected {
-            return Err(ShapeError::Length {
-                rows,
-                columns,
-                unit: "values",
-                expected,
-                got: values.len(),
-            });
-        }
-        Ok(Self {
-            storage: Storage::Values(values),
-            rows,
-            columns,
-        })
+        check_length(values.len(), "values", 1, rows, columns)?;
+        Ok(Self::over(Storage::Double(values), rows, columns))
+    }
+
+    /// [`Rows::from_values`] for float32.
+    ///
+    /// # Errors
+    /// [`ShapeError`] when the slice has another length.
+    pub fn from_single_values(values: &'a [f32], rows: usize, columns: usize) -> Result<Self, ShapeError> {
+        check_length(values.len(), "values", 1, rows, columns)?;
+        Ok(Self::over(Storage::Single(values), rows, columns))
     }
 
     /// Rows over `rows × columns × 8` bytes: little-endian float64 values, row after row, at any alignment.
@@ -50,18 +68,27 @@ impl<'a> Rows<'a> {
     /// # Errors
     /// [`ShapeError`] when the slice has another length.
     pub fn from_le_bytes(bytes: &'a [u8], rows: usize, columns: usize) -> Result<Self, ShapeError> {
-        let expected = value_count(rows, columns)? * VALUE_BYTES;
-        if bytes.len() != expected {
-            return Err(ShapeError::Length {
-                rows,
-                columns,
-                unit: "bytes",
-                expected,
-                got: bytes.len(),
-            });
-        }
-        let storage = aligned_values(bytes).map_or(Storage::LittleEndian(bytes.as_chunks().0), Storage::Values);
-        Ok(Self { storage, rows, columns })
+        check_length(bytes.len(), "bytes", 8, rows, columns)?;
+        // SAFETY: every bit pattern is a valid f64.
+        let aligned = unsafe { aligned_values(bytes) };
+        let storage = aligned.map_or(Storage::DoubleBytes(bytes.as_chunks().0), Storage::Double);
+        Ok(Self::over(storage, rows, columns))
+    }
+
+    /// [`Rows::from_le_bytes`] for float32: `rows × columns × 4` bytes.
+    ///
+    /// # Errors
+    /// [`ShapeError`] when the slice has another length.
+    pub fn from_single_le_bytes(bytes: &'a [u8], rows: usize, columns: usize) -> Result<Self, ShapeError> {
+        check_length(bytes.len(), "bytes", 4, rows, columns)?;
+        // SAFETY: every bit pattern is a valid f32.
+        let aligned = unsafe { aligned_values(bytes) };
+        let storage = aligned.map_or(Storage::SingleBytes(bytes.as_chunks().0), Storage::Single);
+        Ok(Self::over(storage, rows, columns))
+    }
+
+    fn over(storage: Storage<'a>, rows: usize, columns: usize) -> Self {
+        Self { storage, rows, columns }
     }
 
     /// Number of rows; may be 0.
@@ -74,21 +101,62 @@ impl<'a> Rows<'a> {
         self.columns
     }
 
-    /// The contiguous row-major values of the rows in `range`: borrowed where they are aligned, else copied into `buffer`
-    /// (whose former content is lost). `range` is cut to the rows that exist.
-    pub fn block<'b>(&self, range: Range<usize>, buffer: &'b mut Vec<f64>) -> &'b [f64]
+    /// The type of the values.
+    pub fn precision(&self) -> Precision {
+        match self.storage {
+            Storage::Double(_) | Storage::DoubleBytes(_) => Precision::Double,
+            Storage::Single(_) | Storage::SingleBytes(_) => Precision::Single,
+            Storage::Csr(csr) => csr.precision(),
+        }
+    }
+
+    /// Whether only some values are named.
+    pub fn is_sparse(&self) -> bool {
+        matches!(self.storage, Storage::Csr(_))
+    }
+
+    /// Values that are stored for a row, at least 1: the columns of dense rows, the mean number of values of sparse ones.
+    pub(crate) fn row_values(&self) -> usize {
+        match self.storage {
+            Storage::Csr(csr) => csr.nonzeros().div_ceil(self.rows.max(1)).max(1),
+            _ => self.columns,
+        }
+    }
+
+    /// The rows in `range`, borrowed where they are aligned float64, else copied into `buffer` (whose former content is lost).
+    /// `range` is cut to the rows that exist.
+    pub(crate) fn tile<'b>(&self, range: Range<usize>, buffer: &'b mut Vec<f64>) -> Tile<'b>
     where
         'a: 'b,
     {
         let end = range.end.min(self.rows);
         let start = range.start.min(end);
         let values = start * self.columns..end * self.columns;
+        let mut copy = |values: &mut dyn Iterator<Item = f64>| {
+            buffer.clear();
+            buffer.extend(values);
+        };
         match self.storage {
-            Storage::Values(all) => &all[values],
-            Storage::LittleEndian(all) => {
-                buffer.clear();
-                buffer.extend(all[values].iter().map(|bytes| f64::from_le_bytes(*bytes)));
-                buffer
+            Storage::Double(all) => return Tile::Dense(&all[values]),
+            Storage::Csr(csr) => return Tile::Sparse(csr.tile(start..end, buffer)),
+            Storage::DoubleBytes(all) => copy(&mut all[values].iter().map(|bytes| f64::from_le_bytes(*bytes))),
+            Storage::Single(all) => copy(&mut all[values].iter().map(|value| f64::from(*value))),
+            Storage::SingleBytes(all) => {
+                copy(&mut all[values].iter().map(|bytes| f64::from(f32::from_le_bytes(*bytes))));
+            }
+        }
+        Tile::Dense(buffer)
+    }
+
+    /// Writes the values of one row, zeros included, to `row`, which has a place for each column.
+    pub(crate) fn copy_row(&self, index: usize, row: &mut [f64]) {
+        match self.tile(index..index + 1, &mut Vec::new()) {
+            Tile::Dense(values) => row.copy_from_slice(values),
+            Tile::Sparse(rows) => {
+                row.fill(0.0);
+                for (column, value) in rows.iter().flat_map(|row| row.entries()) {
+                    row[column] = value;
+                }
             }
         }
     }
@@ -96,19 +164,57 @@ impl<'a> Rows<'a> {
     /// Row and column of the first NaN or infinity, if there is one.
     pub fn first_non_finite(&self) -> Option<(usize, usize)> {
         let index = match self.storage {
-            Storage::Values(all) => all.iter().position(|value| !value.is_finite()),
-            Storage::LittleEndian(all) => all.iter().position(|bytes| !f64::from_le_bytes(*bytes).is_finite()),
+            Storage::Double(all) => all.iter().position(|value| !value.is_finite()),
+            Storage::DoubleBytes(all) => all.iter().position(|bytes| !f64::from_le_bytes(*bytes).is_finite()),
+            Storage::Single(all) => all.iter().position(|value| !value.is_finite()),
+            Storage::SingleBytes(all) => all.iter().position(|bytes| !f32::from_le_bytes(*bytes).is_finite()),
+            Storage::Csr(csr) => return csr.first_non_finite(),
         }?;
         Some((index / self.columns, index % self.columns))
     }
+}
 
-    /// All values, row after row, in a new vector.
-    pub fn to_vec(&self) -> Vec<f64> {
-        match self.storage {
-            Storage::Values(all) => all.to_vec(),
-            Storage::LittleEndian(all) => all.iter().map(|bytes| f64::from_le_bytes(*bytes)).collect(),
+impl<'t> Row<'t> {
+    /// FIXME: only for loops that do not take sparse rows yet.
+    pub(crate) fn dense(self) -> &'t [f64] {
+        match self {
+            Self::Dense(values) => values,
+            Self::Sparse(_) => unimplemented!("sparse rows"),
         }
     }
+}
+
+impl<'a> From<&'a Csr<'a>> for Rows<'a> {
+    fn from(csr: &'a Csr<'a>) -> Self {
+        Self::over(Storage::Csr(csr), csr.rows(), csr.columns())
+    }
+}
+
+impl<'t> Tile<'t> {
+    /// The rows, in order; dense ones have `columns` values.
+    pub(crate) fn rows(self, columns: usize) -> impl Iterator<Item = Row<'t>> {
+        let (dense, sparse) = match self {
+            Self::Dense(values) => (Some(values.chunks_exact(columns)), None),
+            Self::Sparse(rows) => (None, Some(rows.iter())),
+        };
+        let dense = dense.into_iter().flatten().map(Row::Dense);
+        dense.chain(sparse.into_iter().flatten().map(Row::Sparse))
+    }
+}
+
+/// The number of units (values, or bytes of values of `width` bytes) is that of `rows × columns`.
+fn check_length(got: usize, unit: &'static str, width: usize, rows: usize, columns: usize) -> Result<(), ShapeError> {
+    let expected = value_count(rows, columns)? * width;
+    if got == expected {
+        return Ok(());
+    }
+    Err(ShapeError::Length {
+        rows,
+        columns,
+        unit,
+        expected,
+        got,
+    })
 }
 
 fn value_count(rows: usize, columns: usize) -> Result<usize, ShapeError> {
@@ -118,19 +224,22 @@ fn value_count(rows: usize, columns: usize) -> Result<usize, ShapeError> {
     rows.checked_mul(columns)
         .filter(|count| {
             count
-                .checked_mul(VALUE_BYTES)
+                .checked_mul(size_of::<f64>())
                 .is_some_and(|bytes| isize::try_from(bytes).is_ok())
         })
         .ok_or(ShapeError::TooLarge { rows, columns })
 }
 
 /// The bytes as values, if they can be read in place: aligned, on a little-endian machine.
-fn aligned_values(bytes: &[u8]) -> Option<&[f64]> {
+///
+/// # Safety
+/// Every bit pattern must be a valid `T`.
+unsafe fn aligned_values<T>(bytes: &[u8]) -> Option<&[T]> {
     if cfg!(target_endian = "big") {
         return None;
     }
-    // SAFETY: every bit pattern is a valid f64, and `align_to` gives only whole, aligned values as its middle part.
-    let (before, values, after) = unsafe { bytes.align_to::<f64>() };
+    // SAFETY: the caller promises that any bytes are values; `align_to` gives whole, aligned ones as its middle part.
+    let (before, values, after) = unsafe { bytes.align_to::<T>() };
     (before.is_empty() && after.is_empty()).then_some(values)
 }
 
@@ -153,6 +262,49 @@ mod tests {
         unsafe { storage.align_to::<u8>().1 }
     }
 
+    fn dense<'b>(rows: Rows<'b>, range: Range<usize>, buffer: &'b mut Vec<f64>) -> &'b [f64] {
+        match rows.tile(range, buffer) {
+            Tile::Dense(values) => values,
+            Tile::Sparse(_) => panic!("expected dense rows"),
+        }
+    }
+
+    #[test]
+    fn single_precision_is_widened() {
+        let values = [1.5_f32, -2.0, f32::MIN_POSITIVE, 3e38, 0.1, -0.0];
+        let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        let expected = values.map(f64::from);
+        let mut buffer = Vec::new();
+        let rows = Rows::from_single_values(&values, 2, 3).unwrap();
+        assert_eq!(rows.precision(), Precision::Single);
+        assert_eq!(dense(rows, 0..2, &mut buffer), expected);
+        for shift in 0..4 {
+            let mut shifted = vec![0; shift];
+            shifted.extend(&bytes);
+            let rows = Rows::from_single_le_bytes(&shifted[shift..], 2, 3).unwrap();
+            assert_eq!(rows.precision(), Precision::Single);
+            assert_eq!(dense(rows, 1..2, &mut buffer), &expected[3..]);
+        }
+    }
+
+    #[test]
+    fn a_row_is_copied_with_its_zeros() {
+        let csr = Csr::new(
+            vec![0, 1, 3].into(),
+            vec![2, 0, 3].into(),
+            crate::csr::CsrValues::Double(vec![5.0, 6.0, 7.0].into()),
+            4,
+        )
+        .unwrap();
+        let mut row = [9.0; 4];
+        Rows::from(&csr).copy_row(1, &mut row);
+        assert_eq!(row, [6.0, 0.0, 0.0, 7.0]);
+        Rows::from_values(&[1.0, 2.0, 3.0, 4.0], 2, 2)
+            .unwrap()
+            .copy_row(1, &mut row[..2]);
+        assert_eq!(row[..2], [3.0, 4.0]);
+    }
+
     #[test]
     fn reads_bytes_at_every_alignment() {
         let values = [1.5, -2.0, f64::MIN_POSITIVE, 4e300, 5.0, -0.0];
@@ -160,14 +312,15 @@ mod tests {
             let (storage, shift) = shifted(&values, shift);
             let rows = Rows::from_le_bytes(&bytes_of(&storage)[shift..shift + 48], 3, 2).unwrap();
             assert_eq!((rows.rows(), rows.columns()), (3, 2));
-            assert_eq!(rows.to_vec(), values);
+            let mut buffer = Vec::new();
+            assert_eq!(dense(rows, 0..3, &mut buffer), values);
             let mut buffer = vec![9.0; 3];
-            assert_eq!(rows.block(1..3, &mut buffer), &values[2..]);
-            assert_eq!(rows.block(2..9, &mut buffer), &values[4..]);
-            assert_eq!(rows.block(1..1, &mut buffer), &[] as &[f64]);
+            assert_eq!(dense(rows, 1..3, &mut buffer), &values[2..]);
+            assert_eq!(dense(rows, 2..9, &mut buffer), &values[4..]);
+            assert_eq!(dense(rows, 1..1, &mut buffer), &[] as &[f64]);
             assert_eq!(rows.first_non_finite(), None);
             // Aligned bytes are borrowed, others copied.
-            let borrowed = rows.block(0..1, &mut buffer).as_ptr().cast::<u8>() == bytes_of(&storage)[shift..].as_ptr();
+            let borrowed = dense(rows, 0..1, &mut buffer).as_ptr().cast::<u8>() == bytes_of(&storage)[shift..].as_ptr();
             assert_eq!(borrowed, shift == 0);
         }
     }
@@ -208,6 +361,8 @@ mod tests {
         );
         assert_eq!(error.to_string(), "expected 16 bytes for 2 rows of 1 columns, got 15");
         assert!(Rows::from_values(&[1.0; 3], 2, 2).is_err());
-        assert_eq!(Rows::from_values(&[], 0, 3).unwrap().to_vec(), Vec::<f64>::new());
+        assert!(Rows::from_single_values(&[1.0; 3], 2, 2).is_err());
+        assert!(Rows::from_single_le_bytes(&[0; 15], 2, 2).is_err());
+        assert_eq!(Rows::from_values(&[], 0, 3).unwrap().rows(), 0);
     }
 }

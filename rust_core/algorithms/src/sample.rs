@@ -1,75 +1,81 @@
 //! What a fit learns from: rows and their weights, checked.
 
+use std::ops::Range;
+
 use crate::blocks::Blocks;
 use crate::error::{Field, FitError};
-use crate::interrupt::Interrupt;
-use crate::rows::Rows;
+use crate::interrupt::{Interrupt, Interrupted};
+use crate::rows::{Rows, Tile};
 
 /// Finite rows, each with a finite weight that is not negative (1 where none are given), and not all zero.
 #[derive(Clone, Copy)]
 pub(crate) struct Sample<'a> {
-    values: &'a [f64],
-    columns: usize,
+    rows: Rows<'a>,
     weights: Option<&'a [f64]>,
     weight_sum: f64,
     pub(crate) interrupt: Interrupt<'a>,
 }
 
 impl<'a> Sample<'a> {
-    /// Checks rows and weights. Rows that are not aligned are copied into `copy`, once: a fit passes over them many times.
+    /// Checks rows and weights.
     pub(crate) fn check(
         rows: Rows<'a>,
         weights: Option<&'a [f64]>,
-        copy: &'a mut Vec<f64>,
         interrupt: Interrupt<'a>,
     ) -> Result<Self, FitError> {
         let weight_sum = weight_sum(weights, rows.rows())?;
-        let columns = rows.columns();
-        let values = rows.block(0..rows.rows(), copy);
-        let blocks = Blocks::new(rows.rows(), columns, columns, 1);
-        let mut bad = None;
-        blocks.tiles(0..rows.rows(), interrupt, |tile| {
-            if bad.is_none() {
-                let start = tile.start * columns;
-                let tile = &values[start..tile.end * columns];
-                // Without an early exit the test of a whole tile is a few vector instructions.
-                if !tile.iter().fold(true, |finite, value| finite & value.is_finite()) {
-                    bad = tile
-                        .iter()
-                        .position(|value| !value.is_finite())
-                        .map(|index| start + index);
-                }
-            }
+        let blocks = Blocks::new(rows.rows(), rows.row_values(), rows.row_values(), 1);
+        let mut finite = true;
+        blocks.row_tiles(rows, 0..rows.rows(), interrupt, |_, tile| {
+            let values = match tile {
+                Tile::Dense(values) => values,
+                Tile::Sparse(rows) => rows.values(),
+            };
+            // Without an early exit the test of a whole tile is a few vector instructions.
+            finite &= values.iter().fold(true, |finite, value| finite & value.is_finite());
         })?;
-        match bad {
-            None => Ok(Self {
-                values,
-                columns,
-                weights,
-                weight_sum,
-                interrupt,
-            }),
-            Some(index) => {
-                let (row, column) = (index / columns, index % columns);
-                let got = format!("{} at row {row}, column {column}", values[index]);
-                Err(FitError::invalid(Field::Rows, "finite values", got))
-            }
+        if !finite && let Some((row, column)) = rows.first_non_finite() {
+            let got = format!("NaN or infinity at row {row}, column {column}");
+            return Err(FitError::invalid(Field::Rows, "finite values", got));
         }
+        Ok(Self {
+            rows,
+            weights,
+            weight_sum,
+            interrupt,
+        })
     }
 
     /// Number of rows.
-    pub(crate) fn rows(&self) -> usize {
-        self.values.len() / self.columns
+    pub(crate) fn len(&self) -> usize {
+        self.rows.rows()
     }
 
     /// Number of columns.
     pub(crate) fn columns(&self) -> usize {
-        self.columns
+        self.rows.columns()
     }
 
-    /// The values of one row.
-    pub(crate) fn row(&self, index: usize) -> &'a [f64] {
-        &self.values[index * self.columns..(index + 1) * self.columns]
+    /// The rows.
+    pub(crate) fn rows(&self) -> Rows<'a> {
+        self.rows
+    }
+
+    /// The values of one row, zeros included.
+    pub(crate) fn row(&self, index: usize) -> Vec<f64> {
+        let mut row = vec![0.0; self.columns()];
+        self.rows.copy_row(index, &mut row);
+        row
+    }
+
+    /// Calls `step` with the indices and values of a block's rows, a few at a time, unless interrupted.
+    pub(crate) fn tiles(
+        &self,
+        blocks: &Blocks,
+        block: Range<usize>,
+        step: impl FnMut(Range<usize>, Tile<'_>),
+    ) -> Result<(), Interrupted> {
+        blocks.row_tiles(self.rows, block, self.interrupt, step)
     }
 
     /// The weight of one row.

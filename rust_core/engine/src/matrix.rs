@@ -43,7 +43,10 @@ impl CheckedMatrix {
             feature_names,
         } = matrix;
         if !float32.is_empty() || csr.is_some() {
-            return invalid("", "expected values or float64: float32 and csr are not served yet".into());
+            return invalid(
+                "",
+                "expected values or float64: float32 and csr are not served yet".into(),
+            );
         }
         if rows == 0 {
             return invalid(".rows", "expected at least 1, got 0".into());

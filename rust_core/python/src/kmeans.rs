@@ -10,7 +10,7 @@ use numpy::{PyArray1, PyArray2, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
 
 use crate::{
-    matrix::{copied, invalid, matrix, rows, values},
+    matrix::{Matrix, copied, invalid, matrix, values},
     signals::{interruptible, interruptible_if_long},
 };
 
@@ -31,7 +31,7 @@ pub struct KMeansFit {
 #[allow(clippy::too_many_arguments)] // scikit-learn's constructor, flattened
 pub fn kmeans_fit(
     py: Python<'_>,
-    x: PyReadonlyArray2<'_, f64>,
+    x: Matrix<'_>,
     n_clusters: usize,
     init: Option<PyReadonlyArray2<'_, f64>>,
     n_init: usize,
@@ -48,12 +48,14 @@ pub fn kmeans_fit(
         tol,
         seed,
     };
-    let rows = rows(&x)?;
+    let checked = x.checked()?;
+    let rows = checked.rows();
     let weights = sample_weight
         .as_ref()
         .map(|weights| values("sample_weight", weights))
         .transpose()?;
-    let fit = interruptible(py, |interrupt| KMeans::fit(rows, weights, &parameters, interrupt))?.map_err(invalid)?;
+    let fit =
+        interruptible(py, None, |interrupt| KMeans::fit(rows, weights, &parameters, interrupt))?.map_err(invalid)?;
     Ok(KMeansFit {
         centers: matrix(py, fit.model.centers().to_vec(), rows.columns())?.unbind(),
         labels: PyArray1::from_vec(py, fit.labels).unbind(),
@@ -68,10 +70,11 @@ pub fn kmeans_fit(
 #[pyfunction]
 pub fn kmeans_predict<'py>(
     py: Python<'py>,
-    x: PyReadonlyArray2<'py, f64>,
+    x: Matrix<'py>,
     centers: PyReadonlyArray2<'py, f64>,
 ) -> PyResult<Bound<'py, PyArray1<i32>>> {
-    let (model, rows) = (model(&centers)?, rows(&x)?);
+    let (model, checked) = (model(&centers)?, x.checked()?);
+    let rows = checked.rows();
     let mut labels = vec![0; rows.rows()];
     let size = rows.rows().saturating_mul(model.centers().len());
     interruptible_if_long(py, size, |interrupt| model.predict(rows, &mut labels, interrupt))?.map_err(invalid)?;
@@ -82,10 +85,11 @@ pub fn kmeans_predict<'py>(
 #[pyfunction]
 pub fn kmeans_transform<'py>(
     py: Python<'py>,
-    x: PyReadonlyArray2<'py, f64>,
+    x: Matrix<'py>,
     centers: PyReadonlyArray2<'py, f64>,
 ) -> PyResult<Bound<'py, PyArray2<f64>>> {
-    let (model, rows) = (model(&centers)?, rows(&x)?);
+    let (model, checked) = (model(&centers)?, x.checked()?);
+    let rows = checked.rows();
     let mut distances = vec![0.0; rows.rows() * model.n_clusters()];
     let size = rows.rows().saturating_mul(model.centers().len());
     interruptible_if_long(py, size, |interrupt| model.transform(rows, &mut distances, interrupt))?.map_err(invalid)?;

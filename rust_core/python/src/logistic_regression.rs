@@ -10,7 +10,7 @@ use numpy::{PyArray1, PyArray2, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
 
 use crate::{
-    matrix::{copied, invalid, matrix, rows, values},
+    matrix::{Matrix, copied, invalid, matrix, values},
     signals::{interruptible, interruptible_if_long},
 };
 
@@ -30,7 +30,7 @@ pub struct LogisticRegressionFit {
 #[allow(clippy::too_many_arguments)] // scikit-learn's constructor, flattened
 pub fn logistic_regression_fit(
     py: Python<'_>,
-    x: PyReadonlyArray2<'_, f64>,
+    x: Matrix<'_>,
     classes: PyReadonlyArray1<'_, u32>,
     n_classes: usize,
     c: f64,
@@ -45,13 +45,14 @@ pub fn logistic_regression_fit(
         max_iter,
         tol,
     };
-    let rows = rows(&x)?;
+    let checked = x.checked()?;
+    let rows = checked.rows();
     let classes = values("y", &classes)?;
     let weights = sample_weight
         .as_ref()
         .map(|weights| values("sample_weight", weights))
         .transpose()?;
-    let fit = interruptible(py, |interrupt| {
+    let fit = interruptible(py, None, |interrupt| {
         LogisticRegression::fit(rows, classes, n_classes, weights, &parameters, interrupt)
     })?
     .map_err(invalid)?;
@@ -68,11 +69,12 @@ pub fn logistic_regression_fit(
 #[pyfunction]
 pub fn logistic_regression_predict<'py>(
     py: Python<'py>,
-    x: PyReadonlyArray2<'py, f64>,
+    x: Matrix<'py>,
     coefficients: PyReadonlyArray2<'py, f64>,
     intercepts: PyReadonlyArray1<'py, f64>,
 ) -> PyResult<Bound<'py, PyArray1<u32>>> {
-    let (model, rows) = (model(&coefficients, &intercepts)?, rows(&x)?);
+    let (model, checked) = (model(&coefficients, &intercepts)?, x.checked()?);
+    let rows = checked.rows();
     let mut classes = vec![0; rows.rows()];
     let size = rows.rows().saturating_mul(model.coefficients().len());
     interruptible_if_long(py, size, |interrupt| model.predict(rows, &mut classes, interrupt))?.map_err(invalid)?;
@@ -83,11 +85,12 @@ pub fn logistic_regression_predict<'py>(
 #[pyfunction]
 pub fn logistic_regression_decision_function<'py>(
     py: Python<'py>,
-    x: PyReadonlyArray2<'py, f64>,
+    x: Matrix<'py>,
     coefficients: PyReadonlyArray2<'py, f64>,
     intercepts: PyReadonlyArray1<'py, f64>,
 ) -> PyResult<Bound<'py, PyArray2<f64>>> {
-    let (model, rows) = (model(&coefficients, &intercepts)?, rows(&x)?);
+    let (model, checked) = (model(&coefficients, &intercepts)?, x.checked()?);
+    let rows = checked.rows();
     let mut scores = vec![0.0; rows.rows() * model.scores()];
     let size = rows.rows().saturating_mul(model.coefficients().len());
     interruptible_if_long(py, size, |interrupt| {
@@ -101,11 +104,12 @@ pub fn logistic_regression_decision_function<'py>(
 #[pyfunction]
 pub fn logistic_regression_predict_proba<'py>(
     py: Python<'py>,
-    x: PyReadonlyArray2<'py, f64>,
+    x: Matrix<'py>,
     coefficients: PyReadonlyArray2<'py, f64>,
     intercepts: PyReadonlyArray1<'py, f64>,
 ) -> PyResult<Bound<'py, PyArray2<f64>>> {
-    let (model, rows) = (model(&coefficients, &intercepts)?, rows(&x)?);
+    let (model, checked) = (model(&coefficients, &intercepts)?, x.checked()?);
+    let rows = checked.rows();
     let mut probabilities = vec![0.0; rows.rows() * model.n_classes()];
     let size = rows.rows().saturating_mul(model.coefficients().len());
     interruptible_if_long(py, size, |interrupt| {

@@ -1,19 +1,146 @@
-//! NumPy arrays as the algorithms take them, and back.
+//! NumPy arrays and SciPy sparse matrices as the algorithms take them, and back.
 
-use ferrule_algorithms::Rows;
+use std::borrow::Cow;
+
+use ferrule_algorithms::{Csr, CsrValues, Rows};
 use numpy::{Element, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
-use pyo3::{exceptions::PyValueError, prelude::*};
+use pyo3::{exceptions::PyTypeError, exceptions::PyValueError, prelude::*};
 
-/// The rows of a float64 array that lies in memory row after row.
-pub(crate) fn rows<'a>(array: &'a PyReadonlyArray2<'_, f64>) -> PyResult<Rows<'a>> {
-    let &[rows, columns] = array.shape() else {
-        return Err(PyValueError::new_err("X: expected two dimensions"));
+/// Rows as estimators hand them in, borrowed from Python's memory: a two-dimensional C-contiguous array of float64 or float32,
+/// or the tuple `(data, indices, indptr, shape)` of a CSR matrix whose indices are int32 or int64.
+pub(crate) enum Matrix<'py> {
+    Double(PyReadonlyArray2<'py, f64>),
+    Single(PyReadonlyArray2<'py, f32>),
+    Sparse(SparseArrays<'py>),
+}
+
+/// The arrays of a CSR matrix.
+pub(crate) struct SparseArrays<'py> {
+    data: SparseData<'py>,
+    indices: Indices<'py>,
+    indptr: Indices<'py>,
+    shape: (usize, usize),
+}
+
+#[derive(FromPyObject)]
+enum SparseData<'py> {
+    Double(PyReadonlyArray1<'py, f64>),
+    Single(PyReadonlyArray1<'py, f32>),
+}
+
+#[derive(FromPyObject)]
+enum Indices<'py> {
+    Int32(PyReadonlyArray1<'py, i32>),
+    Int64(PyReadonlyArray1<'py, i64>),
+}
+
+impl<'py> FromPyObject<'_, 'py> for Matrix<'py> {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        if let Ok(array) = object.extract() {
+            return Ok(Self::Double(array));
+        }
+        if let Ok(array) = object.extract() {
+            return Ok(Self::Single(array));
+        }
+        let Ok((data, indices, indptr, shape)) = object.extract() else {
+            return Err(PyTypeError::new_err(
+                "X: expected a 2-dimensional float64 or float32 array, or the tuple (data, indices, indptr, shape)",
+            ));
+        };
+        Ok(Self::Sparse(SparseArrays {
+            data,
+            indices,
+            indptr,
+            shape,
+        }))
+    }
+}
+
+/// A matrix that [`Matrix::checked`] has checked.
+pub(crate) enum Checked<'a> {
+    Dense(Rows<'a>),
+    Sparse(Csr<'a>),
+}
+
+impl Matrix<'_> {
+    /// Checks shapes, offsets and indices; nothing is copied that is in order.
+    pub(crate) fn checked(&self) -> PyResult<Checked<'_>> {
+        match self {
+            Self::Double(array) => {
+                let (values, rows, columns) = contiguous(array)?;
+                Rows::from_values(values, rows, columns)
+                    .map(Checked::Dense)
+                    .map_err(of_rows)
+            }
+            Self::Single(array) => {
+                let (values, rows, columns) = contiguous(array)?;
+                Rows::from_single_values(values, rows, columns)
+                    .map(Checked::Dense)
+                    .map_err(of_rows)
+            }
+            Self::Sparse(arrays) => arrays.checked().map(Checked::Sparse),
+        }
+    }
+}
+
+impl Checked<'_> {
+    /// The matrix as the algorithms take it.
+    pub(crate) fn rows(&self) -> Rows<'_> {
+        match self {
+            Self::Dense(rows) => *rows,
+            Self::Sparse(csr) => csr.into(),
+        }
+    }
+}
+
+impl SparseArrays<'_> {
+    fn checked(&self) -> PyResult<Csr<'_>> {
+        let indptr = converted("indptr", &self.indptr, |offset| u64::try_from(offset).ok())?;
+        let indices = converted("indices", &self.indices, |column| u32::try_from(column).ok())?;
+        let values = match &self.data {
+            SparseData::Double(data) => CsrValues::Double(values("data", data)?.into()),
+            SparseData::Single(data) => CsrValues::Single(values("data", data)?.into()),
+        };
+        let (rows, columns) = self.shape;
+        if Some(indptr.len()) != rows.checked_add(1) {
+            let problem = format!("X: expected {rows} + 1 offsets in indptr, got {}", indptr.len());
+            return Err(PyValueError::new_err(problem));
+        }
+        Csr::new(indptr, indices, values, columns).map_err(of_rows)
+    }
+}
+
+/// Indices as the algorithms count: `narrow` gives nothing for a number that is out of range.
+fn converted<'a, T: Copy>(
+    name: &str,
+    indices: &'a Indices<'_>,
+    narrow: impl Fn(i64) -> Option<T>,
+) -> PyResult<Cow<'a, [T]>>
+where
+    [T]: ToOwned<Owned = Vec<T>>,
+{
+    let all = |values: &mut dyn Iterator<Item = i64>| {
+        values
+            .map(|value| {
+                narrow(value).ok_or_else(|| PyValueError::new_err(format!("X: {name} is out of range: {value}")))
+            })
+            .collect::<PyResult<Vec<T>>>()
     };
+    let narrowed = match indices {
+        Indices::Int32(array) => all(&mut values(name, array)?.iter().map(|&value| i64::from(value))),
+        Indices::Int64(array) => all(&mut values(name, array)?.iter().copied()),
+    }?;
+    Ok(narrowed.into())
+}
+
+fn contiguous<'a, T: Element>(array: &'a PyReadonlyArray2<'_, T>) -> PyResult<(&'a [T], usize, usize)> {
     if !array.is_c_contiguous() {
         return Err(PyValueError::new_err("X: expected a C-contiguous array"));
     }
     let values = array.as_slice().map_err(invalid)?;
-    Rows::from_values(values, rows, columns).map_err(|error| PyValueError::new_err(format!("X: {error}")))
+    Ok((values, array.shape()[0], array.shape()[1]))
 }
 
 /// The values of an array that lies in memory without gaps.
@@ -38,4 +165,8 @@ pub(crate) fn matrix<T: Element>(py: Python<'_>, values: Vec<T>, columns: usize)
 /// The algorithms' errors are all about arguments.
 pub(crate) fn invalid(error: impl std::fmt::Display) -> PyErr {
     PyValueError::new_err(error.to_string())
+}
+
+fn of_rows(error: impl std::fmt::Display) -> PyErr {
+    PyValueError::new_err(format!("X: {error}"))
 }

@@ -20,12 +20,13 @@ pub(crate) fn k_means_plus_plus(
     let columns = sample.columns();
     let trials = 2 + (n_clusters as f64).ln() as usize;
 
-    let first = random.choice(sample.rows(), sample.weight_sum(), |index| sample.weight(index));
+    let first = random.choice(sample.len(), sample.weight_sum(), |index| sample.weight(index));
     let mut centers = Vec::with_capacity(n_clusters * columns);
-    centers.extend_from_slice(sample.row(first));
+    let first = sample.row(first);
+    centers.extend_from_slice(&first);
 
     let mut nearest = Nearest::new(sample, trials);
-    let mut potential = nearest.add_center(sample.row(first))?;
+    let mut potential = nearest.add_center(&first)?;
     let mut candidates = vec![0; trials];
     let mut candidate_rows = Vec::with_capacity(trials * columns);
     for _ in 1..n_clusters {
@@ -35,11 +36,12 @@ pub(crate) fn k_means_plus_plus(
         }
         candidate_rows.clear();
         for &candidate in &candidates {
-            candidate_rows.extend_from_slice(sample.row(candidate));
+            candidate_rows.extend(sample.row(candidate));
         }
         let best = nearest.best_candidate(&candidate_rows)?;
-        potential = nearest.add_center(sample.row(candidates[best]))?;
-        centers.extend_from_slice(sample.row(candidates[best]));
+        let center = &candidate_rows[best * columns..(best + 1) * columns];
+        potential = nearest.add_center(center)?;
+        centers.extend_from_slice(center);
     }
     Ok(centers)
 }
@@ -58,8 +60,9 @@ struct Nearest<'a> {
 
 impl<'a> Nearest<'a> {
     fn new(sample: Sample<'a>, trials: usize) -> Self {
-        let (rows, columns) = (sample.rows(), sample.columns());
-        let blocks = Blocks::new(rows, columns, trials * columns, 1);
+        let (rows, columns) = (sample.len(), sample.columns());
+        let row_values = sample.rows().row_values();
+        let blocks = Blocks::new(rows, row_values, trials * row_values, 1);
         Self {
             sample,
             blocks,
@@ -79,13 +82,14 @@ impl<'a> Nearest<'a> {
             potentials,
             ..
         } = self;
+        let columns = sample.columns();
         blocks.write_reduce(squared, potentials, |block, squared, potential| {
             potential[0] = 0.0;
             let first = block.start;
-            blocks.tiles(block, sample.interrupt, |tile| {
-                for index in tile {
+            sample.tiles(blocks, block, |tile, rows| {
+                for (index, row) in tile.zip(rows.rows(columns)) {
                     let squared = &mut squared[index - first];
-                    *squared = squared.min(squared_distance(sample.row(index), center));
+                    *squared = squared.min(squared_distance(row.dense(), center));
                     potential[0] += sample.weight(index) * *squared;
                 }
             })
@@ -111,11 +115,12 @@ impl<'a> Nearest<'a> {
             potentials,
             ..
         } = self;
+        let columns = sample.columns();
         blocks.reduce(potentials, |block, potentials| {
             potentials.fill(0.0);
-            blocks.tiles(block, sample.interrupt, |tile| {
-                for index in tile {
-                    let distances = candidates.squared_distances(sample.row(index)).flatten();
+            sample.tiles(blocks, block, |tile, rows| {
+                for (index, row) in tile.zip(rows.rows(columns)) {
+                    let distances = candidates.squared_distances(row.dense()).flatten();
                     for (potential, distance) in potentials.iter_mut().zip(distances) {
                         *potential += sample.weight(index) * squared[index].min(distance);
                     }

@@ -53,7 +53,7 @@ impl<'a> Lloyd<'a> {
     pub(crate) fn new(sample: Sample<'a>, n_clusters: usize) -> Self {
         let columns = sample.columns();
         let size = n_clusters * columns;
-        let blocks = Blocks::new(sample.rows(), columns, size, n_clusters);
+        let blocks = Blocks::new(sample.len(), sample.rows().row_values(), size, n_clusters);
         let partial = Partial {
             deviations: vec![0.0; size],
             weights: vec![0.0; n_clusters],
@@ -73,7 +73,7 @@ impl<'a> Lloyd<'a> {
     /// Iterates until no label changes, the centres' squared shifts sum to at most `threshold`, or `max_iter` is reached. In
     /// the latter two cases the rows are labelled once more, so that labels and centres belong together.
     pub(crate) fn run(&mut self, mut centers: Vec<f64>, max_iter: usize, threshold: f64) -> Result<Run, FitError> {
-        let mut labels = vec![-1; self.sample.rows()];
+        let mut labels = vec![-1; self.sample.len()];
         let mut n_iter = 0;
         let mut strict = false;
         let mut converged = false;
@@ -112,9 +112,9 @@ impl<'a> Lloyd<'a> {
         blocks.write_reduce(labels, partials, |block, labels, partial| {
             partial.clear();
             let first = block.start;
-            blocks.tiles(block, sample.interrupt, |tile| {
-                for index in tile {
-                    let row = sample.row(index);
+            sample.tiles(blocks, block, |tile, rows| {
+                for (index, row) in tile.zip(rows.rows(columns)) {
+                    let row = row.dense();
                     let Some((cluster, _)) = packed.nearest(row) else {
                         partial.overflow = true;
                         continue;
@@ -175,7 +175,7 @@ impl<'a> Lloyd<'a> {
         }
         for (cluster, row) in moves {
             if total.weights[cluster] > 0.0 {
-                centers[cluster * columns..(cluster + 1) * columns].copy_from_slice(self.sample.row(row));
+                centers[cluster * columns..(cluster + 1) * columns].copy_from_slice(&self.sample.row(row));
             }
         }
         // A cluster that stays empty joins the heaviest, rather than keep a place that no row asked for.
@@ -205,9 +205,9 @@ impl<'a> Lloyd<'a> {
         blocks.write_reduce(labels, partials, |block, labels, partial| {
             partial.inertia = 0.0;
             let first = block.start;
-            blocks.tiles(block, sample.interrupt, |tile| {
-                for index in tile {
-                    let row = sample.row(index);
+            sample.tiles(blocks, block, |tile, rows| {
+                for (index, row) in tile.zip(rows.rows(columns)) {
+                    let row = row.dense();
                     let cluster = labels[index - first] as usize;
                     let center = &centers[cluster * columns..(cluster + 1) * columns];
                     partial.inertia += sample.weight(index) * squared_distance(row, center);

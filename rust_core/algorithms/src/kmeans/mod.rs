@@ -95,8 +95,7 @@ impl KMeans {
         interrupt: Interrupt<'_>,
     ) -> Result<Fit, FitError> {
         parameters.check(rows)?;
-        let mut copy = Vec::new();
-        let sample = Sample::check(rows, weights, &mut copy, interrupt)?;
+        let sample = Sample::check(rows, weights, interrupt)?;
         let threshold = tolerance::threshold(sample, parameters.tol)?;
         let mut lloyd = Lloyd::new(sample, parameters.n_clusters);
         let mut random = RandomState::new(parameters.seed);

@@ -76,7 +76,7 @@ impl KMeans {
     /// [`PredictError`]: other columns or output length, a row without a finite distance, or interrupted.
     pub fn predict(&self, rows: Rows<'_>, labels: &mut [i32], interrupt: Interrupt<'_>) -> Result<(), PredictError> {
         self.prediction(rows, 1, interrupt)
-            .write(labels, |row, label| match self.packed.nearest(row) {
+            .write(labels, |row, label| match self.packed.nearest(row.dense()) {
                 Some((cluster, _)) => {
                     label[0] = cluster as i32;
                     true
@@ -97,7 +97,10 @@ impl KMeans {
     ) -> Result<(), PredictError> {
         self.prediction(rows, self.n_clusters, interrupt)
             .write(distances, |row, distances| {
-                for (distance, squared) in distances.iter_mut().zip(self.packed.squared_distances(row).flatten()) {
+                for (distance, squared) in distances
+                    .iter_mut()
+                    .zip(self.packed.squared_distances(row.dense()).flatten())
+                {
                     *distance = squared.sqrt();
                 }
                 distances.iter().all(|distance| distance.is_finite())

@@ -29,10 +29,10 @@ pub(crate) fn relocate(
     let mut far = vec![(0.0, 0); labels.len()];
     blocks.write(&mut far, 1, |block, far| {
         let first = block.start;
-        blocks.tiles(block, sample.interrupt, |tile| {
-            for row in tile {
+        sample.tiles(blocks, block, |tile, rows| {
+            for (row, values) in tile.zip(rows.rows(columns)) {
                 let center = &centers[span(labels[row] as usize)];
-                far[row - first] = (squared_distance(sample.row(row), center), row);
+                far[row - first] = (squared_distance(values.dense(), center), row);
             }
         })
     })?;
@@ -51,7 +51,7 @@ pub(crate) fn relocate(
         let donor = labels[row] as usize;
         for ((sum, value), center) in deviations[span(donor)]
             .iter_mut()
-            .zip(sample.row(row))
+            .zip(&sample.row(row))
             .zip(&centers[span(donor)])
         {
             *sum -= weight * (value - center);

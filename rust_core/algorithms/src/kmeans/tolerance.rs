@@ -11,7 +11,7 @@ pub(crate) fn threshold(sample: Sample<'_>, tol: f64) -> Result<f64, FitError> {
     if tol == 0.0 {
         return Ok(0.0);
     }
-    let count = sample.rows() as f64;
+    let count = sample.len() as f64;
     // Offsets from the first row: sums far from the origin would lose digits.
     let first = sample.row(0);
     let mean_offset: Vec<f64> = column_sums(sample, |value, column| value - first[column])?
@@ -34,12 +34,12 @@ pub(crate) fn threshold(sample: Sample<'_>, tol: f64) -> Result<f64, FitError> {
 /// Sum of `term(value, column)` over the rows, for each column.
 fn column_sums(sample: Sample<'_>, term: impl Fn(f64, usize) -> f64 + Sync) -> Result<Vec<f64>, FitError> {
     let columns = sample.columns();
-    let blocks = Blocks::new(sample.rows(), columns, columns, 1);
+    let blocks = Blocks::new(sample.len(), columns, columns, 1);
     let mut partials = vec![vec![0.0; columns]; blocks.count()];
     blocks.reduce(&mut partials, |block, sums| {
-        blocks.tiles(block, sample.interrupt, |tile| {
-            for index in tile {
-                for (column, (sum, value)) in sums.iter_mut().zip(sample.row(index)).enumerate() {
+        sample.tiles(&blocks, block, |_, rows| {
+            for row in rows.rows(columns) {
+                for (column, (sum, value)) in sums.iter_mut().zip(row.dense()).enumerate() {
                     *sum += term(*value, column);
                 }
             }
@@ -60,7 +60,7 @@ mod tests {
 
     fn of(values: &[f64], columns: usize, tol: f64) -> Result<f64, FitError> {
         let rows = Rows::from_values(values, values.len() / columns, columns).unwrap();
-        threshold(Sample::check(rows, None, &mut Vec::new(), &never)?, tol)
+        threshold(Sample::check(rows, None, &never)?, tol)
     }
 
     #[test]

@@ -39,7 +39,7 @@ impl<'a> Objective<'a> {
         let scores = if n_classes == 2 { 1 } else { n_classes };
         let tiles = scores.div_ceil(LANES);
         let row_work = 2 * scores * columns;
-        let blocks = Blocks::new(sample.rows(), columns, row_work, scores);
+        let blocks = Blocks::new(sample.len(), sample.rows().row_values(), row_work, scores);
         let partial = Partial {
             loss: 0.0,
             gradient: vec![0.0; if scores == 1 { columns } else { tiles * LANES * columns }],
@@ -113,11 +113,12 @@ impl<'a> Objective<'a> {
             partials,
             ..
         } = self;
+        let columns = sample.columns();
         blocks.reduce(partials, |block, partial| {
             partial.clear();
-            blocks.tiles(block, sample.interrupt, |tile| {
-                for index in tile {
-                    let row = sample.row(index);
+            sample.tiles(blocks, block, |tile, rows| {
+                for (index, row) in tile.zip(rows.rows(columns)) {
+                    let row = row.dense();
                     let score = dot(coefficients, row) + intercept;
                     // The loss is ln(1 + exp(z)), where z is the score of the wrong class against the right one.
                     let sign = if classes[index] == 1 { -1.0 } else { 1.0 };
@@ -147,9 +148,9 @@ impl<'a> Objective<'a> {
         let columns = sample.columns();
         blocks.reduce(partials, |block, partial| {
             partial.clear();
-            blocks.tiles(block, sample.interrupt, |tile| {
-                for index in tile {
-                    let row = sample.row(index);
+            sample.tiles(blocks, block, |tile, rows| {
+                for (index, row) in tile.zip(rows.rows(columns)) {
+                    let row = row.dense();
                     for (scores, products) in partial.scores.iter_mut().zip(packed.products(row)) {
                         *scores = products;
                     }
@@ -213,9 +214,8 @@ mod tests {
                 let values = scattered(rows * columns, 0.1);
                 let classes: Vec<u32> = (0..rows).map(|row| (row * 7 % n_classes) as u32).collect();
                 let weights: Vec<f64> = scattered(rows, 0.7).into_iter().map(f64::abs).collect();
-                let mut copy = Vec::new();
                 let matrix = Rows::from_values(&values, rows, columns).unwrap();
-                let sample = Sample::check(matrix, Some(&weights), &mut copy, &never).unwrap();
+                let sample = Sample::check(matrix, Some(&weights), &never).unwrap();
                 let parameters = Parameters {
                     c: 0.01,
                     fit_intercept,
@@ -256,9 +256,8 @@ mod tests {
             (800.0, 800.0),
         ] {
             let values = [1.0, 0.0];
-            let mut copy = Vec::new();
             let matrix = Rows::from_values(&values, 2, 1).unwrap();
-            let sample = Sample::check(matrix, Some(&[1.0, 0.0]), &mut copy, &never).unwrap();
+            let sample = Sample::check(matrix, Some(&[1.0, 0.0]), &never).unwrap();
             let parameters = Parameters {
                 c: f64::INFINITY,
                 fit_intercept: false,

@@ -71,8 +71,7 @@ impl LogisticRegression {
     ) -> Result<Fit, FitError> {
         parameters.check()?;
         check_classes(classes, n_classes, rows.rows())?;
-        let mut copy = Vec::new();
-        let sample = Sample::check(rows, weights, &mut copy, interrupt)?;
+        let sample = Sample::check(rows, weights, interrupt)?;
         let mut objective = Objective::new(sample, classes, n_classes, parameters);
         let settings = Settings {
             max_iter: parameters.max_iter,

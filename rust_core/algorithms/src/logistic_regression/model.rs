@@ -101,7 +101,7 @@ impl LogisticRegression {
         let prediction = self.prediction(rows, 1, interrupt);
         if self.n_classes == 2 {
             return prediction.write(classes, |row, class| {
-                let score = self.score(row);
+                let score = self.score(row.dense());
                 class[0] = u32::from(score > 0.0);
                 score.is_finite()
             });
@@ -109,7 +109,7 @@ impl LogisticRegression {
         prediction.write(classes, |row, class| {
             let mut best = f64::NEG_INFINITY;
             let mut finite = true;
-            for (index, score) in self.class_scores(row).enumerate() {
+            for (index, score) in self.class_scores(row.dense()).enumerate() {
                 finite &= score.is_finite();
                 if score > best {
                     best = score;
@@ -134,9 +134,9 @@ impl LogisticRegression {
         self.prediction(rows, self.scores(), interrupt)
             .write(scores, |row, scores| {
                 if self.n_classes == 2 {
-                    scores[0] = self.score(row);
+                    scores[0] = self.score(row.dense());
                 } else {
-                    self.write_class_scores(row, scores);
+                    self.write_class_scores(row.dense(), scores);
                 }
                 scores.iter().all(|score| score.is_finite())
             })
@@ -155,11 +155,11 @@ impl LogisticRegression {
         self.prediction(rows, self.n_classes, interrupt)
             .write(probabilities, |row, probabilities| {
                 if self.n_classes == 2 {
-                    let score = self.score(row);
+                    let score = self.score(row.dense());
                     probabilities.copy_from_slice(&[sigmoid(-score), sigmoid(score)]);
                     score.is_finite()
                 } else {
-                    self.write_class_scores(row, probabilities);
+                    self.write_class_scores(row.dense(), probabilities);
                     let finite = probabilities.iter().all(|score| score.is_finite());
                     softmax(probabilities);
                     finite

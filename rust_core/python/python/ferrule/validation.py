@@ -4,17 +4,40 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import validate_data
 
 
-def checked_rows(estimator: Any, X: Any, *, reset: bool) -> NDArray[np.float64]:
-    """The rows as a C-contiguous float64 array without NaN or infinity.
+#: Rows as the compiled module takes them: a C-contiguous array, or the arrays (data, indices, indptr) and the shape of a CSR
+#: matrix; float64 or float32.
+type Rows = NDArray[np.floating[Any]] | tuple[NDArray[Any], NDArray[Any], NDArray[Any], tuple[int, int]]
+
+
+def checked_rows(estimator: Any, X: Any, *, reset: bool) -> Rows:
+    """The rows, without NaN or infinity. float64 and float32 stay what they are, other numbers become float64; sparse
+    rows stay sparse.
 
     `reset` notes number and names of the columns on the estimator (as in `fit`); otherwise they are compared.
     """
-    rows: NDArray[np.float64] = validate_data(estimator, X, reset=reset, dtype=np.float64, order="C")
-    return rows
+    rows = validate_data(
+        estimator,
+        X,
+        reset=reset,
+        accept_sparse="csr",
+        dtype=[np.float64, np.float32],
+        order="C",
+        accept_large_sparse=True,
+    )
+    if sparse.issparse(rows):
+        return rows.data, rows.indices, rows.indptr, rows.shape
+    dense: NDArray[np.floating[Any]] = rows
+    return dense
+
+
+def row_count(rows: Rows) -> int:
+    """Number of rows."""
+    return rows[3][0] if isinstance(rows, tuple) else len(rows)
 
 
 def checked_weights(sample_weight: ArrayLike | None, rows: int) -> NDArray[np.float64] | None:
