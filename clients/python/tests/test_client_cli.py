@@ -337,18 +337,17 @@ def process(*arguments: object, **options: Any) -> subprocess.Popen[str]:
 
 def test_ctrl_c_ends_it(script: Script, rows: Path) -> None:
     script.waits = True
-    with serving(script) as address:
-        with process("predict", "--address", address, "--model", "m", "--timeout", "60", rows) as command:
-            script.called.wait(60)
-            command.send_signal(signal.SIGINT)
-            out, err = command.communicate(timeout=60)
+    with serving(script) as address, process("predict", "--address", address, "--model", "m", rows) as command:
+        assert script.called.wait(60)
+        command.send_signal(signal.SIGINT)
+        out, err = command.communicate(timeout=60)
     assert (command.returncode, out, err) == (130, "", "ferrule-client: error: interrupted\n")
 
 
 def test_rows_come_from_standard_input(script: Script) -> None:
     with serving(script) as address:
-        with process("predict", "--address", address, "--model", "m", "-", stdin=subprocess.PIPE) as command:
-            out, err = command.communicate(CSV, timeout=60)
+        command = process("predict", "--address", address, "--model", "m", "-", stdin=subprocess.PIPE)
+        out, err = command.communicate(CSV, timeout=60)
     assert (command.returncode, out, err) == (0, "label\n1\n2\n3\n4\n5\n", "")
 
 

@@ -197,7 +197,10 @@ def test_channel_options_go_over_the_clients_own() -> None:
     ],
 )
 def test_addresses_are_understood(given: Any, target: str, loopback: bool, single: bool) -> None:
-    assert Addresses.parse(given) == Addresses(target, loopback, single)
+    parsed = Addresses.parse(given)
+    assert (parsed.target, parsed.loopback, parsed.single) == (target, loopback, single)
+    # A list with commas is no authority.
+    assert parsed.authority == (target.partition(":")[2].split(",")[0] if "," in target else None)
 
 
 @pytest.mark.parametrize(

@@ -143,6 +143,9 @@ def _add_server(command: argparse.ArgumentParser) -> None:
     group.add_argument("--cert", type=Path, metavar="FILE", help="certificate to show to the server (PEM); needs --key")
     group.add_argument("--key", type=Path, metavar="FILE", help="key of that certificate (PEM)")
     group.add_argument(
+        "--server-name", metavar="NAME", help="name in the servers' certificates, if not that of the address"
+    )
+    group.add_argument(
         "--token-file",
         type=Path,
         metavar="FILE",

@@ -60,8 +60,10 @@ def fit(options: Namespace) -> None:
 def connect(options: Namespace) -> Client:
     """A client by the options about the server. Raises OSError and ValueError."""
     tls = None
-    if options.tls or options.ca or options.cert or options.key:
-        tls = Tls.from_files(root_certificates=options.ca, certificate=options.cert, key=options.key)
+    if options.tls or options.ca or options.cert or options.key or options.server_name:
+        tls = Tls.from_files(
+            root_certificates=options.ca, certificate=options.cert, key=options.key, server_name=options.server_name
+        )
     # Never an argument: those are for all to see in the list of processes.
     token = options.token_file.read_text().strip() if options.token_file else os.environ.get("FERRULE_TOKEN") or None
     return Client(
