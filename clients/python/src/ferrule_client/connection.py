@@ -93,8 +93,8 @@ class Connection:
             # A request over the server's limit is sent all the same: its refusal names the limit.
             "grpc.max_send_message_length": -1,
             "grpc.max_receive_message_length": max_message_bytes,
-            # One server that is not serving says why itself.
-            "grpc.service_config": service_config(health_checks=not addresses.single),
+            # A server that is the only one is asked even if it says that it is not serving: it knows best why.
+            "grpc.service_config": service_config(several=not addresses.single),
             **({} if authority is None else {"grpc.default_authority": authority}),
             **dict(options),
         }
