@@ -10,12 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 
 from ferrule import _core
-from ferrule.model_arrays import ModelArrays
-
+from ferrule.model_arrays import ModelArrays, Numbers
 
 #: Values of rows that are looked at together.
 BATCH_VALUES = 1 << 22
@@ -87,7 +85,7 @@ class _Batch:
     def __init__(self, source: Any, stored: _core.StoredModel, model: ModelArrays, rows: Any) -> None:
         x: Any = np.ascontiguousarray(rows) if not sparse.issparse(rows) else _csr(rows)
         rounding = _Rounding(model, rows)
-        if model.coef is None:
+        if model.kind == "k_means":
             distances = stored.transform(x)
             self.outputs = [_difference("distances", source.transform(rows), distances, rounding.distances(distances))]
             labels: Any = stored.predict(x).astype(np.int64)
@@ -116,14 +114,14 @@ def _csr(rows: Any) -> Any:
     return rows.data, rows.indices, rows.indptr, rows.shape
 
 
-def _difference(output: str, theirs: Any, ours: NDArray[np.float64], allowed: NDArray[np.float64]) -> Difference:
+def _difference(output: str, theirs: Any, ours: Numbers, allowed: Numbers) -> Difference:
     differences = np.abs(np.asarray(theirs, dtype=np.float64) - ours)
     shares = np.divide(differences, allowed, out=np.where(differences > 0, np.inf, 0.0), where=allowed > 0)
     worst = np.unravel_index(np.argmax(shares), shares.shape)
     return Difference(output, float(differences.max()), float(allowed[worst]), float(shares[worst]))
 
 
-def _ties(values: NDArray[np.float64], allowed: NDArray[np.float64]) -> int:
+def _ties(values: Numbers, allowed: Numbers) -> int:
     """Rows in which the best two values are nearer to each other than both together may be off."""
     if len(values) == 0 or values.shape[1] < 2:
         return 0
@@ -146,26 +144,25 @@ class _Rounding:
         # A few more than the columns: the steps round too.
         self._roundings = (rows.shape[1] + 8) * self._epsilon
 
-    def squared_distances(self) -> NDArray[np.float64]:
+    def squared_distances(self) -> Numbers:
         """By ‖x‖² − 2x·c + ‖c‖², which loses what the three have in common."""
         lengths = np.linalg.norm(self._sizes, axis=1)[:, None] + np.linalg.norm(self._model.centers, axis=1)
-        allowed: NDArray[np.float64] = self._roundings * lengths**2
+        allowed: Numbers = self._roundings * lengths**2
         return allowed
 
-    def distances(self, distances: NDArray[np.float64]) -> NDArray[np.float64]:
+    def distances(self, distances: Numbers) -> Numbers:
         """|√a − √b| is |a − b| / (√a + √b), and at most √|a − b|."""
         squared = self.squared_distances()
-        allowed: NDArray[np.float64] = squared / np.maximum(distances, np.sqrt(squared)) + self._epsilon * distances
+        allowed: Numbers = squared / np.maximum(distances, np.sqrt(squared)) + self._epsilon * distances
         return allowed
 
-    def scores(self) -> NDArray[np.float64]:
+    def scores(self) -> Numbers:
         """A sum of products for each class."""
-        assert self._model.coef is not None
         sums = self._sizes @ np.abs(self._model.coef).T + np.abs(self._model.intercept)
-        allowed: NDArray[np.float64] = self._roundings * sums
+        allowed: Numbers = self._roundings * sums
         return allowed
 
-    def probabilities(self) -> NDArray[np.float64]:
+    def probabilities(self) -> Numbers:
         """A probability moves by less than twice what the scores move by."""
-        most: NDArray[np.float64] = 2 * self.scores().max(axis=1, keepdims=True) + 8 * self._epsilon
+        most: Numbers = 2 * self.scores().max(axis=1, keepdims=True) + 8 * self._epsilon
         return np.broadcast_to(most, (len(most), max(2, len(self._model.intercept))))

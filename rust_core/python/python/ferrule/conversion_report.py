@@ -1,5 +1,7 @@
 """What ``ferrule convert`` says at its end."""
 
+import math
+
 from ferrule.convert import Conversion
 from ferrule.text_table import Report, table
 
@@ -15,7 +17,7 @@ def of(conversion: Conversion, name: str) -> Report:
         "rows": {"count": comparison.rows, "dtype": comparison.dtype, "made": conversion.made_rows},
         "labels_undecided": comparison.ties,
         "differences": [
-            {"output": one.output, "largest": one.largest, "allowed": one.allowed, "passed": one.passed}
+            {"output": one.output, "largest": _finite(one.largest), "allowed": one.allowed, "passed": one.passed}
             for one in comparison.differences
         ],
         "notes": list(conversion.notes),
@@ -46,3 +48,8 @@ def of(conversion: Conversion, name: str) -> Report:
     else:
         lines.append(f"published {name}/{conversion.version}: {conversion.path}")
     return Report("\n".join(lines), data, failed=published is None)
+
+
+def _finite(number: float) -> float | None:
+    """The number; None when the source answered with none."""
+    return number if math.isfinite(number) else None

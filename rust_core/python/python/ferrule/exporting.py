@@ -145,9 +145,10 @@ def _logistic_regression(content: _Content, model: Any) -> tuple[Any, dict[str, 
 
 def _refuse_one_vs_rest(model: Any, n_classes: int) -> None:
     """Estimators of older versions of scikit-learn may say that their scores mean something else."""
-    ours = type(model) not in _SKLEARN
+    if type(model) not in _SKLEARN:
+        return
     scheme = getattr(model, "multi_class", "auto")
-    if n_classes > 2 and (scheme == "ovr" or (model.solver == "liblinear" and not ours)):
+    if n_classes > 2 and (scheme == "ovr" or model.solver == "liblinear"):
         raise NotRepresentableError(
             f"{_name(model)} of {n_classes} classes one against the rest (multi_class={scheme!r}, "
             f"solver={model.solver!r}): probabilities here are multinomial"
@@ -248,8 +249,7 @@ def _described(content: _Content, estimator: Any) -> dict[str, Any]:
     for name in ATTRIBUTES[_name(estimator)]:
         if hasattr(estimator, name):
             described["attributes"][name] = to_json(getattr(estimator, name))
-    if hasattr(estimator, "feature_names_in_"):
-        described["named"] = True
+    described["named"] = hasattr(estimator, "feature_names_in_")
     return described
 
 

@@ -16,7 +16,14 @@ def listing(versions: "Sequence[Version]") -> Report:
     """One line for each version."""
     data = [_summary(version) for version in versions]
     rows = [
-        (entry["name"], entry["version"], entry["kind"], _number(entry["columns"]), _number(entry["width"]), _state(entry))
+        (
+            entry["name"],
+            entry["version"],
+            entry["kind"],
+            _number(entry["columns"]),
+            _number(entry["width"]),
+            _state(entry),
+        )
         for entry in data
     ]
     text = table(("MODEL", "VERSION", "KIND", "COLUMNS", "CLUSTERS OR CLASSES", "STATE"), rows) if rows else "no models"
@@ -54,7 +61,10 @@ def inspection(versions: "Sequence[Version]") -> Report:
 
 def verification(versions: "Sequence[Version]") -> Report:
     """Whether each file can be served."""
-    data = [{key: entry[key] for key in ("name", "version", "path", "state", "problem")} for entry in map(_summary, versions)]
+    data = [
+        {key: entry[key] for key in ("name", "version", "path", "state", "problem")}
+        for entry in map(_summary, versions)
+    ]
     damaged = [version for version in versions if version.model is None]
     rows = [(entry["name"], entry["version"], _state(entry)) for entry in data]
     end = f"{len(damaged)} of {len(data)} damaged" if damaged else f"all {len(data)} in order"
