@@ -1,7 +1,7 @@
 """A gRPC server inside the test that answers as told and keeps what it was sent."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent import futures
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -24,15 +24,18 @@ class Script:
 
     answer: bytes = b""
     """To every method that has no answer of its own."""
-    answers: dict[str, bytes] = field(default_factory=dict)
-    """By method."""
+    answers: dict[str, bytes | Callable[[bytes], bytes]] = field(default_factory=dict)
+    """By method; a function makes the answer of the request."""
     code: grpc.StatusCode = grpc.StatusCode.OK
     failures: int | None = None
     """How many calls end with ``code`` before the next are answered; None: all."""
+    refuses: str | None = None
+    """The only method that ends with ``code``; None: any."""
     message: str = ""
     details: bytes = b""
     until: threading.Event = field(default_factory=threading.Event)
     waits: bool = False
+    called: threading.Event = field(default_factory=threading.Event)
     path: str = ""
     request: bytes = b""
     deadline: float = 0.0
@@ -41,6 +44,10 @@ class Script:
     """The methods that were called."""
     requests: dict[str, list[bytes]] = field(default_factory=dict)
     """By method."""
+
+    def fails(self, path: str) -> bool:
+        """Whether the call that has come in last ends with ``code``."""
+        return self.refuses in {None, path} and (self.failures is None or len(self.calls) <= self.failures)
 
 
 class Scripted(grpc.GenericRpcHandler):
@@ -63,6 +70,7 @@ class Scripted(grpc.GenericRpcHandler):
         script = self.script
         script.path, script.request = path, request
         script.calls.append(path)
+        script.called.set()
         script.requests.setdefault(path, []).append(request)
         script.deadline = context.time_remaining() or 0.0
         script.metadata = dict(context.invocation_metadata())
@@ -70,9 +78,10 @@ class Scripted(grpc.GenericRpcHandler):
             script.until.wait(10)
         if script.details:
             context.set_trailing_metadata((("grpc-status-details-bin", script.details),))
-        if script.code is not grpc.StatusCode.OK and (script.failures is None or len(script.calls) <= script.failures):
+        if script.code is not grpc.StatusCode.OK and script.fails(path):
             context.abort(script.code, script.message)
-        return script.answers.get(path, script.answer)
+        answer = script.answers.get(path, script.answer)
+        return answer if isinstance(answer, bytes) else answer(request)
 
 
 @contextmanager

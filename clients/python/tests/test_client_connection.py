@@ -110,6 +110,16 @@ def test_a_server_that_is_not_serving_gets_no_calls() -> None:
         until(only_the_first_is_called)
 
 
+def test_the_only_server_says_itself_why_it_is_not_serving() -> None:
+    asleep = HealthServicer()
+    asleep.set("", HealthCheckResponse.NOT_SERVING)
+    script = Script(code=grpc.StatusCode.UNAVAILABLE, message="draining")
+    with serving(script, health=asleep) as address, Client(address, timeout=PATIENCE) as client:
+        assert client.health() is ferrule_client.ServingStatus.NOT_SERVING
+        with pytest.raises(ferrule_client.Unavailable, match="draining"):
+            client.fit_predict([[1.0]], algorithm=KMeans())
+
+
 def test_what_has_no_effects_is_tried_again() -> None:
     script = Script(answer=ANSWER, code=grpc.StatusCode.UNAVAILABLE, failures=2)
     with serving(script) as address, Client(address, timeout=PATIENCE) as client:
@@ -164,8 +174,8 @@ def test_the_service_config_names_methods_of_the_contract() -> None:
     for service, method in IDEMPOTENT:
         assert method in messages.POOL.FindServiceByName(service).methods_by_name
     assert not {"FitPredict", "LoadModel", "UnloadModel"} & {method for _, method in IDEMPOTENT}
-    assert "healthCheckConfig" not in json.loads(service_config(health_checks=False))
-    assert json.loads(service_config(health_checks=True))["healthCheckConfig"] == {"serviceName": ""}
+    assert not {"healthCheckConfig", "loadBalancingConfig"} & set(json.loads(service_config(several=False)))
+    assert json.loads(service_config(several=True))["healthCheckConfig"] == {"serviceName": ""}
 
 
 def test_channel_options_go_over_the_clients_own() -> None:
@@ -197,7 +207,10 @@ def test_channel_options_go_over_the_clients_own() -> None:
     ],
 )
 def test_addresses_are_understood(given: Any, target: str, loopback: bool, single: bool) -> None:
-    assert Addresses.parse(given) == Addresses(target, loopback, single)
+    parsed = Addresses.parse(given)
+    assert (parsed.target, parsed.loopback, parsed.single) == (target, loopback, single)
+    # A list with commas is no authority.
+    assert parsed.authority == (target.partition(":")[2].split(",")[0] if "," in target else None)
 
 
 @pytest.mark.parametrize(

@@ -78,6 +78,25 @@ def test_a_caller_is_known_by_its_certificate(authority: Authority, script: Scri
         assert script.calls == []
 
 
+def test_several_servers_have_one_name(script: Script) -> None:
+    made = trustme.CA()
+    named = made.issue_cert("ferrule.example")
+    credentials = grpc.ssl_server_credentials([(named.private_key_pem.bytes(), chain(named))])
+    roots = made.cert_pem.bytes()
+    with serving(script, credentials=credentials) as one, serving(script, credentials=credentials) as other:
+        with pytest.raises(ValueError, match="tls: several addresses need server_name"):
+            Client([one, other], tls=Tls(root_certificates=roots))
+        for target in (one, [one, other]):
+            for name, known in (("ferrule.example", True), ("another.example", False)):
+                tls = Tls(root_certificates=roots, server_name=name)
+                with Client(target, tls=tls, timeout=5) as client:
+                    if known:
+                        assert client.list_models() == []
+                    else:
+                        with pytest.raises(ferrule_client.Unavailable):
+                            client.list_models()
+
+
 def test_a_certificate_needs_its_key(authority: Authority, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="tls: expected certificate and key"):
         Tls(certificate=chain(authority.caller))
@@ -94,7 +113,7 @@ def test_a_token_travels_in_the_open_only_on_this_machine(script: Script) -> Non
             Client(remote, token=TOKEN)
         assert TOKEN not in str(caught.value)
         Client(remote, token=TOKEN, allow_plaintext_token=True).close()
-        Client(remote, token=TOKEN, tls=Tls()).close()
+        Client(remote, token=TOKEN, tls=Tls(server_name="ferrule")).close()
         Client(remote).close()
 
 

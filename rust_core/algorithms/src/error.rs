@@ -23,6 +23,12 @@ pub enum Field {
     MaxIter,
     /// The tolerance of the stopping test.
     Tol,
+    /// Mini-batch K-Means: the rows of a step.
+    BatchSize,
+    /// Mini-batch K-Means: the rows that first centres are drawn from.
+    InitSize,
+    /// Mini-batch K-Means: which centres are moved.
+    ReassignmentRatio,
     /// Logistic regression: the inverse of the penalty's strength.
     C,
     /// Logistic regression: the part of the absolute values in the penalty.
@@ -51,6 +57,9 @@ impl Field {
             Self::NInit => "n_init",
             Self::MaxIter => "max_iter",
             Self::Tol => "tol",
+            Self::BatchSize => "batch_size",
+            Self::InitSize => "init_size",
+            Self::ReassignmentRatio => "reassignment_ratio",
             Self::C => "C",
             Self::L1Ratio => "l1_ratio",
             Self::Solver => "solver",

@@ -2,8 +2,9 @@
 
 use std::ops::Range;
 
-use crate::csr::{Csr, SparseRow, SparseRows};
+use crate::csr::{Csr, Gather, SparseRow, SparseRows};
 use crate::error::{PredictError, ShapeError};
+use crate::interrupt::{self, Interrupt, Interrupted};
 use crate::precision::Precision;
 use crate::scaling::Scaling;
 
@@ -198,6 +199,34 @@ impl<'a> Rows<'a> {
         }
     }
 
+    /// A copy of some rows, in float64; any may come more than once.
+    pub(crate) fn take(&self, indices: &[usize], interrupt: Interrupt<'_>) -> Result<Taken, Interrupted> {
+        const STRETCH: usize = 1024;
+        if let Storage::Csr(csr) = self.storage {
+            let mut taken = Gather::new(csr.columns(), indices.len());
+            for stretch in indices.chunks(STRETCH) {
+                interrupt::check(interrupt)?;
+                stretch.iter().for_each(|&index| taken.push(csr, index));
+            }
+            return Ok(Taken::Sparse(taken.csr()));
+        }
+        let mut values = vec![0.0; indices.len() * self.columns];
+        let mut buffer = Vec::new();
+        for (indices, rows) in indices.chunks(STRETCH).zip(values.chunks_mut(STRETCH * self.columns)) {
+            interrupt::check(interrupt)?;
+            for (&index, row) in indices.iter().zip(rows.chunks_exact_mut(self.columns)) {
+                if let Tile::Dense(values) = self.tile(index..index + 1, &mut buffer) {
+                    row.copy_from_slice(values);
+                }
+            }
+        }
+        Ok(Taken::Dense {
+            values,
+            rows: indices.len(),
+            columns: self.columns,
+        })
+    }
+
     /// Row and column of the first NaN or infinity, if there is one.
     pub fn first_non_finite(&self) -> Option<(usize, usize)> {
         let index = match self.storage {
@@ -208,6 +237,28 @@ impl<'a> Rows<'a> {
             Storage::Csr(csr) => return csr.first_non_finite(),
         }?;
         Some((index / self.columns, index % self.columns))
+    }
+}
+
+/// A copy of some rows.
+pub(crate) enum Taken {
+    /// Row after row.
+    Dense {
+        values: Vec<f64>,
+        rows: usize,
+        columns: usize,
+    },
+    /// As sparse as they were.
+    Sparse(Csr<'static>),
+}
+
+impl Taken {
+    /// The rows.
+    pub(crate) fn rows(&self) -> Rows<'_> {
+        match self {
+            Self::Dense { values, rows, columns } => Rows::over(Storage::Double(values), *rows, *columns),
+            Self::Sparse(csr) => csr.into(),
+        }
     }
 }
 

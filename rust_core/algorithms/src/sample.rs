@@ -61,6 +61,26 @@ impl<'a> Sample<'a> {
         Self { rows, ..self }
     }
 
+    /// Rows and weights of a sample that was checked. Here all weights may be zero: see [`Sample::check_weight_sum`].
+    pub(crate) fn of_checked(rows: Rows<'a>, weights: Option<&'a [f64]>, interrupt: Interrupt<'a>) -> Self {
+        let weight_sum = weights.map_or(rows.rows() as f64, |weights| weights.iter().sum());
+        Self {
+            rows,
+            weights,
+            weight_sum,
+            interrupt,
+        }
+    }
+
+    /// Some row can be drawn by weight.
+    pub(crate) fn check_weight_sum(&self) -> Result<(), FitError> {
+        if self.weight_sum > 0.0 {
+            return Ok(());
+        }
+        let expected = "at least one weight above zero among the rows drawn for first centres";
+        Err(FitError::invalid(Field::SampleWeight, expected, "only zeros"))
+    }
+
     /// Number of rows.
     pub(crate) fn len(&self) -> usize {
         self.rows.rows()

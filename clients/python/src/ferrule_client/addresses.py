@@ -15,6 +15,8 @@ class Addresses:
     """Whether nothing leaves this machine."""
     single: bool
     """Whether there is one server for certain; a host name may stand for many."""
+    authority: str | None = None
+    """What calls to several servers name as their authority; None for one target, which is its own."""
 
     @classmethod
     def parse(cls, target: str | Sequence[str]) -> "Addresses":
@@ -40,7 +42,9 @@ class Addresses:
                 f"target: expected IP addresses of one family with ports, or one name for all of them, got {','.join(hosts)}"
             )
         family = "ipv4" if families == {IPv4Address} else "ipv6"
-        return cls(f"{family}:{','.join(hosts)}", all(map(_stays_here, hosts)), single=False)
+        here = all(map(_stays_here, hosts))
+        # By itself gRPC would name the whole list, commas included, which strict servers refuse as a malformed header.
+        return cls(f"{family}:{','.join(hosts)}", here, single=False, authority=hosts[0])
 
 
 def _is_socket(target: str) -> bool:

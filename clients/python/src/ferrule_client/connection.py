@@ -79,6 +79,9 @@ class Connection:
             raise ValueError(
                 f"token: would be sent to {addresses.target} unencrypted; set tls, or allow_plaintext_token"
             )
+        authority = addresses.authority if tls is None else tls.server_name
+        if tls is not None and authority is None and addresses.authority is not None:
+            raise ValueError("tls: several addresses need server_name, the name that their certificates have")
         self.target = addresses.target
         self.timeout = timeout
         #: The names of the columns of models, by name and version; version None is the newest when it was asked.
@@ -90,8 +93,9 @@ class Connection:
             # A request over the server's limit is sent all the same: its refusal names the limit.
             "grpc.max_send_message_length": -1,
             "grpc.max_receive_message_length": max_message_bytes,
-            # One server that is not serving says why itself.
-            "grpc.service_config": service_config(health_checks=not addresses.single),
+            # A server that is the only one is asked even if it says that it is not serving: it knows best why.
+            "grpc.service_config": service_config(several=not addresses.single),
+            **({} if authority is None else {"grpc.default_authority": authority}),
             **dict(options),
         }
 

@@ -9,7 +9,7 @@ import grpc
 
 @dataclass(frozen=True, kw_only=True)
 class Tls:
-    """An encrypted connection. All three are PEM; ``Tls.from_files`` reads them."""
+    """An encrypted connection. Certificates and keys are PEM; ``Tls.from_files`` reads them."""
 
     root_certificates: bytes | None = None
     """Whom to trust; None: whom gRPC trusts by default, the public authorities."""
@@ -17,6 +17,8 @@ class Tls:
     """The client's own certificate and its chain, for servers that ask for one (mutual TLS)."""
     key: bytes | None = field(default=None, repr=False)
     """The key of ``certificate``."""
+    server_name: str | None = None
+    """The name that the servers' certificates have; None: the host of the target. Several addresses need one."""
 
     def __post_init__(self) -> None:
         if (self.certificate is None) != (self.key is None):
@@ -29,13 +31,19 @@ class Tls:
         root_certificates: str | Path | None = None,
         certificate: str | Path | None = None,
         key: str | Path | None = None,
+        server_name: str | None = None,
     ) -> Self:
         """From the names of PEM files. Raises OSError for one that can't be read."""
 
         def read(path: str | Path | None) -> bytes | None:
             return None if path is None else Path(path).read_bytes()
 
-        return cls(root_certificates=read(root_certificates), certificate=read(certificate), key=read(key))
+        return cls(
+            root_certificates=read(root_certificates),
+            certificate=read(certificate),
+            key=read(key),
+            server_name=server_name,
+        )
 
     def credentials(self) -> grpc.ChannelCredentials:
         """As gRPC takes them."""

@@ -24,19 +24,20 @@ _RETRY = {
 }
 
 
-def service_config(*, health_checks: bool) -> str:
-    """The channel's service config as JSON: calls in turn to every server, idempotent ones retried elsewhere.
+def service_config(*, several: bool) -> str:
+    """The channel's service config as JSON: idempotent calls are tried again.
 
-    With ``health_checks``, a server that reports NOT_SERVING, as one does that is shutting down, gets no calls.
+    With ``several`` servers, or a name that may stand for several, calls go to each in turn, except to those that report
+    NOT_SERVING, as one does that is shutting down.
     """
     config: dict[str, Any] = {
-        "loadBalancingConfig": [{"round_robin": {}}],
         "methodConfig": [
             {"name": [{"service": service, "method": method} for service, method in IDEMPOTENT], "retryPolicy": _RETRY}
         ],
         # When half of the calls fail, retries only add to it.
         "retryThrottling": {"maxTokens": 100, "tokenRatio": 0.1},
     }
-    if health_checks:
+    if several:
+        config["loadBalancingConfig"] = [{"round_robin": {}}]
         config["healthCheckConfig"] = {"serviceName": ""}
     return json.dumps(config)

@@ -33,6 +33,15 @@ pub(crate) struct Lloyd<'a> {
     partials: Vec<Partial>,
 }
 
+/// What centres win of some rows.
+pub(crate) struct Won<'a> {
+    /// Weighted sums of the rows' deviations from their centres, `n_clusters × columns`.
+    pub(crate) deviations: &'a [f64],
+    /// Weight in each cluster.
+    pub(crate) weights: &'a [f64],
+    pub(crate) inertia: f64,
+}
+
 /// What the rows of one block say.
 #[derive(Clone)]
 struct Partial {
@@ -121,6 +130,22 @@ impl<'a> Lloyd<'a> {
         })
     }
 
+    /// Labels every row with its nearest centre. The inertia.
+    pub(crate) fn label(&mut self, centers: &[f64], labels: &mut [i32]) -> Result<f64, FitError> {
+        self.assign(centers, labels, false).map(|(_, inertia)| inertia)
+    }
+
+    /// Labels every row with its nearest centre; what each centre wins.
+    pub(crate) fn win(&mut self, centers: &[f64], labels: &mut [i32]) -> Result<Won<'_>, FitError> {
+        let (_, inertia) = self.assign(centers, labels, true)?;
+        let total = self.total();
+        Ok(Won {
+            deviations: &total.deviations,
+            weights: &total.weights,
+            inertia,
+        })
+    }
+
     /// Labels every row with its nearest centre, and gathers the deviations if asked. The inertia.
     fn assign(&mut self, centers: &[f64], labels: &mut [i32], gather: bool) -> Result<(Changes, f64), FitError> {
         self.centers.set(centers);
@@ -171,12 +196,8 @@ impl<'a> Lloyd<'a> {
 
     /// Moves each centre to the weighted mean of its rows, and empty clusters as `relocate` says. The sum of squared shifts.
     fn update(&mut self, centers: &mut [f64], labels: &[i32]) -> Result<f64, FitError> {
-        let (total, others) = self.partials.split_at_mut(1);
-        let total = &mut total[0];
-        for other in others {
-            add(&mut total.deviations, &other.deviations);
-            add(&mut total.weights, &other.weights);
-        }
+        self.total();
+        let total = &mut self.partials[0];
         let moves = relocate::relocate(
             self.sample,
             &self.blocks,
@@ -214,6 +235,17 @@ impl<'a> Lloyd<'a> {
             .map(|(old, new)| squared_distance(old, new))
             .sum::<f64>();
         if shift.is_finite() { Ok(shift) } else { Err(OVERFLOW) }
+    }
+
+    /// Adds the blocks' deviations and weights, in block order.
+    fn total(&mut self) -> &Partial {
+        let (total, others) = self.partials.split_at_mut(1);
+        let total = &mut total[0];
+        for other in others {
+            add(&mut total.deviations, &other.deviations);
+            add(&mut total.weights, &other.weights);
+        }
+        total
     }
 
     /// Weighted sum of the squared distances of the rows to the centres of their labels.

@@ -11,6 +11,7 @@
 mod centers;
 mod init;
 mod lloyd;
+pub mod mini_batch;
 mod model;
 mod relocate;
 mod tolerance;
@@ -172,16 +173,39 @@ impl Parameters {
     }
 
     fn check(&self, rows: Rows<'_>) -> Result<(), FitError> {
-        let clusters = Clusters {
+        Clusters {
             n_clusters: self.n_clusters,
+            init: &self.init,
+            n_init: self.n_init,
             max_iter: self.max_iter,
             tol: self.tol,
-        };
-        clusters.check(rows)?;
+        }
+        .check(rows)
+    }
+}
+
+/// The parameters that every fit of centres has.
+struct Clusters<'a> {
+    n_clusters: usize,
+    init: &'a Init,
+    n_init: Option<usize>,
+    max_iter: usize,
+    tol: f64,
+}
+
+impl Clusters<'_> {
+    fn check(self, rows: Rows<'_>) -> Result<(), FitError> {
+        check_n_clusters(self.n_clusters, rows)?;
         if self.n_init == Some(0) {
             return Err(FitError::invalid(Field::NInit, "at least 1", 0));
         }
-        match &self.init {
+        if self.max_iter == 0 {
+            return Err(FitError::invalid(Field::MaxIter, "at least 1", self.max_iter));
+        }
+        if !(self.tol.is_finite() && self.tol >= 0.0) {
+            return Err(FitError::invalid(Field::Tol, "a finite number, at least 0", self.tol));
+        }
+        match self.init {
             Init::KMeansPlusPlus | Init::Random => Ok(()),
             Init::Centers(centers) => check_centers(centers, self.n_clusters, rows.columns()),
             Init::Starts(starts) if starts.is_empty() => {
@@ -194,38 +218,12 @@ impl Parameters {
     }
 }
 
-/// The parameters that every fit of centres has.
-struct Clusters {
-    n_clusters: usize,
-    max_iter: usize,
-    tol: f64,
-}
-
-impl Clusters {
-    fn check(self, rows: Rows<'_>) -> Result<(), FitError> {
-        check_n_clusters(self.n_clusters, rows)?;
-        if self.max_iter == 0 {
-            return Err(FitError::invalid(Field::MaxIter, "at least 1", self.max_iter));
-        }
-        if !(self.tol.is_finite() && self.tol >= 0.0) {
-            return Err(FitError::invalid(Field::Tol, "a finite number, at least 0", self.tol));
-        }
-        Ok(())
-    }
-}
-
 /// Arrays of the size of the centres that a fit needs at once: the centres themselves, packed, before the last step, sums and
 /// what they are made of.
 const CENTER_ARRAYS: usize = 8;
 
 fn check_n_clusters(n_clusters: usize, rows: Rows<'_>) -> Result<(), FitError> {
-    if n_clusters == 0 || i32::try_from(n_clusters).is_err() {
-        return Err(FitError::invalid(
-            Field::NClusters,
-            format!("1 to {}", i32::MAX),
-            n_clusters,
-        ));
-    }
+    check_label_range(n_clusters)?;
     if n_clusters > rows.rows() {
         let expected = format!("at most the number of rows, {}", rows.rows());
         return Err(FitError::invalid(Field::NClusters, expected, n_clusters));
@@ -238,6 +236,15 @@ fn check_n_clusters(n_clusters: usize, rows: Rows<'_>) -> Result<(), FitError> {
         .is_some_and(|values| Vec::<f64>::new().try_reserve_exact(values).is_ok());
     if !fits {
         let expected = format!("fewer: centres of {} columns do not fit in memory", rows.columns());
+        return Err(FitError::invalid(Field::NClusters, expected, n_clusters));
+    }
+    Ok(())
+}
+
+/// Labels are i32.
+fn check_label_range(n_clusters: usize) -> Result<(), FitError> {
+    if n_clusters == 0 || i32::try_from(n_clusters).is_err() {
+        let expected = format!("1 to {}", i32::MAX);
         return Err(FitError::invalid(Field::NClusters, expected, n_clusters));
     }
     Ok(())

@@ -1,10 +1,12 @@
 //! Fitted centres, and what they say of new rows.
 
-use crate::error::{ModelError, PredictError};
+use crate::error::{Field, FitError, ModelError, PredictError};
 use crate::interrupt::Interrupt;
 use crate::kmeans::centers::Centers;
+use crate::kmeans::lloyd::Lloyd;
 use crate::predict::Prediction;
 use crate::rows::Rows;
+use crate::sample::Sample;
 use crate::scaling::{Scaling, Step};
 
 /// Fitted centres.
@@ -96,6 +98,27 @@ impl KMeans {
                 }
                 None => false,
             })
+    }
+
+    /// Each row's cluster, and the inertia: the sum of the squared distances of the rows to their nearest centres, each times the
+    /// row's weight (1 where none are given).
+    ///
+    /// # Errors
+    /// [`FitError`]: other columns, a value or weight out of its range, an overflow, or interrupted.
+    pub fn label(
+        &self,
+        rows: Rows<'_>,
+        weights: Option<&[f64]>,
+        interrupt: Interrupt<'_>,
+    ) -> Result<(Vec<i32>, f64), FitError> {
+        if rows.columns() != self.columns {
+            let expected = format!("{} columns", self.columns);
+            return Err(FitError::invalid(Field::Rows, expected, rows.columns()));
+        }
+        let sample = Sample::check(rows, weights, interrupt)?;
+        let mut labels = vec![-1; rows.rows()];
+        let inertia = Lloyd::new(sample, self.n_clusters()).label(self.centers(), &mut labels)?;
+        Ok((labels, inertia))
     }
 
     /// Writes each row's Euclidean distances to all centres to `distances` (row-major, `rows × n_clusters`).

@@ -191,7 +191,8 @@ mod tests {
         let (left, right) = (lanes(0.1), lanes(0.7));
         let mut expected = [[0.25; LANES]; LANES];
         accumulate_rows::<1>(&mut expected, &left, &right);
-        let levels: [fn(&mut [Lanes; LANES], &[Lanes], &[Lanes]); 4] = [
+        type Level = fn(&mut [Lanes; LANES], &[Lanes], &[Lanes]);
+        let levels: [Level; 4] = [
             accumulate,
             accumulate_rows::<2>,
             accumulate_rows::<4>,

@@ -14,14 +14,16 @@ __path__ = extend_path(__path__, __name__)
 if TYPE_CHECKING:
     from ferrule.kmeans import KMeans
     from ferrule.logistic_regression import LogisticRegression
+    from ferrule.mini_batch_kmeans import MiniBatchKMeans
     from ferrule.persistence import load, save, to_sklearn
 
-__all__ = ["KMeans", "LogisticRegression", "load", "save", "to_sklearn"]
+__all__ = ["KMeans", "LogisticRegression", "MiniBatchKMeans", "load", "save", "to_sklearn"]
 
 #: The module of each public name.
 _MODULES = {
     "KMeans": "kmeans",
     "LogisticRegression": "logistic_regression",
+    "MiniBatchKMeans": "mini_batch_kmeans",
     "load": "persistence",
     "save": "persistence",
     "to_sklearn": "persistence",

@@ -3,7 +3,7 @@
 Everything here converts, releases the GIL where work is long, and maps errors. It decides nothing.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, final
@@ -19,6 +19,9 @@ __all__ = [
     "KMeansFit",
     "LogisticRegressionFit",
     "Method",
+    "MiniBatchFit",
+    "MiniBatchParameters",
+    "MiniBatchState",
     "Pending",
     "Publication",
     "RepositoryEntry",
@@ -28,6 +31,7 @@ __all__ = [
     "UsageError",
     "command_line",
     "kmeans_fit",
+    "kmeans_label",
     "kmeans_predict",
     "kmeans_transform",
     "log",
@@ -36,14 +40,19 @@ __all__ = [
     "logistic_regression_predict",
     "logistic_regression_predict_proba",
     "methods",
+    "mini_batch_fit",
+    "mini_batch_learn",
+    "mini_batch_start",
     "repository_entries",
     "start_logging",
 ]
 
-#: Rows: C-contiguous, or the data, indices, indptr and shape of a CSR matrix.
-_Matrix: TypeAlias = (
+# Rows: C-contiguous, or (data, indices, indptr, shape) of a CSR matrix; float64 or float32.
+_Rows: TypeAlias = (
     NDArray[np.float64] | NDArray[np.float32] | tuple[NDArray[Any], NDArray[Any], NDArray[Any], tuple[int, int]]
 )
+# Key and position of a Mersenne Twister.
+_TwisterState: TypeAlias = tuple[NDArray[np.uint32], int]
 
 # ---- A server's face: the command line and the settings
 
@@ -270,13 +279,13 @@ class StoredModel:
         """Writes a file, which is there whole or not at all."""
     def prepare(self, directory: str | PathLike[str], name: str) -> Publication:
         """Writes the file beside the versions of a model in a repository and reads it back."""
-    def predict(self, x: _Matrix) -> NDArray[np.uint32]:
+    def predict(self, x: _Rows) -> NDArray[np.uint32]:
         """The cluster of each row, or the index of its class."""
-    def transform(self, x: _Matrix) -> NDArray[np.float64]:
+    def transform(self, x: _Rows) -> NDArray[np.float64]:
         """The distance of each row to each centre."""
-    def decision_function(self, x: _Matrix) -> NDArray[np.float64]:
+    def decision_function(self, x: _Rows) -> NDArray[np.float64]:
         """The scores of each row: one for two classes, else one for each class."""
-    def predict_proba(self, x: _Matrix) -> NDArray[np.float64]:
+    def predict_proba(self, x: _Rows) -> NDArray[np.float64]:
         """The probability of each class for each row."""
 
 @final
@@ -332,27 +341,135 @@ class KMeansFit:
     def converged(self) -> bool:
         """Whether the best run stopped by itself."""
     @property
+    def strict(self) -> bool:
+        """Whether it stopped because no row changed its cluster."""
+    @property
     def distinct_labels(self) -> int:
         """Clusters that have a row."""
+    @property
+    def words_drawn(self) -> int:
+        """32-bit words drawn from the random state."""
 
 def kmeans_fit(
-    x: NDArray[np.float64],
+    x: _Rows,
     *,
     n_clusters: int,
-    init: NDArray[np.float64] | None,
-    n_init: int,
+    init: str | Sequence[NDArray[np.float64]],
+    n_init: int | None,
     max_iter: int,
     tol: float,
-    seed: int,
+    random: _TwisterState,
     sample_weight: NDArray[np.float64] | None,
+    progress: Callable[[int, int, float], object] | None,
 ) -> KMeansFit:
-    """Fits K-Means; `init` None means greedy k-means++."""
+    """Fits K-Means; `init` is "k-means++", "random" or the centres of each run. `progress` is called with run, iteration and
+    inertia.
+    """
 
-def kmeans_predict(x: NDArray[np.float64], centers: NDArray[np.float64]) -> NDArray[np.int32]:
+def kmeans_predict(x: _Rows, centers: NDArray[np.float64]) -> NDArray[np.int32]:
     """The nearest centre of each row."""
 
-def kmeans_transform(x: NDArray[np.float64], centers: NDArray[np.float64]) -> NDArray[np.float64]:
+def kmeans_transform(x: _Rows, centers: NDArray[np.float64]) -> NDArray[np.float64]:
     """The distances of each row to each centre."""
+
+def kmeans_label(
+    x: _Rows, centers: NDArray[np.float64], sample_weight: NDArray[np.float64] | None
+) -> tuple[NDArray[np.int32], float]:
+    """The nearest centre of each row, and the inertia."""
+
+@final
+class MiniBatchParameters:
+    """How to fit in mini-batches."""
+
+    def __new__(
+        cls,
+        *,
+        n_clusters: int,
+        init: str | Sequence[NDArray[np.float64]],
+        n_init: int | None,
+        max_iter: int,
+        batch_size: int,
+        init_size: int | None,
+        tol: float,
+        max_no_improvement: int | None,
+        reassignment_ratio: float,
+        compute_labels: bool,
+    ) -> MiniBatchParameters: ...
+    def init_rows(self, rows: int) -> int:
+        """Rows that are drawn of `rows` to find first centres."""
+
+@final
+class MiniBatchState:
+    """Centres, and what they have learnt from so far."""
+
+    @property
+    def centers(self) -> NDArray[np.float64]:
+        """n_clusters × columns."""
+    @property
+    def counts(self) -> NDArray[np.float64]:
+        """Weight that each centre has won."""
+    @property
+    def rows_since_reassignment(self) -> int:
+        """Rows seen since centres that win little were last looked for."""
+    @property
+    def words_drawn(self) -> int:
+        """32-bit words drawn from the random state."""
+
+@final
+class MiniBatchFit:
+    """A fit in mini-batches."""
+
+    @property
+    def state(self) -> MiniBatchState:
+        """The centres; more batches can follow."""
+    @property
+    def labels(self) -> NDArray[np.int32]:
+        """The cluster of each row; empty unless asked for."""
+    @property
+    def inertia(self) -> float:
+        """Weighted sum of squared distances to the nearest centre, or an estimate of it."""
+    @property
+    def n_iter(self) -> int:
+        """How often as many rows were drawn as there are, rounded up."""
+    @property
+    def n_steps(self) -> int:
+        """Number of batches."""
+    @property
+    def converged(self) -> bool:
+        """Whether a stopping test was met."""
+
+def mini_batch_fit(
+    x: _Rows,
+    parameters: MiniBatchParameters,
+    *,
+    centers: NDArray[np.float64] | None,
+    random: _TwisterState,
+    sample_weight: NDArray[np.float64] | None,
+    progress: Callable[[int, int, float], object] | None,
+) -> MiniBatchFit:
+    """Fits in mini-batches; from `centers`, if given, as the choice of a start that is done with."""
+
+def mini_batch_start(
+    x: _Rows,
+    parameters: MiniBatchParameters,
+    *,
+    random: _TwisterState,
+    sample_weight: NDArray[np.float64] | None,
+) -> MiniBatchState:
+    """First centres."""
+
+def mini_batch_learn(
+    x: _Rows,
+    *,
+    centers: NDArray[np.float64],
+    counts: NDArray[np.float64],
+    rows_since_reassignment: int,
+    batch_size: int,
+    reassignment_ratio: float,
+    random: _TwisterState,
+    sample_weight: NDArray[np.float64] | None,
+) -> MiniBatchState:
+    """What the centres have become after one more batch."""
 
 @final
 class LogisticRegressionFit:
@@ -372,32 +489,61 @@ class LogisticRegressionFit:
         """Iterations."""
     @property
     def converged(self) -> bool:
-        """Whether a stopping test was met."""
+        """Whether a minimum was found."""
+    @property
+    def separable(self) -> bool:
+        """Whether there is none, because without a penalty larger coefficients always fit better."""
+    @property
+    def ill_conditioned(self) -> bool:
+        """Whether Newton's method, which was asked for, gave way to L-BFGS."""
 
 def logistic_regression_fit(
-    x: NDArray[np.float64],
+    x: _Rows,
     classes: NDArray[np.uint32],
     *,
     n_classes: int,
     c: float,
+    l1_ratio: float,
+    solver: str,
     fit_intercept: bool,
+    intercept_scaling: float | None,
+    class_weight: Sequence[float] | None,
     max_iter: int,
     tol: float,
+    start: tuple[NDArray[np.float64], NDArray[np.float64]] | None,
     sample_weight: NDArray[np.float64] | None,
+    progress: Callable[[int, int, float], object] | None,
 ) -> LogisticRegressionFit:
-    """Fits logistic regression; `classes` are indices below `n_classes`."""
+    """Fits logistic regression; `classes` are indices below `n_classes`.
+
+    Args:
+        x: The rows.
+        classes: The class of each row.
+        n_classes: How many there are.
+        c: Inverse strength of the penalty; infinite for none.
+        l1_ratio: The part of the absolute values in the penalty.
+        solver: A name that scikit-learn knows, or ``"auto"``.
+        fit_intercept: Whether scores have an intercept.
+        intercept_scaling: How the intercept is penalised, if it is.
+        class_weight: One for each class, or None for 1.
+        max_iter: Most iterations.
+        tol: When to stop.
+        start: Coefficients and intercepts to begin with, or None for zeros.
+        sample_weight: One for each row, or None for 1.
+        progress: Called with run (1), iteration and objective after each iteration.
+    """
 
 def logistic_regression_predict(
-    x: NDArray[np.float64], coefficients: NDArray[np.float64], intercepts: NDArray[np.float64]
+    x: _Rows, coefficients: NDArray[np.float64], intercepts: NDArray[np.float64]
 ) -> NDArray[np.uint32]:
     """The index of each row's most probable class."""
 
 def logistic_regression_decision_function(
-    x: NDArray[np.float64], coefficients: NDArray[np.float64], intercepts: NDArray[np.float64]
+    x: _Rows, coefficients: NDArray[np.float64], intercepts: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """The scores of each row: one for two classes, else one for each class."""
 
 def logistic_regression_predict_proba(
-    x: NDArray[np.float64], coefficients: NDArray[np.float64], intercepts: NDArray[np.float64]
+    x: _Rows, coefficients: NDArray[np.float64], intercepts: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """The probability of each class for each row."""
