@@ -6,6 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import ferrule
+import numpy as np
+from ferrule_client import Client, KMeans, LogisticRegression
+from sklearn.datasets import load_iris
+
 from server.conformance.conftest import Start
 from server.conformance.process import PATIENCE, ROOT
 
@@ -41,6 +46,25 @@ def test_the_guide_does_what_it_says(start: Start, tmp_path: Path) -> None:
             elif arguments[1] == "verify":
                 assert text.endswith("all 2 in order\n")
     assert address is not None
+
+
+def test_a_model_fitted_over_the_wire_comes_back_to_python(start: Start, tmp_path: Path) -> None:
+    X, y = load_iris(return_X_y=True)
+    names = np.array(["setosa", "versicolor", "virginica"])[y]
+    with Client(start("rust", tmp_path).address) as client:
+        groups = client.fit_predict(X, model="groups", algorithm=KMeans(n_clusters=3), outputs=["labels", "distances"])
+        species = client.fit_predict(
+            X, names, model="species", algorithm=LogisticRegression(C=0.5, max_iter=500), outputs=["probabilities"]
+        )
+    loaded = ferrule.load(tmp_path, model="groups")
+    assert (loaded.inertia_, loaded.n_iter_, loaded.n_clusters) == (groups.report.inertia, groups.report.n_iter, 3)
+    np.testing.assert_array_equal(loaded.predict(X), groups.prediction.labels)
+    np.testing.assert_allclose(loaded.to_sklearn().transform(X), groups.prediction.distances, rtol=0, atol=1e-12)
+    loaded = ferrule.load(tmp_path, model="species")
+    assert (loaded.C, loaded.n_iter_.tolist()) == (0.5, [species.report.n_iter])
+    np.testing.assert_array_equal(loaded.predict_proba(X), species.prediction.probabilities)
+    np.testing.assert_allclose(loaded.to_sklearn().predict_proba(X), species.prediction.probabilities, rtol=0, atol=1e-14)
+    assert loaded.to_sklearn().classes_.tolist() == ["setosa", "versicolor", "virginica"]
 
 
 def printed(command: list[str], folder: Path) -> str:
