@@ -8,8 +8,12 @@ from pathlib import Path
 
 import ferrule
 import numpy as np
-from ferrule_client import Client, KMeans, LogisticRegression
+import pytest
+from ferrule_client import Client, InvalidArgument, KMeans, LogisticRegression
+from scipy import sparse
 from sklearn.datasets import load_iris
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MaxAbsScaler, StandardScaler
 
 from server.conformance.conftest import Start
 from server.conformance.process import PATIENCE, ROOT
@@ -68,6 +72,19 @@ def test_a_model_fitted_over_the_wire_comes_back_to_python(start: Start, tmp_pat
     np.testing.assert_array_equal(loaded.predict_proba(X), probabilities)
     np.testing.assert_allclose(loaded.to_sklearn().predict_proba(X), probabilities, rtol=0, atol=1e-14)
     assert loaded.to_sklearn().classes_.tolist() == ["setosa", "versicolor", "virginica"]
+
+
+def test_sparse_rows_before_a_scaler_with_a_mean_are_refused(start: Start, tmp_path: Path) -> None:
+    X, _ = load_iris(return_X_y=True)
+    ferrule.save(make_pipeline(StandardScaler(), ferrule.KMeans(2, random_state=0)).fit(X), tmp_path, model="dense")
+    pipeline = make_pipeline(MaxAbsScaler(), ferrule.KMeans(2, random_state=0)).fit(X)
+    ferrule.save(pipeline, tmp_path, model="sparse")
+    rows = sparse.csr_array(X)
+    for kind in ("rust", "python"):
+        with Client(start(kind, tmp_path).address) as client:
+            np.testing.assert_array_equal(client.predict("sparse", rows).labels, pipeline.predict(X))
+            with pytest.raises(InvalidArgument, match="expected dense rows: StandardScaler with a mean"):
+                client.predict("dense", rows)
 
 
 def printed(command: list[str], folder: Path) -> str:

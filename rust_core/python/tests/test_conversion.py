@@ -301,6 +301,16 @@ def test_a_file_of_another_scikit_learn_is_said_to_be_one(tmp_path: Path, monkey
     assert stored["source"] == "scikit-learn 1.5.2, sklearn.cluster.KMeans"
 
 
+@pytest.mark.parametrize("lost", ["cluster_centers_", "_n_threads"])
+def test_an_estimator_that_lacks_something_is_said_to(lost: str, tmp_path: Path) -> None:
+    model = KMeans(2, random_state=0).fit(data()[0])
+    delattr(model, lost)
+    model.labels_ = np.zeros(1)
+    with pytest.raises(convert.ConversionError, match=rf"^KMeans can't be used by scikit-learn .*{lost}"):
+        converted(model, tmp_path)
+    assert not list(tmp_path.glob("models/*"))
+
+
 class Marker:
     """Unpickling it makes a file."""
 
