@@ -57,11 +57,11 @@ fn scaled(values: &[f64]) -> Vec<f64> {
 }
 
 fn k_means() -> KMeans {
-    KMeans::new(CENTERS.to_vec(), 3, COLUMNS).unwrap()
+    KMeans::new(CENTERS.to_vec(), 3, COLUMNS).expect("the shapes fit")
 }
 
 fn logistic_regression() -> LogisticRegression {
-    LogisticRegression::new(CENTERS.to_vec(), vec![0.1, -0.2, 0.3], 3, COLUMNS).unwrap()
+    LogisticRegression::new(CENTERS.to_vec(), vec![0.1, -0.2, 0.3], 3, COLUMNS).expect("the shapes fit")
 }
 
 #[test]
