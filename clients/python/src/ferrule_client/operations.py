@@ -44,18 +44,19 @@ def predict(
     rows = Rows.of(X, feature_names)
     deadline = connection.deadline(timeout)
     if not rows.names:
-        return (yield from _predict(head, rows, deadline))
+        return Prediction.read((yield _predict(head, rows, deadline)))
     known = connection.feature_names.get((model, version))
     if known is not None:
         try:
-            return (yield from _predict(head, rows.in_order(known), deadline))
+            return Prediction.read((yield _predict(head, rows.in_order(known), deadline)))
         except (ValueError, InvalidArgument):
             # By now another version may be the newest. The server checks the names too, so none goes unnoticed.
             if (yield from _learn_names(connection, model, version, deadline)) == known:
                 raise
     else:
         yield from _learn_names(connection, model, version, deadline)
-    return (yield from _predict(head, rows.in_order(connection.feature_names[model, version]), deadline))
+    rows = rows.in_order(connection.feature_names[model, version])
+    return Prediction.read((yield _predict(head, rows, deadline)))
 
 
 def fit_predict(
@@ -93,7 +94,7 @@ def fit_predict(
         connection.deadline(timeout),
     )
     report = FitReport.read(answered.report)
-    return FitResult(report, Prediction.read(answered.prediction, model, report.version))
+    return FitResult(report, Prediction.of(answered.prediction, model, report.version))
 
 
 def list_models(connection: Connection, *, timeout: float | None = None) -> Operation[list[Model]]:
@@ -142,14 +143,13 @@ def health(connection: Connection, service: str = "", *, timeout: float | None =
     return ServingStatus.read(answered.status)
 
 
-def _predict(head: bytes, rows: Rows, deadline: float) -> Operation[Prediction]:
-    answered = yield Call(
+def _predict(head: bytes, rows: Rows, deadline: float) -> Call:
+    return Call(
         "/ferrule.v1.PredictionService/Predict",
         [head, *wire.field(messages.PredictRequest, "input", matrix.encode(rows))],
         messages.PredictResponse,
         deadline,
     )
-    return Prediction.read(answered.prediction, answered.model, answered.version)
 
 
 def _learn_names(
