@@ -5,6 +5,7 @@ use ferrule_algorithms::{Field, FitError, kmeans, logistic_regression};
 use ferrule_proto::ferrule::v1::{
     FitPredictRequest, FitPredictResponse, FitReport, Labels, fit_report::Objective, fit_spec, labels::Kind,
 };
+use serde_json::json;
 
 use crate::{
     call::Wanted,
@@ -138,7 +139,7 @@ impl FitPredict {
             algorithm,
             feature_names: self.matrix.feature_names().to_vec(),
             precision: rows.precision(),
-            origin: Origin::default(),
+            origin: origin(&self.fit, &report),
         };
         let question = Question {
             model: &model,
@@ -167,6 +168,46 @@ fn report(n_iter: usize, converged: bool, objective: Objective) -> FitReport {
         converged,
         version: 0,
         objective: Some(objective),
+    }
+}
+
+/// What Python's estimators say of themselves, of the fit that was made here.
+fn origin(fit: &Fit, report: &FitReport) -> Origin {
+    let estimator = match fit {
+        Fit::KMeans(parameters) => json!({
+            "class": "KMeans",
+            "parameters": {
+                "n_clusters": parameters.n_clusters,
+                "n_init": parameters.n_init.map_or(json!("auto"), |starts| json!(starts)),
+                "max_iter": parameters.max_iter,
+                "tol": parameters.tol,
+                "random_state": parameters.seed,
+            },
+            "attributes": {
+                "n_iter_": report.n_iter,
+                "inertia_": match report.objective {
+                    Some(Objective::Inertia(inertia)) => Some(inertia),
+                    _ => None,
+                },
+            },
+        }),
+        Fit::LogisticRegression { parameters, .. } => json!({
+            "class": "LogisticRegression",
+            "parameters": {
+                // JSON has no infinity.
+                "C": if parameters.c.is_finite() { json!(parameters.c) } else { json!({"float": "inf"}) },
+                "l1_ratio": parameters.l1_ratio,
+                "solver": parameters.solver.name(),
+                "fit_intercept": parameters.fit_intercept,
+                "max_iter": parameters.max_iter,
+                "tol": parameters.tol,
+            },
+            "attributes": {"n_iter_": {"array": [report.n_iter], "dtype": "<i4", "shape": [1]}},
+        }),
+    };
+    Origin {
+        source: String::new(),
+        estimator,
     }
 }
 

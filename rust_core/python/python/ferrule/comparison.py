@@ -84,7 +84,7 @@ class _Batch:
 
     def __init__(self, source: Any, stored: _core.StoredModel, model: ModelArrays, rows: Any) -> None:
         x: Any = np.ascontiguousarray(rows) if not sparse.issparse(rows) else _csr(rows)
-        rounding = _Rounding(model, rows)
+        rounding = _Rounding(model, rows, single=_single(source, rows))
         if model.kind == "k_means":
             distances = stored.transform(x)
             self.outputs = [_difference("distances", source.transform(rows), distances, rounding.distances(distances))]
@@ -110,6 +110,13 @@ class _Batch:
         self.different = len(differ) - self.ties
 
 
+def _single(source: Any, rows: Any) -> bool:
+    """Whether the source computes anything in float32: the rows, or an array of one of its steps."""
+    parts = [source, *(step for _, step in getattr(source, "steps", ()) if not isinstance(step, str | None))]
+    arrays = (value for part in parts for value in vars(part).values())
+    return rows.dtype == np.float32 or any(getattr(array, "dtype", None) == np.float32 for array in arrays)
+
+
 def _csr(rows: Any) -> Any:
     return rows.data, rows.indices, rows.indptr, rows.shape
 
@@ -132,14 +139,13 @@ def _ties(values: Numbers, allowed: Numbers) -> int:
 class _Rounding:
     """What each answer of the source may be off by, in the type that it computes in."""
 
-    def __init__(self, model: ModelArrays, rows: Any) -> None:
+    def __init__(self, model: ModelArrays, rows: Any, *, single: bool) -> None:
         values = np.asarray(rows.toarray() if sparse.issparse(rows) else rows, dtype=np.float64)
         sizes = np.abs(values)
         for step in model.steps:
             values, sizes = step.applied(values), step.magnitude(values, sizes)
         self._model = model
         self._sizes = sizes
-        single = np.float32 in (rows.dtype, model.dtype)
         self._epsilon = float(np.finfo(np.float32 if single else np.float64).eps)
         # A few more than the columns: the steps round too.
         self._roundings = (rows.shape[1] + 8) * self._epsilon

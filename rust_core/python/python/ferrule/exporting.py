@@ -37,6 +37,10 @@ ATTRIBUTES: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 
+#: What files call by scikit-learn's name and our estimators by another.
+OURS = {"_n_since_last_reassign": "_rows_since_reassignment"}
+
+
 @dataclass(frozen=True)
 class Exported:
     """A model file's content."""
@@ -246,9 +250,11 @@ def _described(content: _Content, estimator: Any) -> dict[str, Any]:
             described["parameters"][name] = to_json(value)
         except NotRepresentableError as error:
             content.notes.append(f"parameter {name} of {_name(estimator)} is not kept: it is a {error}")
+    ours = type(estimator) not in _SKLEARN
     for name in ATTRIBUTES[_name(estimator)]:
-        if hasattr(estimator, name):
-            described["attributes"][name] = to_json(getattr(estimator, name))
+        attribute = OURS.get(name, name) if ours else name
+        if hasattr(estimator, attribute):
+            described["attributes"][name] = to_json(getattr(estimator, attribute))
     described["named"] = hasattr(estimator, "feature_names_in_")
     return described
 

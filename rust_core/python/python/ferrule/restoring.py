@@ -14,6 +14,7 @@ from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
 import ferrule
 from ferrule import class_labels
 from ferrule._core import StoredModel
+from ferrule.exporting import OURS
 from ferrule.json_values import from_json
 
 _SCIKIT_LEARN: Mapping[str, Any] = {
@@ -87,18 +88,21 @@ class _Restoration:
         if kind == "k_means":
             parameters.setdefault("n_clusters", len(self.arrays["cluster_centers"]))
         model = _made(class_of(name), parameters)
+        theirs = type(model).__module__.startswith("sklearn.")
         if kind == "k_means":
             model.cluster_centers_ = self.arrays["cluster_centers"].astype(self.dtype)
-            model._n_features_out = len(model.cluster_centers_)
-            if type(model).__module__.startswith("sklearn."):
+            if theirs:
+                model._n_features_out = len(model.cluster_centers_)
                 model._n_threads = _openmp_effective_n_threads()
-            if name == "MiniBatchKMeans":
+            if theirs and name == "MiniBatchKMeans":
                 # Draws of a continued fit start anew.
                 model._random_state = check_random_state(model.random_state)
         else:
             model.coef_ = self.arrays["coef"].astype(self.dtype)
             model.intercept_ = self.arrays["intercept"].astype(self.dtype)
             model.classes_ = self.classes()
+        if not theirs:
+            attributes = {OURS.get(key, key): value for key, value in attributes.items()}
         self.note(model, attributes, named=self.facts.get("named", bool(self.names)))
         return model
 
@@ -151,8 +155,8 @@ def _kind(step: Any) -> str:
 
 def _made(kind: Any, parameters: Mapping[str, Any]) -> Any:
     """An unfitted estimator with those of the parameters that its class has."""
-    known = set(kind._get_param_names())
-    if kind.__module__.startswith("sklearn.") and parameters.get("solver") == "auto":
-        # Ours; the optimum is the same by any.
-        known.discard("solver")
-    return kind(**{name: value for name, value in parameters.items() if name in known})
+    known = {name: value for name, value in parameters.items() if name in kind._get_param_names()}
+    if kind.__module__.startswith("sklearn.") and known.get("solver") == "auto":
+        # Ours; the minimum is the same by any that has the penalty.
+        known["solver"] = "saga" if known.get("l1_ratio") else "lbfgs"
+    return kind(**known)
