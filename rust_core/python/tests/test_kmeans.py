@@ -43,7 +43,7 @@ def data(request: pytest.FixtureRequest) -> tuple[Any, int]:
 def assert_same(ours: Any, theirs: Any, X: Any) -> None:
     """Both estimators have found the same, to the digits that X's type has."""
     single = X.dtype == np.float32
-    close: dict[str, float] = {"rtol": 1e-5, "atol": 1e-5} if single else {"rtol": 1e-9, "atol": 1e-9}
+    close: Any = {"rtol": 1e-5, "atol": 1e-5} if single else {"rtol": 1e-9, "atol": 1e-9}
     assert_array_equal(ours.labels_, theirs.labels_)
     assert ours.labels_.dtype == theirs.labels_.dtype
     assert_allclose(ours.cluster_centers_, theirs.cluster_centers_, **close)

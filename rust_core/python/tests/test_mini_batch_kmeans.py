@@ -36,7 +36,7 @@ def data(request: pytest.FixtureRequest) -> Any:
 
 def assert_same(ours: Any, theirs: Any, X: Any) -> None:
     """Both estimators have found the same, to the digits that X's type has."""
-    close: dict[str, float] = {"rtol": 1e-4, "atol": 1e-5} if X.dtype == np.float32 else {"rtol": 1e-9, "atol": 1e-9}
+    close: Any = {"rtol": 1e-4, "atol": 1e-5} if X.dtype == np.float32 else {"rtol": 1e-9, "atol": 1e-9}
     assert_allclose(ours.cluster_centers_, theirs.cluster_centers_, **close)
     assert ours.cluster_centers_.dtype == theirs.cluster_centers_.dtype
     assert_allclose(ours._counts, theirs._counts, rtol=1e-6)
@@ -100,7 +100,7 @@ def test_a_callable_sees_the_rows_that_scikit_learn_shows_it(partial: bool) -> N
     assert half == (1 if partial else 3)
     for mine, theirs in zip(seen[:half], seen[half:], strict=True):
         assert_array_equal(mine, theirs)
-    assert_same(*models, BLOBS)
+    assert_same(models[0], models[1], BLOBS)
 
 
 def test_given_centres() -> None:
