@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from make_golden import datasets, listed, weights_for, write
+from make_golden import datasets, listed, weights_for, write  # type: ignore[import-not-found]
 from scipy import sparse
 from sklearn.cluster import KMeans, MiniBatchKMeans, kmeans_plusplus
 
