@@ -80,7 +80,7 @@ class Client(Connection):
                 except grpc.RpcError as error:
                     call = operation.throw(from_call(error))
                 else:
-                    call = operation.send(call.read(answer))
+                    call = operation.send(call.answer(answer))
         except StopIteration as end:
             outcome: T = end.value
             return outcome
@@ -125,7 +125,7 @@ class AsyncClient(Connection):
                 except grpc.RpcError as error:
                     call = operation.throw(from_call(error))
                 else:
-                    call = operation.send(call.read(answer))
+                    call = operation.send(call.answer(answer))
         except StopIteration as end:
             outcome: T = end.value
             return outcome

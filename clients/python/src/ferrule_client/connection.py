@@ -24,17 +24,17 @@ class Call(NamedTuple):
     """The method, as gRPC names it: ``/package.Service/Method``."""
     request: wire.Parts
     """The request's bytes."""
-    response: Any
-    """The class of the answer."""
+    read: Callable[[bytes], Any]
+    """Makes what the operation is sent of the answer's bytes; raises DecodeError."""
     deadline: float
     """When the answer must have come, by ``time.monotonic``."""
 
-    def read(self, answer: bytes) -> Any:
-        """The answer's message. Raises Unknown for what is none."""
+    def answer(self, answer: bytes) -> Any:
+        """What the operation is sent. Raises Unknown for bytes that are no answer."""
         try:
-            return self.response.FromString(answer)
+            return self.read(answer)
         except DecodeError as problem:
-            raise Unknown(f"the answer is no {self.response.DESCRIPTOR.full_name}: {problem}") from problem
+            raise Unknown(f"{self.path}: the answer can't be read: {problem}") from problem
 
 
 #: Something a client can do: yields the calls that it takes, is sent their answers, and returns the outcome. It knows
