@@ -8,8 +8,12 @@ from pathlib import Path
 
 import ferrule
 import numpy as np
-from ferrule_client import Client, KMeans, LogisticRegression
+import pytest
+from ferrule_client import Client, InvalidArgument, KMeans, LogisticRegression
+from scipy import sparse
 from sklearn.datasets import load_iris
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MaxAbsScaler, StandardScaler
 
 from server.conformance.conftest import Start
 from server.conformance.process import PATIENCE, ROOT
@@ -36,15 +40,15 @@ def test_the_guide_does_what_it_says(start: Start, tmp_path: Path) -> None:
                 continue
             program, *arguments = shlex.split(line)
             assert program == "ferrule"
-            text = printed([sys.executable, "-m", "ferrule", *arguments], tmp_path)
+            said = printed([sys.executable, "-m", "ferrule", *arguments], tmp_path)
             if arguments[0] == "convert":
                 name = arguments[arguments.index("--name") + 1]
-                assert f"published {name}/1: models/{name}/1/model.safetensors" in text
+                assert f"published {name}/1: models/{name}/1/model.safetensors" in said
                 shown = re.search(rf"^source.*?^published {name}/1", GUIDE.read_text(), re.DOTALL | re.MULTILINE)
                 if shown is not None:
-                    assert without_numbers(shown.group()) in without_numbers(text)
+                    assert without_numbers(shown.group()) in without_numbers(said)
             elif arguments[1] == "verify":
-                assert text.endswith("all 2 in order\n")
+                assert said.endswith("all 2 in order\n")
     assert address is not None
 
 
@@ -56,15 +60,31 @@ def test_a_model_fitted_over_the_wire_comes_back_to_python(start: Start, tmp_pat
         species = client.fit_predict(
             X, names, model="species", algorithm=LogisticRegression(C=0.5, max_iter=500), outputs=["probabilities"]
         )
+    distances, probabilities = groups.prediction.distances, species.prediction.probabilities
+    assert distances is not None
+    assert probabilities is not None
     loaded = ferrule.load(tmp_path, model="groups")
     assert (loaded.inertia_, loaded.n_iter_, loaded.n_clusters) == (groups.report.inertia, groups.report.n_iter, 3)
     np.testing.assert_array_equal(loaded.predict(X), groups.prediction.labels)
-    np.testing.assert_allclose(loaded.to_sklearn().transform(X), groups.prediction.distances, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(loaded.to_sklearn().transform(X), distances, rtol=0, atol=1e-12)
     loaded = ferrule.load(tmp_path, model="species")
     assert (loaded.C, loaded.n_iter_.tolist()) == (0.5, [species.report.n_iter])
-    np.testing.assert_array_equal(loaded.predict_proba(X), species.prediction.probabilities)
-    np.testing.assert_allclose(loaded.to_sklearn().predict_proba(X), species.prediction.probabilities, rtol=0, atol=1e-14)
+    np.testing.assert_array_equal(loaded.predict_proba(X), probabilities)
+    np.testing.assert_allclose(loaded.to_sklearn().predict_proba(X), probabilities, rtol=0, atol=1e-14)
     assert loaded.to_sklearn().classes_.tolist() == ["setosa", "versicolor", "virginica"]
+
+
+def test_sparse_rows_before_a_scaler_with_a_mean_are_refused(start: Start, tmp_path: Path) -> None:
+    X, _ = load_iris(return_X_y=True)
+    ferrule.save(make_pipeline(StandardScaler(), ferrule.KMeans(2, random_state=0)).fit(X), tmp_path, model="dense")
+    pipeline = make_pipeline(MaxAbsScaler(), ferrule.KMeans(2, random_state=0)).fit(X)
+    ferrule.save(pipeline, tmp_path, model="sparse")
+    rows = sparse.csr_array(X)
+    for kind in ("rust", "python"):
+        with Client(start(kind, tmp_path).address) as client:
+            np.testing.assert_array_equal(client.predict("sparse", rows).labels, pipeline.predict(X))
+            with pytest.raises(InvalidArgument, match="expected dense rows: StandardScaler with a mean"):
+                client.predict("dense", rows)
 
 
 def printed(command: list[str], folder: Path) -> str:

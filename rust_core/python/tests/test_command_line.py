@@ -65,9 +65,10 @@ def test_list(models: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_inspect(models: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    text = printed(capsys, "inspect", models, "way")
-    assert "classes        2 (down, up)" in text
-    assert "scaling        standard_scaler" in text
+    lines = [line.split(maxsplit=1) for line in printed(capsys, "inspect", models, "way").splitlines()]
+    assert ["classes", "2 (down, up)"] in lines
+    assert ["scaling", "standard_scaler"] in lines
+    assert ["source", "ferrule.LogisticRegression"] in lines
     newest, first = data(capsys, "inspect", models, "groups"), data(capsys, "inspect", models, "groups/1")
     assert (newest["version"], newest["width"], first["version"], first["width"]) == (2, 3, 1, 2)
     assert first["description"]["estimator"]["parameters"]["n_clusters"] == 2

@@ -57,10 +57,15 @@ MODELS: dict[str, Callable[[], Any]] = {
     "KMeans": lambda: KMeans(3, random_state=0),
     "MiniBatchKMeans": lambda: MiniBatchKMeans(3, random_state=0, batch_size=64),
     "LogisticRegression": lambda: LogisticRegression(max_iter=3000),
+}
+SEARCH = {
     "LogisticRegressionCV": lambda: LogisticRegressionCV(
         Cs=2, cv=2, l1_ratios=(0,), max_iter=3000, use_legacy_attributes=False, scoring="neg_log_loss"
-    ),
+    )
 }
+#: Scalers by name, and models behind each; the search, which is slow, behind one of each kind.
+CASES = [(scaler, model) for scaler in SCALERS for model in MODELS]
+CASES += [(scaler, "LogisticRegressionCV") for scaler in ("none", "standard", "max-abs", "normalizer l2")]
 
 
 def converted(estimator: Any, folder: Path, sample: Any = None) -> convert.Conversion:
@@ -77,14 +82,13 @@ def converted(estimator: Any, folder: Path, sample: Any = None) -> convert.Conve
 
 def fitted(scaler: str, model: str, X: Any, y: Any) -> Any:
     step = SCALERS[scaler]()
-    estimator = MODELS[model]()
+    estimator = (MODELS | SEARCH)[model]()
     if step is not None:
         estimator = make_pipeline(step, estimator)
     return estimator.fit(X, y)
 
 
-@pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize("scaler", SCALERS)
+@pytest.mark.parametrize(("scaler", "model"), CASES)
 @pytest.mark.parametrize("dtype", MOST)
 def test_answers_are_those_of_scikit_learn(scaler: str, model: str, dtype: str, tmp_path: Path) -> None:
     X, y = data(dtype)
@@ -103,8 +107,7 @@ def test_answers_are_those_of_scikit_learn(scaler: str, model: str, dtype: str, 
     assert (conversion.version, conversion.path) == (2, tmp_path / "models/m/2/model.safetensors")
 
 
-@pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize("scaler", sorted(set(SCALERS) - DENSE_ONLY))
+@pytest.mark.parametrize(("scaler", "model"), [case for case in CASES if case[0] not in DENSE_ONLY])
 @pytest.mark.parametrize("dtype", MOST)
 def test_sparse_rows_get_the_same_answers(scaler: str, model: str, dtype: str, tmp_path: Path) -> None:
     X, y = data(dtype, csr=True)
@@ -296,6 +299,16 @@ def test_a_file_of_another_scikit_learn_is_said_to_be_one(tmp_path: Path, monkey
     assert conversion.notes[0].startswith(f"fitted by scikit-learn 1.5.2 and loaded by {sklearn.__version__}:")
     stored = json.loads(_core.StoredModel.read(conversion.path).description)
     assert stored["source"] == "scikit-learn 1.5.2, sklearn.cluster.KMeans"
+
+
+@pytest.mark.parametrize("lost", ["cluster_centers_", "_n_threads"])
+def test_an_estimator_that_lacks_something_is_said_to(lost: str, tmp_path: Path) -> None:
+    model = KMeans(2, random_state=0).fit(data()[0])
+    delattr(model, lost)
+    model.labels_ = np.zeros(1)
+    with pytest.raises(convert.ConversionError, match=rf"^KMeans can't be used by scikit-learn .*{lost}"):
+        converted(model, tmp_path)
+    assert not list(tmp_path.glob("models/*"))
 
 
 class Marker:

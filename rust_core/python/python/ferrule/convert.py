@@ -5,6 +5,8 @@ Loading a pickle runs whatever code it holds. That happens here and nowhere else
 
 import pickle
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -14,7 +16,7 @@ import joblib
 import numpy as np
 import sklearn
 from scipy import sparse
-from sklearn.exceptions import InconsistentVersionWarning
+from sklearn.exceptions import InconsistentVersionWarning, NotFittedError
 
 from ferrule import sample_rows
 from ferrule.comparison import Comparison, compared
@@ -61,7 +63,8 @@ def convert(
         OSError: A file can't be read or written.
     """
     estimator, version = _loaded(Path(file))
-    exported = export(estimator, version=version)
+    with _whole(estimator, version):
+        exported = export(estimator, version=version)
     notes = list(exported.notes)
     if version is not None:
         notes.append(
@@ -73,12 +76,27 @@ def convert(
         stored = publication.model()
         model = ModelArrays.of(stored)
         rows = sample_rows.made_for(model) if sample is None else _sample(Path(sample), stored.columns)
-        comparison = compared(estimator, stored, rows.astype(model.dtype))
+        with _whole(estimator, version):
+            comparison = compared(estimator, stored, rows.astype(model.dtype))
         number, path = publication.publish() if comparison.passed else (None, None)
     finally:
         publication.abandon()
     source = f"scikit-learn {version or sklearn.__version__}, {_named(estimator)}"
     return Conversion(source, comparison, sample is None, tuple(notes), number, path)
+
+
+@contextmanager
+def _whole(estimator: Any, version: str | None) -> Iterator[None]:
+    """Says so when an estimator lacks what its class here asks of it, as one of another version may."""
+    try:
+        yield
+    except NotFittedError:
+        raise
+    except (AttributeError, TypeError) as error:
+        origin = f" of scikit-learn {version}" if version is not None else ""
+        raise ConversionError(
+            f"{_named(estimator)}{origin} can't be used by scikit-learn {sklearn.__version__}: {error}"
+        ) from error
 
 
 def _loaded(file: Path) -> tuple[Any, str | None]:

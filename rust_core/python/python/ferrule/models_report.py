@@ -108,4 +108,7 @@ def _facts(estimator: dict[str, Any]) -> list[tuple[str, str]]:
         **estimator.get("parameters", {}),
         **{name: value for name, value in estimator.get("attributes", {}).items() if not name.startswith("_")},
     }
-    return [(name, str(value)) for name, value in plain.items() if isinstance(value, bool | int | float | str)]
+    shown = (
+        pair for pair in plain.items() if isinstance(pair[1], bool | int | float | str) and pair[1] != "deprecated"
+    )
+    return [(name, str(value)) for name, value in shown]
