@@ -2,7 +2,8 @@
 
 One Rust server of this machine answers both sides: the client, which encodes an array and decodes labels, and a bare
 grpcio channel, which sends the same bytes, prepared, and leaves the answer unread. Rounds of both alternate, so that
-both see the same noise; the ratio of the medians is printed, and the exit status says whether it is at most 1.3.
+both see the same noise; the ratio is the median of those of neighbouring rounds, and the exit status says whether it
+is at most 1.3. What else runs on the machine costs the side more that computes more: measure on a quiet one.
 """
 
 import argparse
@@ -48,8 +49,8 @@ def alternate(first: Callable[[], object], second: Callable[[], object], rounds:
 def main() -> int:
     """Measures and prints."""
     parser = argparse.ArgumentParser(description="The cost of a one-row call beside a bare grpcio call.")
-    parser.add_argument("--rounds", type=int, default=60, help="rounds of each side (default 60)")
-    parser.add_argument("--calls", type=int, default=300, help="calls in a round (default 300)")
+    parser.add_argument("--rounds", type=int, default=200, help="rounds of each side (default 200)")
+    parser.add_argument("--calls", type=int, default=100, help="calls in a round (default 100)")
     options = parser.parse_args()
 
     row = np.random.default_rng(0).normal(size=(1, 4))
@@ -72,7 +73,7 @@ def main() -> int:
         )
     for name, times in (("bare grpcio", bare), ("ferrule_client", ours)):
         print(f"{name:15} median {median(times) * 1e6:6.1f} µs, fastest round {min(times) * 1e6:6.1f} µs")  # noqa: T201
-    ratio = median(ours) / median(bare)
+    ratio = median(our / their for our, their in zip(ours, bare, strict=True))
     print(f"ratio           {ratio:.2f} (at most {LIMIT})")  # noqa: T201
     return 0 if ratio <= LIMIT else 1
 

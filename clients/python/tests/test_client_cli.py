@@ -1,22 +1,24 @@
 """The command line against a server inside the test: files in, answers out, errors in one line."""
 
+import argparse
 import json
 import os
 import select
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import grpc
 import numpy as np
+import numpy.typing as npt
 import pytest
 import scipy.sparse
 from ferrule_client import ModelInfo, messages
-from ferrule_client.cli import main
+from ferrule_client.cli import arguments, main
 from ferrule_client.cli.batches import BUDGET, batches, rows_per_batch
 
 from clients.python.tests.scripted import FIT_PREDICT, GET_MODEL, PREDICT, Script, serving
@@ -222,6 +224,30 @@ def test_a_clustering_takes_its_parameters(run: Run, script: Script, rows: Path)
     assert (chosen.n_clusters, chosen.random_state, chosen.tol, chosen.HasField("n_init")) == (2, 5, 0.0, False)
 
 
+@pytest.mark.parametrize(
+    ("hint", "text", "value"),
+    [
+        (int | None, "3", 3),
+        (float | None, "1e-3", 1e-3),
+        (float | None, "inf", float("inf")),
+        (int | Literal["auto"] | None, "auto", "auto"),
+        (int | Literal["auto"] | None, "3", 3),
+        (Literal["random"] | npt.ArrayLike | None, "random", "random"),
+        (Literal["balanced"] | Mapping[str, float] | None, "balanced", "balanced"),
+        (str | None, "words", "words"),
+    ],
+)
+def test_parameters_are_read_by_their_types(hint: Any, text: str, value: Any) -> None:
+    read = arguments.value(hint)(text)
+    assert (read, type(read)) == (value, type(value))
+
+
+@pytest.mark.parametrize("hint", [int | None, Literal["a"] | Mapping[str, float] | None, Literal["a"] | npt.ArrayLike])
+def test_parameters_of_other_types_are_refused(hint: Any) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match=r"expected (N|a)"):
+        arguments.value(hint)("text")
+
+
 WRONG = {
     "no such file": ("predict", "--model", "m", "nowhere.csv"),
     "expected a file named .csv, .npy or .npz": ("predict", "--model", "m", "rows.parquet"),
@@ -316,13 +342,13 @@ def test_tokens_come_from_the_environment_or_a_file(
 
 
 def test_help_is_for_every_command(capsys: pytest.CaptureFixture[str]) -> None:
-    for arguments, expected in (
+    for command_line, expected in (
         (["--help"], "predict"),
         (["predict", "--help"], "--no-header"),
         (["fit", "-h"], "--n-clusters"),
     ):
         with pytest.raises(SystemExit) as ended:
-            main(arguments)
+            main(command_line)
         assert ended.value.code == 0
         shown = capsys.readouterr().out
         assert expected in shown

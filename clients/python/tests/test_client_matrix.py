@@ -132,11 +132,11 @@ def test_what_is_no_sparse_matrix_of_numbers_is_refused(rows: Any, problem: str)
 
 
 def test_the_values_are_not_copied_before_they_are_sent() -> None:
-    values = np.arange(6.0).reshape(2, 3)
+    values = np.arange(6000.0).reshape(2000, 3)
     part = matrix.encode(Rows.of(values))[-1]
     assert isinstance(part, memoryview)
     assert np.shares_memory(np.asarray(part), values)
-    rows = scipy.sparse.csr_array(DENSE)
+    rows = scipy.sparse.csr_array(values)
     *_, indices, _, data = matrix.encode(Rows.of(rows))
     assert isinstance(indices, memoryview)
     assert isinstance(data, memoryview)

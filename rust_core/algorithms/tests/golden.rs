@@ -6,7 +6,7 @@ use std::path::Path;
 
 use ferrule_algorithms::kmeans::{self, Init, KMeans};
 use ferrule_algorithms::logistic_regression::{self, LogisticRegression, Solver};
-use ferrule_algorithms::{Rows, never};
+use ferrule_algorithms::{Csr, CsrValues, Rows, never};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -69,6 +69,22 @@ struct FirstCenters {
 #[derive(Deserialize)]
 struct LogisticRegressionFile {
     fits: Vec<LogisticRegressionFit>,
+    penalties: Vec<PenaltyFit>,
+}
+
+/// A minimum with absolute values, or with a penalised intercept.
+#[derive(Deserialize)]
+struct PenaltyFit {
+    dataset: String,
+    weights: Option<Vec<f64>>,
+    solver: String,
+    c: f64,
+    l1_ratio: f64,
+    fit_intercept: bool,
+    intercept_scaling: Option<f64>,
+    coefficients: Vec<f64>,
+    intercepts: Vec<f64>,
+    probabilities: Vec<f64>,
 }
 
 #[derive(Deserialize)]
@@ -274,6 +290,65 @@ fn logistic_regression_finds_the_optimum() {
             assert!(probabilities < 1e-8, "{case} {solver}: {probabilities:.1e}");
         }
     }
+}
+
+#[test]
+fn logistic_regression_finds_the_minimum_under_any_penalty() {
+    let datasets = datasets();
+    for case in read::<LogisticRegressionFile>("logistic_regression.json").penalties {
+        let dataset = &datasets[&case.dataset];
+        let parameters = logistic_regression::Parameters {
+            solver: case.solver.parse().unwrap(),
+            c: case.c,
+            l1_ratio: case.l1_ratio,
+            fit_intercept: case.fit_intercept,
+            intercept_scaling: case.intercept_scaling,
+            tol: 1e-10,
+            ..logistic_regression::Parameters::default()
+        };
+        let fit = |rows: Rows<'_>| {
+            let n_classes = dataset.n_classes();
+            let weights = case.weights.as_deref();
+            LogisticRegression::fit(rows, &dataset.classes, n_classes, weights, &parameters, &never).unwrap()
+        };
+        let csr = sparse(dataset);
+        for fit in [fit(dataset.rows()), fit((&csr).into())] {
+            assert!(fit.converged);
+            let model = fit.model;
+            let first = Rows::from_values(&dataset.values[..FIRST * dataset.columns], FIRST, dataset.columns).unwrap();
+            let mut probabilities = vec![0.0; FIRST * model.n_classes()];
+            model.predict_proba(first, &mut probabilities, &never).unwrap();
+            let scores = model.scores();
+            let coefficients = deviation(model.coefficients(), &case.coefficients, 1.0);
+            let intercepts = deviation(
+                &centred(model.intercepts(), scores),
+                &centred(&case.intercepts, scores),
+                1.0,
+            );
+            let probabilities = deviation(&probabilities, &case.probabilities, 1.0);
+            let name = format!(
+                "{} {} C={} l1_ratio={} intercept {} {:?}",
+                case.dataset, case.solver, case.c, case.l1_ratio, case.fit_intercept, case.intercept_scaling
+            );
+            println!("{name}: {coefficients:.1e} {intercepts:.1e} {probabilities:.1e}");
+            assert!(
+                coefficients < 1e-5 && intercepts < 1e-5,
+                "{name}: {coefficients:.1e} {intercepts:.1e}"
+            );
+            assert!(probabilities < 1e-6, "{name}: {probabilities:.1e}");
+        }
+    }
+}
+
+/// The dataset's values, all of them named.
+fn sparse(dataset: &Dataset) -> Csr<'_> {
+    let columns = dataset.columns as u64;
+    let indptr: Vec<u64> = (0..=dataset.rows as u64).map(|row| row * columns).collect();
+    let indices: Vec<u32> = (0..dataset.values.len())
+        .map(|index| (index % dataset.columns) as u32)
+        .collect();
+    let values = CsrValues::Double(dataset.values.as_slice().into());
+    Csr::new(indptr.into(), indices.into(), values, dataset.columns).expect("a sparse matrix")
 }
 
 /// Rows whose scores and probabilities the golden file holds.

@@ -68,23 +68,18 @@ impl Encoding {
 impl Numbers {
     /// The numbers of the matrix in `field`, which has them in one encoding at most; none when it has no number.
     pub(crate) fn only(values: Vec<f64>, float64: Bytes, float32: Bytes, field: &str) -> Result<Option<Self>, Error> {
-        let given = [
-            (!values.is_empty(), Encoding::Values),
-            (!float64.is_empty(), Encoding::Float64),
-            (!float32.is_empty(), Encoding::Float32),
-        ];
-        let mut given = given.iter().filter(|(given, _)| *given).map(|(_, encoding)| *encoding);
-        match (given.next(), given.next()) {
-            (None, _) => Ok(None),
-            (Some(Encoding::Values), None) => Ok(Some(Self::Values(values))),
-            (Some(Encoding::Float64), None) => Ok(Some(Self::Float64(float64))),
-            (Some(Encoding::Float32), None) => Ok(Some(Self::Float32(float32))),
-            (Some(first), Some(second)) => {
-                let (first, second) = (first.name(), second.name());
-                let problem = format!("expected one of values, float64 and float32, got {first} and {second}");
-                Err(Error::invalid(field, problem))
-            }
-        }
+        let given = (!values.is_empty(), !float64.is_empty(), !float32.is_empty());
+        let (first, second) = match given {
+            (false, false, false) => return Ok(None),
+            (true, false, false) => return Ok(Some(Self::Values(values))),
+            (false, true, false) => return Ok(Some(Self::Float64(float64))),
+            (false, false, true) => return Ok(Some(Self::Float32(float32))),
+            (true, true, _) => ("values", "float64"),
+            (true, false, true) => ("values", "float32"),
+            (false, true, true) => ("float64", "float32"),
+        };
+        let problem = format!("expected one of values, float64 and float32, got {first} and {second}");
+        Err(Error::invalid(field, problem))
     }
 
     pub(crate) fn encoding(&self) -> Encoding {

@@ -181,6 +181,9 @@ fn class_weights(given: ClassWeights, classes: &Classes) -> Result<Vec<f64>, Err
             return invalid(&format!("classes[{position}]"), problem);
         }
     }
+    if of_class.iter().all(|weight| *weight == Some(0.0)) {
+        return invalid("weights", "expected a weight above 0, got only zeros".into());
+    }
     // As scikit-learn: a class that no row has is a slip, unless all that rows have are there.
     if of_class.contains(&None)
         && let Some((position, Err(stranger))) = places.iter().enumerate().find(|(_, place)| place.is_err())

@@ -96,7 +96,7 @@ impl FitPredict {
                 }
             }
         };
-        outputs.check_answer(fit.family(), FITTED, &matrix, limits)?;
+        outputs.check_answer(fit.family(), &FITTED, &matrix, limits)?;
         Ok(Self {
             name,
             fit,
@@ -143,7 +143,7 @@ impl FitPredict {
         };
         let question = Question {
             model: &model,
-            name: FITTED,
+            name: &FITTED,
             matrix: &self.matrix,
             field: "data.input",
             outputs: self.outputs,

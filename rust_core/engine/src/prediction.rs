@@ -1,5 +1,7 @@
 //! From a model and checked rows to the answers of a response.
 
+use std::fmt::Display;
+
 use bytes::Bytes;
 use ferrule_algorithms::PredictError;
 use ferrule_proto::ferrule::v1::{Integers, Labels, Output, Prediction, labels::Kind};
@@ -52,7 +54,7 @@ impl Outputs {
     pub(crate) fn check_answer(
         self,
         family: Family<'_>,
-        name: &str,
+        name: &dyn Display,
         matrix: &CheckedMatrix,
         limits: &Limits,
     ) -> Result<(), Error> {
@@ -64,7 +66,7 @@ impl Outputs {
         };
         if let Some(output) = lacking {
             return Err(Error::WrongKind {
-                model: name.to_owned(),
+                model: name.to_string(),
                 kind: family.kind(),
                 output,
             });
@@ -115,7 +117,7 @@ impl Outputs {
 pub(crate) struct Question<'a> {
     pub model: &'a Model,
     /// How messages call the model.
-    pub name: &'a str,
+    pub name: &'a dyn Display,
     pub matrix: &'a CheckedMatrix,
     /// Where the matrix is in the request.
     pub field: &'static str,

@@ -323,6 +323,12 @@ fn every_wrong_parameter_names_its_field() {
         problem,
         &weights(words(&["no", "yes"]), &[1.0]),
     );
+    let problem = "expected a weight above 0, got only zeros";
+    invalid(
+        "class_weights.weights",
+        problem,
+        &weights(words(&["no", "yes"]), &[0.0, 0.0]),
+    );
     for weight in [-1.0, f64::INFINITY] {
         let problem = format!("expected a finite number, at least 0, got {weight}");
         invalid(

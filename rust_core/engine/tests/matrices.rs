@@ -8,7 +8,7 @@ use bytes::Bytes;
 use ferrule_engine::{Call, Code, Context, Method, Status};
 use ferrule_proto::ferrule::v1::{
     Csr, FitData, FitPredictRequest, FitPredictResponse, FitSpec, Integers, KMeans, Labels, LogisticRegression, Matrix,
-    Output, PredictRequest, Prediction, fit_spec::Algorithm, labels::Kind,
+    Output, PredictRequest, Prediction, Solver, fit_spec::Algorithm, labels::Kind,
 };
 use proptest::prelude::*;
 use prost::Message;
@@ -398,6 +398,24 @@ fn one_sparse_row_of_a_million_columns_is_answered_where_it_arrives() {
         })),
     });
     served.fit(&classes).unwrap();
+    // No solver makes a matrix of columns × columns.
+    for (solver, l1_ratio) in [
+        (Solver::NewtonCholesky, 0.0),
+        (Solver::Lbfgs, 0.0),
+        (Solver::Unspecified, 1.0),
+    ] {
+        let mut fit = classes.clone();
+        let spec = fit.spec.as_mut().unwrap();
+        spec.model.clear();
+        spec.algorithm = Some(Algorithm::LogisticRegression(LogisticRegression {
+            solver: solver.into(),
+            l1_ratio: Some(l1_ratio),
+            c: Some(10.0),
+            ..LogisticRegression::default()
+        }));
+        let labels = integers(served.fit(&fit).unwrap().prediction.unwrap().labels);
+        assert_eq!(labels, [1, 2, 1, 2], "{solver:?}");
+    }
     for model in ["clusters", "classes"] {
         let whole = ask(&served, model, rows.clone());
         let labels = integers(whole.labels);

@@ -2,9 +2,10 @@
 
 import inspect
 from collections.abc import Callable, Coroutine
-from functools import cached_property, update_wrapper
+from functools import update_wrapper
+from time import monotonic
 from types import TracebackType
-from typing import Any, Concatenate, ParamSpec, Self, TypeVar, get_args
+from typing import Any, ClassVar, Concatenate, ParamSpec, Self, TypeVar, get_args
 
 import grpc
 import grpc.aio
@@ -48,7 +49,7 @@ class Client(Connection):
 
     def close(self) -> None:
         """Ends the connection and the calls in progress."""
-        self._channel.close()
+        self._methods.channel.close()
 
     def __enter__(self) -> Self:
         return self
@@ -66,21 +67,20 @@ class Client(Connection):
     unload_model = _blocking(operations.unload_model)
     health = _blocking(operations.health)
 
-    @cached_property
-    def _channel(self) -> grpc.Channel:
-        channel: grpc.Channel = self._open(grpc)
-        return channel
+    _transport: ClassVar[Any] = grpc
 
     def _run(self, operation: Operation[T]) -> T:
         try:
             call = next(operation)
             while True:
                 try:
-                    answer = self._method(call)(call.request, timeout=call.time_left(), metadata=self._metadata)
+                    answer = self._methods[call.path](
+                        call.request, timeout=call.deadline - monotonic(), metadata=self._metadata
+                    )
                 except grpc.RpcError as error:
                     call = operation.throw(from_call(error))
                 else:
-                    call = operation.send(call.read(answer))
+                    call = operation.send(call.answer(answer))
         except StopIteration as end:
             outcome: T = end.value
             return outcome
@@ -94,7 +94,7 @@ class AsyncClient(Connection):
 
     async def close(self) -> None:
         """Ends the connection and the calls in progress."""
-        await self._channel.close()
+        await self._methods.channel.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -112,22 +112,20 @@ class AsyncClient(Connection):
     unload_model = _awaited(operations.unload_model)
     health = _awaited(operations.health)
 
-    # Made at the first call: a channel belongs to the event loop that is running then.
-    @cached_property
-    def _channel(self) -> grpc.aio.Channel:
-        channel: grpc.aio.Channel = self._open(grpc.aio)
-        return channel
+    _transport: ClassVar[Any] = grpc.aio
 
     async def _run(self, operation: Operation[T]) -> T:
         try:
             call = next(operation)
             while True:
                 try:
-                    answer = await self._method(call)(call.request, timeout=call.time_left(), metadata=self._metadata)
+                    answer = await self._methods[call.path](
+                        call.request, timeout=call.deadline - monotonic(), metadata=self._metadata
+                    )
                 except grpc.RpcError as error:
                     call = operation.throw(from_call(error))
                 else:
-                    call = operation.send(call.read(answer))
+                    call = operation.send(call.answer(answer))
         except StopIteration as end:
             outcome: T = end.value
             return outcome

@@ -1,8 +1,10 @@
 """What the two clients share: everything but the call itself."""
 
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
+from functools import partial
+from threading import Lock
 from time import monotonic
-from typing import Any, NamedTuple, TypeAlias, TypeVar
+from typing import Any, ClassVar, NamedTuple, TypeAlias, TypeVar
 
 from google.protobuf.message import DecodeError
 
@@ -22,26 +24,45 @@ class Call(NamedTuple):
     """The method, as gRPC names it: ``/package.Service/Method``."""
     request: wire.Parts
     """The request's bytes."""
-    response: Any
-    """The class of the answer."""
+    read: Callable[[bytes], Any]
+    """Makes what the operation is sent of the answer's bytes; raises DecodeError."""
     deadline: float
     """When the answer must have come, by ``time.monotonic``."""
 
-    def time_left(self) -> float:
-        """Seconds until the deadline."""
-        return self.deadline - monotonic()
-
-    def read(self, answer: bytes) -> Any:
-        """The answer's message. Raises Unknown for what is none."""
+    def answer(self, answer: bytes) -> Any:
+        """What the operation is sent. Raises Unknown for bytes that are no answer."""
         try:
-            return self.response.FromString(answer)
+            return self.read(answer)
         except DecodeError as problem:
-            raise Unknown(f"the answer is no {self.response.DESCRIPTOR.full_name}: {problem}") from problem
+            raise Unknown(f"{self.path}: the answer can't be read: {problem}") from problem
 
 
 #: Something a client can do: yields the calls that it takes, is sent their answers, and returns the outcome. It knows
 #: nothing of how calls are made, so that the same code serves the blocking and the asyncio client.
 Operation: TypeAlias = Generator[Call, Any, T]
+
+
+class Methods(dict[str, Any]):
+    """A channel and its methods by path, each made once: making one costs more than calling it."""
+
+    def __init__(self, open_channel: Callable[[], Any]) -> None:
+        super().__init__()
+        self._open = open_channel
+        self._opening = Lock()
+        self._channel: Any = None
+
+    @property
+    def channel(self) -> Any:
+        """The channel. It is opened at the first call, since one of asyncio belongs to the loop that runs then."""
+        with self._opening:
+            if self._channel is None:
+                self._channel = self._open()
+            return self._channel
+
+    def __missing__(self, path: str) -> Any:
+        # Bytes come back: what can't be read is then the same error for both clients.
+        self[path] = method = self.channel.unary_unary(path, request_serializer=b"".join)
+        return method
 
 
 class Connection:
@@ -61,7 +82,8 @@ class Connection:
     ValueError for arguments that can't be put into a request.
     """
 
-    _channel: Any
+    _transport: ClassVar[Any]
+    """``grpc`` or ``grpc.aio``."""
 
     def __init__(
         self,
@@ -86,10 +108,8 @@ class Connection:
         self.timeout = timeout
         #: The names of the columns of models, by name and version; version None is the newest when it was asked.
         self.feature_names: dict[tuple[str, int | None], tuple[str, ...]] = {}
-        self._methods: dict[str, Any] = {}
         self._metadata = None if token is None else bearer(token)
-        self._credentials = None if tls is None else tls.credentials()
-        self._options = {
+        channel_options = {
             # A request over the server's limit is sent all the same: its refusal names the limit.
             "grpc.max_send_message_length": -1,
             "grpc.max_receive_message_length": max_message_bytes,
@@ -98,6 +118,11 @@ class Connection:
             **({} if authority is None else {"grpc.default_authority": authority}),
             **dict(options),
         }
+        settings = {"target": addresses.target, "options": list(channel_options.items())}
+        if tls is None:
+            self._methods = Methods(partial(self._transport.insecure_channel, **settings))
+        else:
+            self._methods = Methods(partial(self._transport.secure_channel, credentials=tls.credentials(), **settings))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.target!r}, timeout={self.timeout})"
@@ -105,19 +130,3 @@ class Connection:
     def deadline(self, timeout: float | None) -> float:
         """When an operation that starts now must be over, by ``time.monotonic``."""
         return monotonic() + (self.timeout if timeout is None else timeout)
-
-    def _method(self, call: Call) -> Any:
-        # Making the callable costs more than calling it.
-        method = self._methods.get(call.path)
-        if method is None:
-            # Bytes come back: what can't be read is then the same error for both clients.
-            method = self._channel.unary_unary(call.path, request_serializer=b"".join)
-            self._methods[call.path] = method
-        return method
-
-    def _open(self, transport: Any) -> Any:
-        """A channel of ``grpc`` or of ``grpc.aio``."""
-        options = list(self._options.items())
-        if self._credentials is None:
-            return transport.insecure_channel(self.target, options=options)
-        return transport.secure_channel(self.target, self._credentials, options=options)

@@ -36,7 +36,7 @@ def encode(values: npt.ArrayLike) -> Any:
 
 def decode(labels: Any) -> npt.NDArray[Any]:
     """An int64 array, or an object array of ``str``: as the model was trained."""
-    if labels.WhichOneof("kind") == "strings":
+    if labels.HasField("strings"):
         return np.array(list(labels.strings.values), dtype=object)
     values = labels.integers.values
     # np.array takes many values at once, and longer than a few take one by one to find out how.

@@ -7,23 +7,29 @@ import numpy as np
 import numpy.typing as npt
 
 from . import messages, wire
-from .rows import Floats, Rows, floats, is_sparse
+from .rows import Floats, Rows, floats
+
+#: The fields for numbers, by their bytes.
+_ENCODINGS = {4: "float32", 8: "float64"}
+
+_FEW_BYTES = 4096
 
 
 def encode(rows: Rows) -> wire.Parts:
-    """A ``Matrix`` of rows. Values that lie row after row, and indices of 32 bits, are not copied here.
+    """A ``Matrix`` of rows. Many values that lie row after row, and indices of 32 bits, are not copied here.
 
     Raises ValueError when there are more rows or columns than the contract can count.
     """
-    values = rows.values
-    head = _head(*values.shape, rows.names)
-    if is_sparse(values):
-        # SciPy allows room after the last value.
-        count = int(values.indptr[-1])
-        places = wire.field(messages.Csr, "indptr", [_integers(values.indptr, 8)])
-        places += wire.field(messages.Csr, "indices", [_integers(values.indices[:count], 4)])
-        return [head, *wire.field(messages.Matrix, "csr", places), *_numbers(values.data[:count])]
-    return [head, *_numbers(values)]
+    values, names = rows
+    if isinstance(values, np.ndarray):
+        return [_head(*values.shape, names, values.dtype.itemsize), _buffer(values)]
+    # SciPy allows room after the last value.
+    count = int(values.indptr[-1])
+    places = wire.field(messages.Csr, "indptr", [_integers(values.indptr, 8)])
+    places += wire.field(messages.Csr, "indices", [_integers(values.indices[:count], 4)])
+    entries = wire.field(messages.Matrix, _ENCODINGS[values.dtype.itemsize], [_buffer(values.data[:count])])
+    height, width = values.shape
+    return [_shape(height, width, names), *wire.field(messages.Matrix, "csr", places), *entries]
 
 
 def encode_weights(values: npt.ArrayLike) -> wire.Parts:
@@ -31,7 +37,7 @@ def encode_weights(values: npt.ArrayLike) -> wire.Parts:
     array = floats(np.asarray(values), "sample_weight")
     if array.ndim != 1:
         raise ValueError(f"sample_weight: expected 1 dimension, got shape {array.shape}")
-    return [np.ascontiguousarray(array, dtype="<f8").data]
+    return [_buffer(array.astype("<f8", copy=False))]
 
 
 def decode(matrix: Any) -> Floats:
@@ -46,21 +52,26 @@ def decode(matrix: Any) -> Floats:
     return values.reshape(matrix.rows, matrix.columns)
 
 
+# Most callers send rows of few shapes.
 @lru_cache(maxsize=64)
-def _head(rows: int, columns: int, names: tuple[str, ...]) -> bytes:
+def _head(rows: int, columns: int, names: tuple[str, ...], width: int) -> bytes:
+    """All but the values of a dense matrix, whose numbers have ``width`` bytes."""
+    return _shape(rows, columns, names) + wire.head(messages.Matrix, _ENCODINGS[width], rows * columns * width)
+
+
+def _shape(rows: int, columns: int, names: tuple[str, ...]) -> bytes:
     try:
-        head: bytes = messages.Matrix(rows=rows, columns=columns, feature_names=names).SerializeToString()
+        shape: bytes = messages.Matrix(rows=rows, columns=columns, feature_names=names).SerializeToString()
     except ValueError:
         raise ValueError(f"X: expected less than 2^32 rows and columns, got {rows} × {columns}") from None
-    return head
+    return shape
 
 
-def _numbers(values: npt.NDArray[Any]) -> wire.Parts:
-    return wire.field(
-        messages.Matrix, "float32" if values.dtype.itemsize == 4 else "float64", [np.ascontiguousarray(values).data]
-    )
-
-
-def _integers(values: npt.NDArray[Any], width: int) -> memoryview:
+def _integers(values: npt.NDArray[Any], width: int) -> bytes | memoryview:
     # What is not negative has the same bytes with and without a sign.
-    return np.ascontiguousarray(values, dtype=f"<i{width}").data
+    return _buffer(values.astype(f"<i{width}", copy=False))
+
+
+def _buffer(values: npt.NDArray[Any]) -> bytes | memoryview:
+    """The values' bytes, row after row. To copy a few of them takes less time than not to."""
+    return values.tobytes() if values.nbytes < _FEW_BYTES else np.ascontiguousarray(values).data

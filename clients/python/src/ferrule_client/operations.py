@@ -12,6 +12,7 @@ from .connection import Call, Connection, Operation
 from .errors import InvalidArgument, PermissionDenied
 from .results import FitReport, FitResult, Model, ModelInfo, Output, Prediction, ServingStatus
 from .rows import Rows, RowsLike
+from .short_answer import read_prediction
 
 _OUTPUTS = {
     name: messages.POOL.FindEnumTypeByName("ferrule.v1.Output").values_by_name[f"OUTPUT_{name.upper()}"].number
@@ -43,19 +44,24 @@ def predict(
     head = _predict_head(model, version, (outputs,) if isinstance(outputs, str) else tuple(outputs))
     rows = Rows.of(X, feature_names)
     deadline = connection.deadline(timeout)
+    answer: Prediction
     if not rows.names:
-        return (yield from _predict(head, rows, deadline))
+        answer = yield _predict(head, rows, deadline)
+        return answer
     known = connection.feature_names.get((model, version))
     if known is not None:
         try:
-            return (yield from _predict(head, rows.in_order(known), deadline))
+            answer = yield _predict(head, rows.in_order(known), deadline)
         except (ValueError, InvalidArgument):
             # By now another version may be the newest. The server checks the names too, so none goes unnoticed.
             if (yield from _learn_names(connection, model, version, deadline)) == known:
                 raise
+        else:
+            return answer
     else:
         yield from _learn_names(connection, model, version, deadline)
-    return (yield from _predict(head, rows.in_order(connection.feature_names[model, version]), deadline))
+    answer = yield _predict(head, rows.in_order(connection.feature_names[model, version]), deadline)
+    return answer
 
 
 def fit_predict(
@@ -89,17 +95,17 @@ def fit_predict(
     answered = yield Call(
         "/ferrule.v1.PredictionService/FitPredict",
         [head.SerializeToString(), *wire.field(messages.FitPredictRequest, "data", data)],
-        messages.FitPredictResponse,
+        messages.FitPredictResponse.FromString,
         connection.deadline(timeout),
     )
     report = FitReport.read(answered.report)
-    return FitResult(report, Prediction.read(answered.prediction, model, report.version))
+    return FitResult(report, Prediction.of(answered.prediction, model, report.version))
 
 
 def list_models(connection: Connection, *, timeout: float | None = None) -> Operation[list[Model]]:
     """Every model and its versions, ordered by name and version."""
     answered = yield Call(
-        "/ferrule.v1.ModelService/ListModels", [], messages.ListModelsResponse, connection.deadline(timeout)
+        "/ferrule.v1.ModelService/ListModels", [], messages.ListModelsResponse.FromString, connection.deadline(timeout)
     )
     return [Model.read(model) for model in answered.models]
 
@@ -136,20 +142,19 @@ def health(connection: Connection, service: str = "", *, timeout: float | None =
     answered = yield Call(
         "/grpc.health.v1.Health/Check",
         [messages.HealthCheckRequest(service=service).SerializeToString()],
-        messages.HealthCheckResponse,
+        messages.HealthCheckResponse.FromString,
         connection.deadline(timeout),
     )
     return ServingStatus.read(answered.status)
 
 
-def _predict(head: bytes, rows: Rows, deadline: float) -> Operation[Prediction]:
-    answered = yield Call(
+def _predict(head: bytes, rows: Rows, deadline: float) -> Call:
+    return Call(
         "/ferrule.v1.PredictionService/Predict",
         [head, *wire.field(messages.PredictRequest, "input", matrix.encode(rows))],
-        messages.PredictResponse,
+        read_prediction,
         deadline,
     )
-    return Prediction.read(answered.prediction, answered.model, answered.version)
 
 
 def _learn_names(
@@ -167,8 +172,8 @@ def _learn_names(
 def _about(method: str, model: str, version: int | None, deadline: float) -> Call:
     request = getattr(messages, f"{method}Request")(model=model)
     _set_version(request, version)
-    response = getattr(messages, f"{method}Response")
-    return Call(f"/ferrule.v1.ModelService/{method}", [request.SerializeToString()], response, deadline)
+    read = getattr(messages, f"{method}Response").FromString
+    return Call(f"/ferrule.v1.ModelService/{method}", [request.SerializeToString()], read, deadline)
 
 
 @lru_cache(maxsize=64, typed=True)

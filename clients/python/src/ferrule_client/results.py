@@ -33,8 +33,13 @@ class Prediction:
     """rows × clusters, Euclidean."""
 
     @classmethod
-    def read(cls, message: Any, model: str, version: int) -> "Prediction":
-        """From a ``Prediction`` message."""
+    def read(cls, message: Any) -> "Prediction":
+        """From a ``PredictResponse``."""
+        return cls.of(message.prediction, message.model, message.version)
+
+    @classmethod
+    def of(cls, message: Any, model: str, version: int) -> "Prediction":
+        """From a ``Prediction`` message of that model and version."""
         has = message.HasField
         return cls(
             model,

@@ -41,10 +41,10 @@ class Rows(NamedTuple):
 
         Raises ValueError when it is not two-dimensional, has other things than numbers, or not a name for each column.
         """
-        values = X.tocsr() if is_sparse(X) else _array(X)
+        values = X if isinstance(X, np.ndarray) else X.tocsr() if is_sparse(X) else _array(X)
         if values.ndim != 2:
             raise ValueError(f"X: expected 2 dimensions (rows, columns), got shape {values.shape}")
-        names = _column_names(X) if feature_names is None else tuple(feature_names)
+        names = tuple(feature_names) if feature_names is not None else () if values is X else _column_names(X)
         if names and len(names) != values.shape[1]:
             raise ValueError(f"feature_names: expected {values.shape[1]}, one for each column, got {len(names)}")
         return cls(floats(values, "X"), names)
@@ -74,8 +74,6 @@ class Rows(NamedTuple):
 
 def is_sparse(X: object) -> TypeGuard[Any]:
     """Whether this is one of SciPy's sparse matrices or arrays."""
-    if isinstance(X, np.ndarray):
-        return False
     # Whoever has one has imported SciPy; who has none need not.
     scipy_sparse = sys.modules.get("scipy.sparse")
     return scipy_sparse is not None and bool(scipy_sparse.issparse(X))

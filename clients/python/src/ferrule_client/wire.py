@@ -19,12 +19,12 @@ def field(message: Any, name: str, parts: Parts) -> Parts:
     length = 0
     for part in parts:
         length += len(part) if isinstance(part, bytes) else part.nbytes
-    return [_head(message, name, length), *parts]
+    return [head(message, name, length), *parts]
 
 
-# Most callers send rows of few shapes.
 @lru_cache(maxsize=256)
-def _head(message: Any, name: str, length: int) -> bytes:
+def head(message: Any, name: str, length: int) -> bytes:
+    """What stands before the ``length`` bytes of field ``name`` of the class ``message``."""
     return _varint(message.DESCRIPTOR.fields_by_name[name].number << 3 | _LENGTH_DELIMITED) + _varint(length)
 
 

@@ -5,7 +5,7 @@ use crate::error::FitError;
 use crate::interrupt::{self, Interrupted, Iteration};
 use crate::kmeans::centers::Centers;
 use crate::kmeans::relocate;
-use crate::packed::{LANES, squared_distance};
+use crate::packed::{LANES, add_scaled, squared_distance};
 use crate::precision::Precision;
 use crate::rows::Row;
 use crate::sample::Sample;
@@ -29,8 +29,23 @@ pub(crate) struct Lloyd<'a> {
     sample: Sample<'a>,
     n_clusters: usize,
     blocks: Blocks,
+    buffers: &'a mut Buffers,
+}
+
+/// Memory that runs, also over other rows of as many columns, use again.
+pub(crate) struct Buffers {
     centers: Centers,
     partials: Vec<Partial>,
+}
+
+impl Buffers {
+    /// For this many clusters and columns.
+    pub(crate) fn new(n_clusters: usize, columns: usize) -> Self {
+        Self {
+            centers: Centers::new(vec![0.0; n_clusters * columns], columns),
+            partials: Vec::new(),
+        }
+    }
 }
 
 /// What centres win of some rows.
@@ -43,7 +58,7 @@ pub(crate) struct Won<'a> {
 }
 
 /// What the rows of one block say.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 struct Partial {
     /// Weighted sums of the rows' deviations from their centres, `n_clusters × columns`.
     deviations: Vec<f64>,
@@ -66,27 +81,20 @@ struct Changes {
 }
 
 impl<'a> Lloyd<'a> {
-    pub(crate) fn new(sample: Sample<'a>, n_clusters: usize) -> Self {
-        let columns = sample.columns();
-        let size = n_clusters * columns;
+    /// `buffers` are for the sample's columns.
+    pub(crate) fn new(sample: Sample<'a>, buffers: &'a mut Buffers) -> Self {
+        let n_clusters = buffers.centers.count();
+        let size = n_clusters * sample.columns();
         let row_values = sample.rows().row_values();
-        let named = if sample.rows().is_sparse() { size } else { 0 };
+        let partial_size = if sample.rows().is_sparse() { 2 * size } else { size };
         let work = row_values.saturating_mul(n_clusters.next_multiple_of(LANES));
-        let blocks = Blocks::new(sample.len(), row_values, work, (size + named).div_ceil(row_values));
-        let partial = Partial {
-            deviations: vec![0.0; size],
-            named: vec![0.0; named],
-            weights: vec![0.0; n_clusters],
-            changes: Changes::default(),
-            overflow: false,
-            inertia: 0.0,
-        };
+        let blocks = Blocks::new(sample.len(), row_values, work, partial_size.div_ceil(row_values));
+        buffers.partials.resize(blocks.count(), Partial::default());
         Self {
             sample,
             n_clusters,
             blocks,
-            centers: Centers::new(vec![0.0; size], columns),
-            partials: vec![partial; blocks.count()],
+            buffers,
         }
     }
 
@@ -138,7 +146,7 @@ impl<'a> Lloyd<'a> {
     /// Labels every row with its nearest centre; what each centre wins.
     pub(crate) fn win(&mut self, centers: &[f64], labels: &mut [i32]) -> Result<Won<'_>, FitError> {
         let (_, inertia) = self.assign(centers, labels, true)?;
-        let total = self.total();
+        let total = self.total()?;
         Ok(Won {
             deviations: &total.deviations,
             weights: &total.weights,
@@ -148,17 +156,22 @@ impl<'a> Lloyd<'a> {
 
     /// Labels every row with its nearest centre, and gathers the deviations if asked. The inertia.
     fn assign(&mut self, centers: &[f64], labels: &mut [i32], gather: bool) -> Result<(Changes, f64), FitError> {
-        self.centers.set(centers);
         let Self {
             sample,
             blocks,
-            centers,
-            partials,
+            buffers,
             ..
         } = self;
+        let Buffers {
+            centers: assigned,
+            partials,
+        } = &mut **buffers;
+        assigned.set(centers);
+        let centers = &*assigned;
         let columns = sample.columns();
+        let check = || interrupt::check(sample.interrupt);
         blocks.write_reduce(labels, partials, |block, labels, partial| {
-            partial.clear(gather);
+            partial.clear(gather.then_some((centers, sample.rows().is_sparse())), check)?;
             let first = block.start;
             sample.tiles(blocks, block, |tile, rows| {
                 for (index, row) in tile.zip(rows.rows(columns)) {
@@ -180,35 +193,40 @@ impl<'a> Lloyd<'a> {
                 }
             })?;
             if gather {
-                partial.finish(centers, || interrupt::check(sample.interrupt))?;
+                partial.finish(centers, check)?;
             }
             Ok(())
         })?;
-        if self.partials.iter().any(|partial| partial.overflow) {
+        if self.buffers.partials.iter().any(|partial| partial.overflow) {
             return Err(OVERFLOW);
         }
         let changes = Changes {
-            any: self.partials.iter().any(|partial| partial.changes.any),
-            weighted: self.partials.iter().any(|partial| partial.changes.weighted),
+            any: self.buffers.partials.iter().any(|partial| partial.changes.any),
+            weighted: self.buffers.partials.iter().any(|partial| partial.changes.weighted),
         };
         Ok((changes, self.total_inertia()?))
     }
 
     /// Moves each centre to the weighted mean of its rows, and empty clusters as `relocate` says. The sum of squared shifts.
     fn update(&mut self, centers: &mut [f64], labels: &[i32]) -> Result<f64, FitError> {
-        self.total();
-        let total = &mut self.partials[0];
+        self.total()?;
+        let Buffers {
+            centers: assigned,
+            partials,
+        } = &mut *self.buffers;
+        let total = &mut partials[0];
         let moves = relocate::relocate(
             self.sample,
             &self.blocks,
             labels,
-            &self.centers,
+            assigned,
             &mut total.deviations,
             &mut total.weights,
         )?;
         let old = centers.to_vec();
         let columns = self.sample.columns();
         for (cluster, center) in centers.chunks_exact_mut(columns).enumerate() {
+            interrupt::check(self.sample.interrupt)?;
             let weight = total.weights[cluster];
             if weight > 0.0 {
                 let deviations = &total.deviations[cluster * columns..(cluster + 1) * columns];
@@ -229,35 +247,46 @@ impl<'a> Lloyd<'a> {
                 centers.copy_within(heaviest * columns..(heaviest + 1) * columns, cluster * columns);
             }
         }
-        let shift = old
-            .chunks_exact(columns)
-            .zip(centers.chunks_exact(columns))
-            .map(|(old, new)| squared_distance(old, new))
-            .sum::<f64>();
+        let mut shift = 0.0;
+        for (old, new) in old.chunks_exact(columns).zip(centers.chunks_exact(columns)) {
+            interrupt::check(self.sample.interrupt)?;
+            shift += squared_distance(old, new);
+        }
         if shift.is_finite() { Ok(shift) } else { Err(OVERFLOW) }
     }
 
     /// Adds the blocks' deviations and weights, in block order.
-    fn total(&mut self) -> &Partial {
-        let (total, others) = self.partials.split_at_mut(1);
+    fn total(&mut self) -> Result<&Partial, Interrupted> {
+        let (total, others) = self.buffers.partials.split_at_mut(1);
         let total = &mut total[0];
         for other in others {
-            add(&mut total.deviations, &other.deviations);
-            add(&mut total.weights, &other.weights);
+            let stretches = total
+                .deviations
+                .chunks_mut(STRETCH)
+                .zip(other.deviations.chunks(STRETCH));
+            for (total, other) in stretches {
+                interrupt::check(self.sample.interrupt)?;
+                add_scaled(total, 1.0, other);
+            }
+            add_scaled(&mut total.weights, 1.0, &other.weights);
         }
-        total
+        Ok(total)
     }
 
     /// Weighted sum of the squared distances of the rows to the centres of their labels.
     fn inertia(&mut self, centers: &[f64], labels: &mut [i32]) -> Result<f64, FitError> {
-        self.centers.set(centers);
         let Self {
             sample,
             blocks,
-            centers,
-            partials,
+            buffers,
             ..
         } = self;
+        let Buffers {
+            centers: assigned,
+            partials,
+        } = &mut **buffers;
+        assigned.set(centers);
+        let centers = &*assigned;
         let columns = sample.columns();
         blocks.write_reduce(labels, partials, |block, labels, partial| {
             partial.inertia = 0.0;
@@ -273,7 +302,7 @@ impl<'a> Lloyd<'a> {
     }
 
     fn total_inertia(&self) -> Result<f64, FitError> {
-        let inertia = self.partials.iter().map(|partial| partial.inertia).sum::<f64>();
+        let inertia = self.buffers.partials.iter().map(|partial| partial.inertia).sum::<f64>();
         if inertia.is_finite() {
             Ok(inertia)
         } else {
@@ -283,15 +312,22 @@ impl<'a> Lloyd<'a> {
 }
 
 impl Partial {
-    fn clear(&mut self, gather: bool) {
-        if gather {
-            self.deviations.fill(0.0);
-            self.named.fill(0.0);
-            self.weights.fill(0.0);
+    /// Nothing seen yet; room to gather deviations from `centers`, by sparse rows or dense ones, where it is asked for.
+    fn clear(
+        &mut self,
+        gather: Option<(&Centers, bool)>,
+        check: impl Fn() -> Result<(), Interrupted>,
+    ) -> Result<(), Interrupted> {
+        if let Some((centers, sparse)) = gather {
+            let size = centers.values().len();
+            zero(&mut self.deviations, size, &check)?;
+            zero(&mut self.named, if sparse { size } else { 0 }, &check)?;
+            zero(&mut self.weights, centers.count(), &check)?;
         }
         self.changes = Changes::default();
         self.overflow = false;
         self.inertia = 0.0;
+        Ok(())
     }
 
     /// Adds what a row says of its cluster.
@@ -337,10 +373,18 @@ impl Partial {
     }
 }
 
-fn add(total: &mut [f64], part: &[f64]) {
-    for (total, part) in total.iter_mut().zip(part) {
-        *total += part;
+/// Values between two looks at the interrupt.
+const STRETCH: usize = 1 << 18;
+
+/// Makes `values` that many zeros.
+fn zero(values: &mut Vec<f64>, size: usize, check: impl Fn() -> Result<(), Interrupted>) -> Result<(), Interrupted> {
+    values.clear();
+    values.reserve_exact(size);
+    while values.len() < size {
+        check()?;
+        values.resize(size.min(values.len() + STRETCH), 0.0);
     }
+    Ok(())
 }
 
 /// The cluster with the greatest weight; the first among equals.

@@ -24,7 +24,7 @@ use crate::numpy_random::RandomState;
 use crate::packed::LANES;
 use crate::rows::Rows;
 use crate::sample::Sample;
-use lloyd::{Lloyd, Run};
+use lloyd::{Buffers, Lloyd, Run};
 
 /// How to fit. [`Default`] gives scikit-learn's defaults, with seed 0.
 #[derive(Debug, Clone, PartialEq)]
@@ -124,7 +124,8 @@ impl KMeans {
         let n_clusters = parameters.n_clusters;
         let sample = Sample::check(rows, weights, interrupt)?;
         let threshold = tolerance::threshold(sample, parameters.tol)?;
-        let mut lloyd = Lloyd::new(sample, n_clusters);
+        let mut buffers = Buffers::new(n_clusters, rows.columns());
+        let mut lloyd = Lloyd::new(sample, &mut buffers);
         let mut best: Option<Run> = None;
         for run in 0..parameters.runs() {
             let centers = match &parameters.init {

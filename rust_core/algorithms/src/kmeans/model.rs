@@ -3,7 +3,7 @@
 use crate::error::{Field, FitError, ModelError, PredictError};
 use crate::interrupt::Interrupt;
 use crate::kmeans::centers::Centers;
-use crate::kmeans::lloyd::Lloyd;
+use crate::kmeans::lloyd::{Buffers, Lloyd};
 use crate::predict::Prediction;
 use crate::rows::Rows;
 use crate::sample::Sample;
@@ -117,7 +117,8 @@ impl KMeans {
         }
         let sample = Sample::check(rows, weights, interrupt)?;
         let mut labels = vec![-1; rows.rows()];
-        let inertia = Lloyd::new(sample, self.n_clusters()).label(self.centers(), &mut labels)?;
+        let mut buffers = Buffers::new(self.n_clusters(), self.columns);
+        let inertia = Lloyd::new(sample, &mut buffers).label(self.centers(), &mut labels)?;
         Ok((labels, inertia))
     }
 

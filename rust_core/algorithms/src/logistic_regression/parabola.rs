@@ -4,14 +4,17 @@
 use super::cholesky;
 use super::owl_qn::least_subgradient;
 use crate::interrupt::{self, Interrupt, Interrupted};
+use crate::lbfgs::largest;
 use crate::packed::{add_scaled, dot};
 
 /// Rounds of coordinate descent and linear systems, at most.
-const MOST_ROUNDS: usize = 300;
+const MOST_ROUNDS: usize = 100;
 /// Passes of coordinate descent in a round.
 const PASSES: usize = 4;
-/// The subgradient is to fall to this fraction of the first.
+/// The subgradient is to fall to this fraction of the first, if rounding lets it.
 const TOLERANCE: f64 = 1e-6;
+/// Multiply-adds for linear systems, at most; beyond them coordinate descent is alone.
+const MOST_SOLVED: f64 = 2e9;
 
 /// The function gᵀ(z − start) + (z − start)ᵀH(z − start)/2 + Σ l1·|z|.
 pub(super) struct Parabola {
@@ -34,8 +37,8 @@ impl Parabola {
         fall
     }
 
-    /// Where the function is lowest, nearly; None if it is not finite.
-    pub(super) fn minimum(&self, interrupt: Interrupt<'_>) -> Result<Option<Vec<f64>>, Interrupted> {
+    /// Where the function is lowest, nearly: a subgradient below `tol` is as good as none. None if it is not finite.
+    pub(super) fn minimum(&self, tol: f64, interrupt: Interrupt<'_>) -> Result<Option<Vec<f64>>, Interrupted> {
         let size = self.start.len();
         if !self.hessian.iter().chain(&self.gradient).all(|value| value.is_finite()) {
             return Ok(None);
@@ -43,7 +46,14 @@ impl Parabola {
         let mut target = self.start.clone();
         // The parabola's gradient at `target`.
         let mut slope = self.gradient.clone();
-        let tolerance = TOLERANCE * self.largest_subgradient(&target, &slope);
+        let pull = |(index, start): (usize, &f64)| (self.hessian[index * size + index] * start).abs();
+        let scale = self.start.iter().enumerate().map(pull).fold(0.0, f64::max);
+        let scale = scale.max(largest(&self.gradient)).max(largest(&self.l1));
+        let rounding = 4.0 * f64::EPSILON * (size as f64).sqrt() * scale;
+        let tolerance = rounding
+            .max(tol)
+            .max(TOLERANCE * self.largest_subgradient(&target, &slope));
+        let mut left = MOST_SOLVED;
         for _ in 0..MOST_ROUNDS {
             for _ in 0..PASSES {
                 interrupt::check(interrupt)?;
@@ -64,7 +74,14 @@ impl Parabola {
             if self.largest_subgradient(&target, &slope) <= tolerance {
                 break;
             }
-            self.solve(&mut target, &mut slope, interrupt)?;
+            // A number that becomes zero on the way stays there, and the way goes on without it.
+            while left > 0.0 {
+                let (work, on) = self.step(&mut target, &mut slope, interrupt)?;
+                left -= work;
+                if !on {
+                    break;
+                }
+            }
             if self.largest_subgradient(&target, &slope) <= tolerance {
                 break;
             }
@@ -79,20 +96,20 @@ impl Parabola {
         })
     }
 
-    /// Goes to the minimum over the numbers that are not zero. One that becomes zero on the way stays there, and the way goes on
-    /// without it.
-    fn solve(&self, target: &mut [f64], slope: &mut [f64], interrupt: Interrupt<'_>) -> Result<(), Interrupted> {
-        while self.step(target, slope, interrupt)? {}
-        Ok(())
-    }
-
-    /// Goes to the minimum over the numbers that are not zero, or (true) to where the first of them becomes zero on the way.
-    fn step(&self, target: &mut [f64], slope: &mut [f64], interrupt: Interrupt<'_>) -> Result<bool, Interrupted> {
+    /// Goes to the minimum over the numbers that are not zero, or (true) to where the first of them becomes zero on the way. Also
+    /// gives the multiply-adds that it took.
+    fn step(
+        &self,
+        target: &mut [f64],
+        slope: &mut [f64],
+        interrupt: Interrupt<'_>,
+    ) -> Result<(f64, bool), Interrupted> {
         let size = target.len();
         let active: Vec<usize> = (0..size)
             .filter(|&index| target[index] != 0.0 || self.l1[index] == 0.0)
             .collect();
         let count = active.len();
+        let work = (count as f64).powi(3) / 6.0 + (size * size) as f64;
         let mut step: Vec<f64> = active
             .iter()
             .map(|&index| -least_subgradient(target[index], slope[index], self.l1[index]))
@@ -108,37 +125,53 @@ impl Parabola {
             }
             if cholesky::factorise(&mut factor, count, interrupt)?.is_ok() {
                 cholesky::solve(&factor, &mut step);
-                return Ok(self.advance(&active, &step, target, slope));
+                return Ok((work, self.advance(&active, &step, target, slope)));
             }
         }
-        Ok(false)
+        Ok((work, false))
     }
 
-    /// Takes a step in the active numbers, up to where the first of them becomes zero; true if one does.
+    /// Takes a step in the active numbers. Those that would change their sign become zero, if the function falls that way; else
+    /// the step goes up to where the first of them is zero. True if one is zero now.
     fn advance(&self, active: &[usize], step: &[f64], target: &mut [f64], slope: &mut [f64]) -> bool {
-        let size = target.len();
-        let mut fraction = 1.0;
-        let mut first = None;
-        for (&index, step) in active.iter().zip(step) {
-            let crossing = -target[index] / step;
-            if self.l1[index] > 0.0 && crossing > 0.0 && crossing < fraction {
-                (fraction, first) = (crossing, Some(index));
+        let crossing = |index: usize, step: f64| {
+            let fraction = -target[index] / step;
+            (self.l1[index] > 0.0 && fraction > 0.0 && fraction < 1.0).then_some(fraction)
+        };
+        let steps = || active.iter().copied().zip(step.iter().copied());
+        let first = steps()
+            .filter_map(|(index, step)| Some((crossing(index, step)?, index)))
+            .min_by(|left, right| left.0.total_cmp(&right.0));
+        let mut moved = vec![0.0; target.len()];
+        for (index, step) in steps() {
+            moved[index] = crossing(index, step).map_or(step, |_| -target[index]);
+        }
+        let mut change = self.times(&moved);
+        if let Some((fraction, first)) = first {
+            let mut fall = 0.5 * dot(&change, &moved) + dot(slope, &moved);
+            for ((target, moved), l1) in target.iter().zip(&moved).zip(&self.l1) {
+                fall += l1 * ((target + moved).abs() - target.abs());
+            }
+            if fall.is_nan() || fall >= 0.0 {
+                for (index, step) in steps() {
+                    moved[index] = if index == first {
+                        -target[index]
+                    } else {
+                        fraction * step
+                    };
+                }
+                change = self.times(&moved);
             }
         }
-        let mut moved = vec![0.0; size];
-        for (&index, step) in active.iter().zip(step) {
-            let before = target[index];
-            target[index] = if first == Some(index) {
-                0.0
-            } else {
-                before + fraction * step
-            };
-            moved[index] = target[index] - before;
-        }
-        for (slope, row) in slope.iter_mut().zip(self.hessian.chunks_exact(size)) {
-            *slope += dot(row, &moved);
-        }
+        add_scaled(slope, 1.0, &change);
+        add_scaled(target, 1.0, &moved);
         first.is_some()
+    }
+
+    /// H times a vector.
+    fn times(&self, vector: &[f64]) -> Vec<f64> {
+        let rows = self.hessian.chunks_exact(vector.len());
+        rows.map(|row| dot(row, vector)).collect()
     }
 }
 
@@ -167,7 +200,7 @@ mod tests {
                 l1: (0..size).map(|index| if index == 7 { 0.0 } else { 20.0 }).collect(),
                 start: (0..size).map(|index| (index % 3) as f64 - 1.0).collect(),
             };
-            let target = parabola.minimum(&never).unwrap().unwrap();
+            let target = parabola.minimum(0.0, &never).unwrap().unwrap();
             let moved: Vec<f64> = target.iter().zip(&parabola.start).map(|(to, from)| to - from).collect();
             let slope: Vec<f64> = parabola
                 .hessian
@@ -177,7 +210,8 @@ mod tests {
                 .collect();
             let first = parabola.largest_subgradient(&parabola.start, &parabola.gradient);
             let left = parabola.largest_subgradient(&target, &slope);
-            assert!(left <= 1e-5 * first, "{scale}: {left} of {first}");
+            // The Hessian's numbers span `scale`²: so much is lost to rounding.
+            assert!(left <= 1e-4 * first, "{scale}: {left} of {first}");
             assert!(target.contains(&0.0) && target.iter().any(|value| *value != 0.0));
             assert!(parabola.fall(&target) < 0.0);
         }

@@ -60,7 +60,7 @@ pub(super) fn minimise(
                 .collect(),
             start: chosen.indices.iter().map(|&index| point[index]).collect(),
         };
-        let Some(target) = parabola.minimum(objective.sample.interrupt)? else {
+        let Some(target) = parabola.minimum(0.1 * tol, objective.sample.interrupt)? else {
             break Why::Stuck;
         };
         let promised = parabola.fall(&target);
@@ -115,10 +115,11 @@ fn choose(objective: &Objective<'_>, point: &[f64], subgradient: &[f64]) -> Opti
         .map(|(index, &value)| value != 0.0 || objective.strength(index).l1 == 0.0)
         .collect();
     let count = wanted.iter().filter(|&&wanted| wanted).count();
-    if count > MOST_CHOSEN {
+    let room = (2 * count).clamp(LEAST_CHOSEN, MOST_CHOSEN).saturating_sub(count);
+    // A few at a time the search would take for ever.
+    if room < LEAST_CHOSEN / 2 {
         return None;
     }
-    let room = (2 * count).clamp(LEAST_CHOSEN, MOST_CHOSEN) - count;
     let mut pulling: Vec<usize> = (0..point.len())
         .filter(|&index| !wanted[index] && subgradient[index] != 0.0)
         .collect();

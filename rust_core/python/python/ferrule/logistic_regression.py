@@ -130,8 +130,10 @@ class LogisticRegression(FollowsProgress, ClassifierMixin, BaseEstimator):  # ty
                 FutureWarning,
                 stacklevel=2,
             )
+        # liblinear knows float64 only, and so does a fit in its name.
+        dtype = np.float64 if self.solver == "liblinear" else [np.float64, np.float32]
         checked, labels = validate_data(
-            self, X, y, accept_sparse="csr", dtype=[np.float64, np.float32], order="C", accept_large_sparse=True
+            self, X, y, accept_sparse="csr", dtype=dtype, order="C", accept_large_sparse=True
         )
         rows = compiled_rows(checked)
         check_classification_targets(labels)
@@ -233,7 +235,8 @@ class LogisticRegression(FollowsProgress, ClassifierMixin, BaseEstimator):  # ty
         if len(classes) > 2 and self.solver == "liblinear":
             raise ValueError(
                 "The 'liblinear' solver does not support multiclass classification (n_classes >= 3). Either use another "
-                "solver or wrap the estimator in a OneVsRestClassifier to keep applying a one-versus-rest scheme."
+                "solver or wrap the estimator in a OneVsRestClassifier to keep applying a one-versus-rest scheme. Only "
+                "binary classification is supported. The type of the target is multiclass."
             )
 
     def _start(self, n_classes: int, columns: int) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:

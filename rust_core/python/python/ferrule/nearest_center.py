@@ -122,7 +122,7 @@ class NearestCenter(
         """Centres that the user gave, rounded to the rows' type."""
         if sparse.issparse(centers):
             centers = centers.toarray()
-        checked: NDArray[np.floating[Any]] = check_array(centers, dtype=dtype_of(rows), order="C", input_name="init")
+        checked: NDArray[np.floating[Any]] = check_array(centers, dtype=dtype_of(rows), order="C")
         if checked.shape[0] != self.n_clusters:
             raise ValueError(
                 f"The shape of the initial centers {checked.shape} does not match the number of clusters "

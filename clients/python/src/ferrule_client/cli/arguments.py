@@ -1,6 +1,7 @@
 """What the command line takes."""
 
 import argparse
+from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 from types import UnionType
@@ -93,7 +94,7 @@ def _add_fit(command: argparse.ArgumentParser) -> None:
             group.add_argument(_flag(name), action=argparse.BooleanOptionalAction, **settings)
         else:
             metavar = "|".join(map(_shown, _members(hint)))
-            group.add_argument(_flag(name), type=_value(hint), metavar=metavar, **settings)
+            group.add_argument(_flag(name), type=value(hint), metavar=metavar, **settings)
     _add_output(command, "the answers for the training rows", seconds=600)
 
 
@@ -170,17 +171,25 @@ def _parameters() -> dict[str, tuple[Any, list[str]]]:
 
 
 def _members(hint: Any) -> list[Any]:
-    """The types and words that a type of parameter allows, as far as they can be written on a command line."""
+    """The words and types that a parameter's type allows, as far as they can be written on a command line."""
+    parts = _parts(hint)
+    words = [part for part in parts if isinstance(part, str)]
+    # Beside words there may be arrays, which NumPy's types describe by all that they are made of.
+    return [*words, *(kind for kind in (int, float) if kind in parts)] if words else parts
+
+
+def _parts(hint: Any) -> list[Any]:
     if get_origin(hint) is Literal:
         return list(get_args(hint))
     if hint in {bool, int, float, str}:
         return [hint]
     if get_origin(hint) in {Union, UnionType}:
-        return [member for part in get_args(hint) for member in _members(part)]
+        return [member for part in get_args(hint) for member in _parts(part)]
     return []
 
 
-def _value(hint: Any) -> Any:
+def value(hint: Any) -> Callable[[str], Any]:
+    """Reads a parameter of this type."""
     members = _members(hint)
 
     def convert(text: str) -> Any:

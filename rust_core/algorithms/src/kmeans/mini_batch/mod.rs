@@ -12,7 +12,7 @@ mod step;
 
 use crate::error::{Field, FitError};
 use crate::interrupt::{Interrupt, Iteration};
-use crate::kmeans::lloyd::Lloyd;
+use crate::kmeans::lloyd::{Buffers, Lloyd};
 use crate::kmeans::{Clusters, Init, check_centers, tolerance};
 use crate::numpy_random::{Cumulative, RandomState};
 use crate::rows::Rows;
@@ -153,6 +153,7 @@ fn steps(
     let mut convergence = Convergence::new(parameters, threshold, batch_size, rows);
     // At least one: a batch has no more rows than there are.
     let most = (parameters.max_iter as u128 * rows as u128 / batch_size as u128) as usize;
+    let mut buffers = Buffers::new(parameters.n_clusters, sample.columns());
     let mut n_steps = 0;
     let mut converged = false;
     while n_steps < most && !converged {
@@ -161,7 +162,7 @@ fn steps(
         let batch = sample.rows().take(&drawn, sample.interrupt)?;
         // Rows are drawn by weight, so in the batch each weighs the same.
         let batch = Sample::of_checked(batch.rows(), None, sample.interrupt);
-        let step = state.step(batch, batch_size, parameters.reassignment_ratio, random)?;
+        let step = state.step(batch, batch_size, parameters.reassignment_ratio, random, &mut buffers)?;
         let objective = step.inertia / batch_size as f64;
         converged = convergence.reached(objective, step.shift);
         sample.interrupt.iteration(Iteration {
@@ -173,7 +174,7 @@ fn steps(
     state.round(sample.rows().precision());
     let (labels, inertia) = if parameters.compute_labels {
         let mut labels = vec![-1; rows];
-        let mut lloyd = Lloyd::new(sample, parameters.n_clusters);
+        let mut lloyd = Lloyd::new(sample, &mut buffers);
         let inertia = lloyd.label(state.centers(), &mut labels)?;
         (labels, inertia)
     } else {

@@ -1,7 +1,7 @@
 //! First centres from some of the rows.
 
 use crate::error::FitError;
-use crate::kmeans::lloyd::Lloyd;
+use crate::kmeans::lloyd::{Buffers, Lloyd};
 use crate::kmeans::mini_batch::Parameters;
 use crate::kmeans::{Init, init};
 use crate::numpy_random::RandomState;
@@ -19,7 +19,8 @@ pub(crate) fn best(
         return one(sample, parameters, random);
     }
     let judges = judges.sample(sample);
-    let mut lloyd = Lloyd::new(judges, parameters.n_clusters);
+    let mut buffers = Buffers::new(parameters.n_clusters, sample.columns());
+    let mut lloyd = Lloyd::new(judges, &mut buffers);
     let mut labels = vec![-1; judges.len()];
     let mut best = (Vec::new(), f64::INFINITY);
     for start in 0..parameters.starts() {

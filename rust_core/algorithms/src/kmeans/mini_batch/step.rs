@@ -2,7 +2,7 @@
 
 use crate::error::{Field, FitError};
 use crate::interrupt::Interrupt;
-use crate::kmeans::lloyd::Lloyd;
+use crate::kmeans::lloyd::{Buffers, Lloyd};
 use crate::kmeans::mini_batch::check_reassignment_ratio;
 use crate::kmeans::{KMeans, check_centers, check_label_range};
 use crate::numpy_random::RandomState;
@@ -110,7 +110,8 @@ impl State {
         }
         let sample = Sample::check(rows, weights, interrupt)?;
         let mut next = self.clone();
-        next.step(sample, batch_size, reassignment_ratio, random)?;
+        let mut buffers = Buffers::new(self.counts.len(), self.columns);
+        next.step(sample, batch_size, reassignment_ratio, random, &mut buffers)?;
         next.round(rows.precision());
         *self = next;
         Ok(())
@@ -122,6 +123,7 @@ impl State {
         batch_size: usize,
         reassignment_ratio: f64,
         random: &mut RandomState,
+        buffers: &mut Buffers,
     ) -> Result<Step, FitError> {
         self.rows_since_reassignment = self.rows_since_reassignment.saturating_add(batch_size);
         let due = self.rows_since_reassignment >= self.counts.len().saturating_mul(10);
@@ -131,7 +133,7 @@ impl State {
         }
 
         let mut labels = vec![-1; batch.len()];
-        let mut lloyd = Lloyd::new(batch, self.counts.len());
+        let mut lloyd = Lloyd::new(batch, buffers);
         let won = lloyd.win(&self.centers, &mut labels)?;
         let mut centers = self.centers.clone();
         let clusters = centers.chunks_exact_mut(self.columns).zip(&mut self.counts);
