@@ -13,7 +13,7 @@ from ferrule._core import Config
 # Full connections of calls without a body that leave a lane working.
 STALLED_CONNECTIONS = 4
 # Streams of one connection, whatever the settings allow: threads wait cheaply, but not for nothing.
-_MOST_STREAMS_ON_A_CONNECTION = 15
+_MOST_STREAMS_ON_A_CONNECTION = 16
 # Threads besides those that may be stalled. Predictions hold the GIL: more of them would only wait for it.
 _SPARE = 4
 

@@ -1,0 +1,86 @@
+"""The load generator h2load (nghttp2): the same request again and again over HTTP/2, at a few microseconds of CPU each.
+
+It knows nothing of gRPC: every answer with HTTP status 200 counts as a success, whatever ``grpc-status`` says. So answers
+are compared separately, before and after.
+"""
+
+import re
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+
+class H2loadError(RuntimeError):
+    """h2load is missing or did not end well; the message has what it wrote."""
+
+
+@dataclass(frozen=True)
+class Load:
+    """How a server is loaded."""
+
+    connections: int
+    """TCP connections."""
+    streams: int
+    """Calls in progress at one time on each."""
+
+    def __str__(self) -> str:
+        return f"{self.connections}×{self.streams}"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of h2load."""
+
+    requests: int
+    """Answers with HTTP status 200."""
+    failed: int
+    """All others."""
+    seconds: float
+    command: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class H2load:
+    """An h2load program, and the cores that it may use."""
+
+    program: str
+    version: str
+    cores: tuple[int, ...]
+
+    def run(self, address: str, path: str, request: bytes, load: Load, seconds: float) -> Run:
+        """Calls ``path`` of the server at ``address`` with a gRPC message for so long. Raises H2loadError."""
+        with tempfile.TemporaryDirectory(prefix="ferrule-h2load-") as folder:
+            body = Path(folder, "request.bin")
+            # One uncompressed gRPC message.
+            body.write_bytes(b"\0" + len(request).to_bytes(4, "big") + request)
+            # fmt: off
+            command = (
+                "taskset", "--cpu-list", ",".join(map(str, self.cores)),
+                self.program, f"--clients={load.connections}", f"--max-concurrent-streams={load.streams}",
+                f"--duration={round(seconds * 1000)}ms", f"--data={body}",
+                # Windows of 2^20 and 2^23 bytes, so that large messages do not wait for the client.
+                "--window-bits=20", "--connection-window-bits=23",
+                "--header=content-type: application/grpc", "--header=te: trailers", "--header=grpc-timeout: 5S",
+                f"http://{address}{path}",
+            )
+            # fmt: on
+            ended = subprocess.run(command, capture_output=True, text=True, check=False)
+        counts = re.search(r"requests: .* (\d+) done, (\d+) succeeded", ended.stdout)
+        lasted = re.search(r"finished in ([\d.]+)(ms|s|us)", ended.stdout)
+        if ended.returncode != 0 or not counts or not lasted:
+            written = (ended.stderr + ended.stdout).strip()
+            raise H2loadError(f"h2load ended with status {ended.returncode}: {written}")
+        done, succeeded = map(int, counts.groups())
+        scale = {"s": 1.0, "ms": 1e-3, "us": 1e-6}[lasted[2]]
+        return Run(succeeded, done - succeeded, float(lasted[1]) * scale, command)
+
+
+def find(cores: tuple[int, ...]) -> H2load:
+    """The h2load on PATH. Raises H2loadError when there is none."""
+    program = shutil.which("h2load")
+    if program is None:
+        raise H2loadError("h2load is not on PATH: install nghttp2's client tools (Debian: nghttp2-client)")
+    said = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)
+    return H2load(program, said.stdout.strip(), cores)
