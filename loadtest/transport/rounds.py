@@ -15,7 +15,7 @@ from .targets import Figures
 
 #: Part of the requests that may fail. A server with a bound on streams refuses one that comes before it has cleared away
 #: the one that ended; gRPC's clients then send it again, which h2load does not.
-_REFUSED = 1e-3
+_REFUSED = 1e-2
 
 
 @dataclass(frozen=True)
