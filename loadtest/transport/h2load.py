@@ -11,6 +11,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from .subjects import Subject
+
 
 class H2loadError(RuntimeError):
     """h2load is missing or did not end well; the message has what it wrote."""
@@ -43,27 +45,26 @@ class Run:
 
 @dataclass(frozen=True)
 class H2load:
-    """An h2load program, and the cores that it may use."""
+    """An h2load program."""
 
     program: str
     version: str
-    cores: tuple[int, ...]
 
-    def run(self, address: str, path: str, request: bytes, load: Load, seconds: float) -> Run:
-        """Calls ``path`` of the server at ``address`` with a gRPC message for so long. Raises H2loadError."""
+    def run(self, address: str, subject: Subject, load: Load, seconds: float, cores: tuple[int, ...]) -> Run:
+        """Asks the subject at ``address`` for so long, from these cores. Raises H2loadError."""
         with tempfile.TemporaryDirectory(prefix="ferrule-h2load-") as folder:
             body = Path(folder, "request.bin")
             # One uncompressed gRPC message.
-            body.write_bytes(b"\0" + len(request).to_bytes(4, "big") + request)
+            body.write_bytes(b"\0" + len(subject.request).to_bytes(4, "big") + subject.request)
             # fmt: off
             command = (
-                "taskset", "--cpu-list", ",".join(map(str, self.cores)),
+                "taskset", "--cpu-list", ",".join(map(str, cores)),
                 self.program, f"--clients={load.connections}", f"--max-concurrent-streams={load.streams}",
                 f"--duration={round(seconds * 1000)}ms", f"--data={body}",
                 # Windows of 2^20 and 2^23 bytes, so that large messages do not wait for the client.
                 "--window-bits=20", "--connection-window-bits=23",
                 "--header=content-type: application/grpc", "--header=te: trailers", "--header=grpc-timeout: 5S",
-                f"http://{address}{path}",
+                f"http://{address}{subject.path}",
             )
             # fmt: on
             ended = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -77,10 +78,10 @@ class H2load:
         return Run(succeeded, done - succeeded, float(lasted[1]) * scale, command)
 
 
-def find(cores: tuple[int, ...]) -> H2load:
+def find() -> H2load:
     """The h2load on PATH. Raises H2loadError when there is none."""
     program = shutil.which("h2load")
     if program is None:
         raise H2loadError("h2load is not on PATH: install nghttp2's client tools (Debian: nghttp2-client)")
     said = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)
-    return H2load(program, said.stdout.strip(), cores)
+    return H2load(program, said.stdout.strip())

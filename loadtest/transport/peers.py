@@ -26,7 +26,7 @@ PREDICT = "/ferrule.v1.PredictionService/Predict"
 _THREADS = 4
 _MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 #: As much as an echo sends back at most; labels are fewer bytes than rows.
-_MOST_ECHOED = 64 * 1024
+MOST_ECHOED = 64 * 1024
 
 
 def main() -> None:
@@ -49,7 +49,7 @@ def main() -> None:
 
 def echo() -> Any:
     """No serializers: bytes in, bytes out."""
-    return grpc.unary_unary_rpc_method_handler(lambda request, _context: request[:_MOST_ECHOED])
+    return grpc.unary_unary_rpc_method_handler(lambda request, _context: request[:MOST_ECHOED])
 
 
 def core(centers: Path) -> Any:

@@ -1,72 +1,76 @@
-"""The rounds: every subject in turn, again and again, in an order that turns round."""
+"""The rounds of a case: every subject in turn, again and again, in an order that turns round."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from loadtest.rounds import orders
 from loadtest.servers import Server
 
+from . import engine_alone
+from .cases import Case
 from .h2load import H2load, Load
 from .subjects import Subject, running
-from .targets import Figures
-
+from .targets import Figures, Round
 
 #: Part of the requests that may fail. A server with a bound on streams refuses one that comes before it has cleared away
 #: the one that ended; gRPC's clients then send it again, which h2load does not.
 _REFUSED = 1e-2
 
 
-@dataclass(frozen=True)
-class Plan:
-    """How much is measured."""
-
-    loads: tuple[Load, ...]
-    rounds: int
-    seconds: float
-    """Length of each measured run; a fifth of it is run before as a warm-up."""
+class MeasurementError(RuntimeError):
+    """A run whose figures mean nothing."""
 
 
 @dataclass(frozen=True)
 class Bench:
-    """Where and with what is measured."""
+    """With what, how often and how long is measured."""
 
     h2load: H2load
-    core: int
-    """The core of the servers; the load generator has its own."""
+    cores: tuple[int, ...]
+    """At least two."""
+    rounds: int
+    seconds: float
+    """Length of each measured run; a fifth of it is run before as a warm-up."""
     logs: Path
     """Folder for the servers' logs."""
     progress: Callable[[str], None]
     """Told what happens next."""
 
-    def measure(self, subjects: Sequence[Subject], plan: Plan) -> Mapping[Load, list[dict[str, Figures]]]:
-        """Each load's rounds: the figures by subject.
+    def measure(self, case: Case) -> Mapping[Load, list[Round]]:
+        """The figures of each load's rounds, by the names of the subjects; the engine alone is ``"engine"``.
 
-        All subjects run from first to last, on the same core: one that is not asked sleeps.
+        All subjects run from first to last: one that is not asked sleeps.
         """
-        figures: dict[Load, list[dict[str, Figures]]] = {load: [] for load in plan.loads}
+        cores_of_servers = self.cores if case.shared else self.cores[:1]
+        cores_of_load = self.cores if case.shared else self.cores[1:]
+        figures: dict[Load, list[Round]] = {load: [] for load in case.loads}
         with ExitStack() as stack:
-            started = {one.name: (one, stack.enter_context(running(one, self.core, self.logs))) for one in subjects}
-            for number, names in orders(list(started), plan.rounds):
-                for load in plan.loads:
-                    self.progress(f"round {number} of {plan.rounds}, {load}")
-                    figures[load].append({name: self._once(*started[name], load, plan.seconds) for name in names})
+            started = {
+                subject.name: (subject, stack.enter_context(running(subject, cores_of_servers, self.logs)))
+                for subject in case.subjects
+            }
+            for number, names in orders(list(started), self.rounds):
+                for load in case.loads:
+                    self.progress(f"round {number} of {self.rounds}, {load} connections × streams")
+                    measured = {name: self._once(*started[name], load, cores_of_load) for name in names}
+                    if case.alone is not None:
+                        asked = case.alone
+                        used = engine_alone.cpu_us(asked.models, asked.request, cores_of_servers[0], self.seconds)
+                        measured["engine"] = Figures(1e6 / used, used)
+                    figures[load].append(measured)
         return figures
 
-    def _once(self, subject: Subject, server: Server, load: Load, seconds: float) -> Figures:
-        self.h2load.run(server.address, subject.path, subject.request, load, seconds / 5)
+    def _once(self, subject: Subject, server: Server, load: Load, cores: tuple[int, ...]) -> Figures:
+        def run(seconds: float) -> tuple[int, int, float]:
+            done = self.h2load.run(server.address, subject, load, seconds, cores)
+            return done.requests, done.failed, done.seconds
+
+        run(self.seconds / 5)
         before = server.cpu_seconds()
-        run = self.h2load.run(server.address, subject.path, subject.request, load, seconds)
+        requests, failed, seconds = run(self.seconds)
         used = server.cpu_seconds() - before
-        if run.failed > _REFUSED * run.requests:
-            raise RuntimeError(f"{subject.name}: {run.failed} of {run.requests + run.failed} requests failed")
-        return Figures(run.requests / run.seconds, used / run.requests * 1e6)
-
-
-def as_json(figures: Mapping[Load, list[dict[str, Figures]]]) -> dict[str, object]:
-    """The raw figures as plain values."""
-    return {
-        str(load): [{name: asdict(each) for name, each in one.items()} for one in rounds]
-        for load, rounds in figures.items()
-    }
+        if requests == 0 or failed > _REFUSED * requests:
+            raise MeasurementError(f"{subject.name}: {failed} of {requests + failed} requests failed")
+        return Figures(requests / seconds, used / requests * 1e6)

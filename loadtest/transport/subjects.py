@@ -1,4 +1,4 @@
-"""What is measured: how to start it, what to ask it, and whether its answers are right."""
+"""What is measured: how to start it, what to ask it, and what it must answer."""
 
 import sys
 from collections.abc import Iterator
@@ -12,16 +12,15 @@ import grpc
 from loadtest import servers
 from loadtest.servers import ROOT, Server
 
-from .peers import PREDICT
+from .peers import MOST_ECHOED, PREDICT
 
 _CEILINGS = str(ROOT / "target" / "release" / "ferrule-ceilings")
 _NOTHING = "/ferrule.ceilings.Echo/Nothing"
-_SERVE = ("serve", "--host", "127.0.0.1", "--port", "0", "--workers", "1", "--models")
 
 
 @dataclass(frozen=True)
 class Question:
-    """The request that every subject is asked, and the right answer."""
+    """The request that subjects are asked, and the right answer."""
 
     request: bytes
     response: bytes
@@ -33,7 +32,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Subject:
-    """A server with one worker."""
+    """A server."""
 
     name: str
     title: str
@@ -41,41 +40,51 @@ class Subject:
     path: str
     request: bytes
     response: bytes
-    """What it must answer."""
 
     def verify(self, server: Server) -> None:
         """Raises ServerError when the answer is not the expected one, to the byte."""
-        with grpc.insecure_channel(server.address) as channel:
+        options = (("grpc.max_receive_message_length", -1),)
+        with grpc.insecure_channel(server.address, options) as channel:
             call: Any = channel.unary_unary(self.path, request_serializer=None, response_deserializer=None)
-            got = call(self.request, timeout=10, wait_for_ready=True)
+            got = call(self.request, timeout=30, wait_for_ready=True)
         if got != self.response:
-            raise servers.ServerError(f"{self.name}: expected the answer {self.response!r}, got {got!r}")
+            raise servers.ServerError(f"{self.name}: expected the answer {self.response[:80]!r}, got {got[:80]!r}")
 
 
-def all_of(question: Question) -> list[Subject]:
-    """Every subject of the small request."""
-    asked, answer = question.request, question.response
-    peer = (sys.executable, "-m", "loadtest.transport.peers")
-    ours = {name: (*command, *_SERVE, str(question.models)) for name, command in servers.COMMANDS.items()}
-    centers = str(question.centers)
+def ours(question: Question, kind: str, title: str, *, name: str | None = None, workers: int = 1) -> Subject:
+    """One of our servers: ``"rust"`` or ``"python"``."""
+    flags = ("serve", "--host", "127.0.0.1", "--port", "0", "--workers", str(workers), "--models", str(question.models))
+    command = (*servers.COMMANDS[kind], *flags)
+    return Subject(name or kind, title, command, PREDICT, question.request, question.response)
+
+
+def echoes(question: Question) -> list[Subject]:
+    """Servers that send back (the beginning of) what came, on the transports that ours are on."""
+    echoed = question.request[:MOST_ECHOED]
+    loop, grpcio = (_CEILINGS, "accept-loop"), (*_PEERS, "echo")
     return [
-        Subject("rust", "Ferrule, Rust server", ours["rust"], PREDICT, asked, answer),
-        Subject("tonic-echo", "empty typed echo, stock tonic", (_CEILINGS, "tonic"), _NOTHING, b"", b""),
-        Subject("loop-echo", "byte echo, own accept loop", (_CEILINGS, "accept-loop"), PREDICT, asked, asked),
-        Subject("python", "Ferrule, Python server", ours["python"], PREDICT, asked, answer),
-        Subject("grpcio-echo", "byte echo, grpcio", (*peer, "echo"), PREDICT, asked, asked),
-        Subject("core", "grpcio + protobuf + Rust core", (*peer, "core", centers), PREDICT, asked, answer),
-        Subject("usual", "grpcio + protobuf + scikit-learn", (*peer, "usual", centers), PREDICT, asked, answer),
+        Subject("loop-echo", "byte echo, own accept loop", loop, PREDICT, question.request, echoed),
+        Subject("grpcio-echo", "byte echo, grpcio", grpcio, PREDICT, question.request, echoed),
     ]
 
 
-@contextmanager
-def running(subject: Subject, core: int, logs: Path) -> Iterator[Server]:
-    """Runs a subject on one core until the block ends; its answer was right before and is after.
+def others(question: Question) -> list[Subject]:
+    """An empty call on tonic's own server, and two ways to serve the model with grpcio."""
+    centers, asked, answer = str(question.centers), question.request, question.response
+    return [
+        Subject("tonic-echo", "empty typed echo, stock tonic", (_CEILINGS, "tonic"), _NOTHING, b"", b""),
+        Subject("core", "grpcio + protobuf + Rust core", (*_PEERS, "core", centers), PREDICT, asked, answer),
+        Subject("usual", "grpcio + protobuf + scikit-learn", (*_PEERS, "usual", centers), PREDICT, asked, answer),
+    ]
 
-    The block runs, and then the load generator is the one that uses the other cores.
-    """
-    command = ("taskset", "--cpu-list", str(core), *subject.command)
+
+_PEERS = (sys.executable, "-m", "loadtest.transport.peers")
+
+
+@contextmanager
+def running(subject: Subject, cores: tuple[int, ...], logs: Path) -> Iterator[Server]:
+    """Runs a subject on these cores until the block ends. Its answer was right before, and is after."""
+    command = ("taskset", "--cpu-list", ",".join(map(str, cores)), *subject.command)
     with servers.launched(subject.name, command, log=logs / f"{subject.name}.log") as server:
         subject.verify(server)
         yield server
