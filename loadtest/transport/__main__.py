@@ -1,6 +1,7 @@
 """``python -m loadtest.transport``: measures both servers against the ceilings of their transports, prints the ratios."""
 
 import argparse
+import dataclasses
 import json
 import os
 import subprocess
@@ -15,8 +16,10 @@ from rich.console import Console
 from loadtest import environment, servers
 from loadtest.interruption import stop_on_termination
 
-from . import cases, h2load, report, rounds
+from . import cases, footprint, h2load, report, rounds
 
+#: What answers, rather than echoes.
+_WHOLE_SERVERS = ("rust", "python", "usual")
 _RESULTS = servers.ROOT / "loadtest" / "results"
 
 
@@ -35,7 +38,17 @@ def main() -> int:
             bench = rounds.Bench(
                 program, cores, arguments.rounds, arguments.seconds, logs=Path(folder), progress=console.print
             )
-            documents = [_measured(bench, case, console) for case in cases.all_of(Path(folder))]
+            chosen = cases.all_of(Path(folder))
+            whole: dict[str, object] = {"cases": [_measured(bench, case, console) for case in chosen]}
+            small = [subject for subject in chosen[0].subjects if subject.name in _WHOLE_SERVERS]
+            titles = {subject.name: subject.title for subject in small}
+            console.print("latency")
+            latencies = bench.latencies(small)
+            console.print(report.latency_table(latencies, titles))
+            footprints = [footprint.measure(subject, cores, Path(folder)) for subject in small]
+            console.print(report.footprint_table(footprints, titles))
+            whole["latencies"] = [dataclasses.asdict(each) for each in latencies]
+            whole["footprints"] = [dataclasses.asdict(each) for each in footprints]
     except (*failures, subprocess.CalledProcessError) as problem:
         console.print(str(problem), style="red", markup=False)
         return 1
@@ -44,7 +57,7 @@ def main() -> int:
         return 130
     arguments.results.mkdir(parents=True, exist_ok=True)
     written = arguments.results / f"transport-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json"
-    whole = {"environment": environment.describe({"h2load": program.version}), "cases": documents}
+    whole["environment"] = environment.describe({"h2load": program.version})
     written.write_text(json.dumps(whole, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     console.print(f"written to {written}", soft_wrap=True)
     return 0

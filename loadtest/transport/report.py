@@ -1,13 +1,15 @@
 """Tables for people, plain values for files."""
 
 import statistics
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 from rich.table import Table
 
 from .cases import Case
+from .footprint import Footprint
 from .h2load import Load
+from .latency import PERCENTILES, Latency
 from .targets import Round
 
 
@@ -55,3 +57,28 @@ def document(case: Case, figures: Mapping[Load, list[Round]]) -> dict[str, objec
         },
         "targets": [asdict(target) for target in case.targets],
     }
+
+
+def latency_table(latencies: Sequence[Latency], titles: Mapping[str, str]) -> Table:
+    """Percentiles in microseconds."""
+    table = Table(title="Latency of the small request in µs; one core for the server", title_justify="left", box=None)
+    table.add_column("")
+    table.add_column("load")
+    for each in PERCENTILES:
+        table.add_column(f"p{each / 10:g}", justify="right")
+    for latency in sorted(latencies, key=lambda each: each.load.startswith("half")):
+        table.add_row(
+            titles[latency.subject], latency.load, *(f"{microseconds:,.0f}" for microseconds in latency.microseconds)
+        )
+    return table
+
+
+def footprint_table(footprints: Sequence[Footprint], titles: Mapping[str, str]) -> Table:
+    """Start-up and memory."""
+    table = Table(title="Start-up and memory, one worker", title_justify="left", box=None)
+    for column in ("", "first answer, ms", "resident, MiB", "each idle connection, KiB"):
+        table.add_column(column, justify="right" if column else "left")
+    for each in footprints:
+        figures = f"{each.start_ms:,.0f}", f"{each.rss_mib:.1f}", f"{each.connection_kib:.1f}"
+        table.add_row(titles[each.subject], *figures)
+    return table

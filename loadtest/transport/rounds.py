@@ -1,6 +1,6 @@
 """The rounds of a case: every subject in turn, again and again, in an order that turns round."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,9 +8,10 @@ from pathlib import Path
 from loadtest.rounds import orders
 from loadtest.servers import Server
 
-from . import engine_alone
+from . import engine_alone, latency
 from .cases import Case
 from .h2load import H2load, Load
+from .latency import Latency
 from .subjects import Subject, running
 from .targets import Figures, Round
 
@@ -62,9 +63,15 @@ class Bench:
                     figures[load].append(measured)
         return figures
 
+    def latencies(self, subjects: Sequence[Subject]) -> list[Latency]:
+        """How long calls take; servers have the first core."""
+        with ExitStack() as stack:
+            started = [(each, stack.enter_context(running(each, self.cores[:1], self.logs))) for each in subjects]
+            return latency.measure(self.h2load, started, rounds=self.rounds, seconds=self.seconds, cores=self.cores[1:])
+
     def _once(self, subject: Subject, server: Server, load: Load, cores: tuple[int, ...]) -> Figures:
         def run(seconds: float) -> tuple[int, int, float]:
-            done = self.h2load.run(server.address, subject, load, seconds, cores)
+            done = self.h2load.run(server.address, subject, load, seconds, cores=cores)
             return done.requests, done.failed, done.seconds
 
         run(self.seconds / 5)
