@@ -73,7 +73,7 @@ impl Centers {
             let square = sum_of_squares(center);
             self.squares[cluster / LANES][cluster % LANES] = square;
             // Not `max`: NaN must stay.
-            if !(square.high <= self.greatest_square) {
+            if square.high > self.greatest_square || square.high.is_nan() {
                 self.greatest_square = square.high;
             }
         }
