@@ -103,6 +103,10 @@ serve-rust: $(SERVER) ## Run the Rust server (PORT=50052 MODELS=models)
 loadtest: build ghz ## Run ghz against both servers (SCENARIO=loadtest/scenarios/….toml)
 	@$(VENV_PYTHON) -m loadtest "$(SCENARIO)" $(ARGS)
 
+.PHONY: bench-client
+bench-client: build ## Measure what the Python client adds to a bare grpcio call of one row
+	@$(VENV_PYTHON) -m clients.python.benches.one_row $(ARGS)
+
 .PHONY: docker
 docker: ## Build the two container images
 	docker compose build

@@ -34,7 +34,8 @@ NOT_NAMED = {
 #: What each Python package may import beyond the standard library and itself.
 PYTHON = {
     "server/python/src/ferrule_server": {"grpc", "ferrule._core"},
-    "clients/python/src/ferrule_client": {"grpc", "google.protobuf", "numpy"},
+    # The last two are for the command line, and imported where they are used.
+    "clients/python/src/ferrule_client": {"grpc", "google.protobuf", "numpy", "rich", "scipy.sparse"},
 }
 
 
