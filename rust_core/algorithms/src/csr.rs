@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use crate::error::CsrError;
 use crate::precision::Precision;
+use crate::scaling::Scaling;
 
 /// A sparse matrix whose offsets and indices were checked. Within each row the columns rise, each at most once.
 ///
@@ -108,23 +109,71 @@ impl<'a> Csr<'a> {
         }
     }
 
-    /// The rows in `range`; float32 values are widened into `buffer`.
-    pub(crate) fn tile<'b>(&'b self, range: Range<usize>, buffer: &'b mut Vec<f64>) -> SparseRows<'b> {
+    /// The rows in `range`; float32 values are widened into `buffer`, and values are scaled there.
+    pub(crate) fn tile<'b>(
+        &'b self,
+        range: Range<usize>,
+        scaling: Option<&Scaling>,
+        buffer: &'b mut Vec<f64>,
+    ) -> SparseRows<'b> {
         let offsets = &self.indptr[range.start..=range.end];
         let span = offsets[0] as usize..offsets[offsets.len() - 1] as usize;
-        let values = match &self.values {
-            CsrValues::Double(values) => &values[span.clone()],
-            CsrValues::Single(values) => {
-                buffer.clear();
-                buffer.extend(values[span.clone()].iter().map(|&value| f64::from(value)));
-                buffer
+        let columns = &self.indices[span.clone()];
+        buffer.clear();
+        match &self.values {
+            CsrValues::Double(values) if scaling.is_none() => {
+                let values = &values[span];
+                return SparseRows {
+                    offsets,
+                    columns,
+                    values,
+                };
             }
-        };
+            CsrValues::Double(values) => buffer.extend_from_slice(&values[span]),
+            CsrValues::Single(values) => buffer.extend(values[span].iter().map(|&value| f64::from(value))),
+        }
+        if let Some(scaling) = scaling {
+            for ends in offsets.windows(2) {
+                let row = (ends[0] - offsets[0]) as usize..(ends[1] - offsets[0]) as usize;
+                scaling.apply_sparse(&columns[row.clone()], &mut buffer[row]);
+            }
+        }
         SparseRows {
             offsets,
-            columns: &self.indices[span],
-            values,
+            columns,
+            values: buffer,
         }
+    }
+
+    /// The matrix without the columns that name no value, and the columns it kept, in rising order; None where there is
+    /// nothing to leave out. Only the indices are copied.
+    pub(crate) fn compact(&self) -> Option<(Csr<'_>, Vec<u32>)> {
+        let mut numbers = vec![u32::MAX; self.columns];
+        for &column in self.indices.iter() {
+            numbers[column as usize] = 0;
+        }
+        let used: Vec<u32> = (0..=u32::MAX)
+            .zip(&numbers)
+            .filter_map(|(column, &number)| (number == 0).then_some(column))
+            .collect();
+        if used.is_empty() || used.len() == self.columns {
+            return None;
+        }
+        for (number, &column) in (0..).zip(&used) {
+            numbers[column as usize] = number;
+        }
+        let indices: Vec<u32> = self.indices.iter().map(|&column| numbers[column as usize]).collect();
+        let values = match &self.values {
+            CsrValues::Single(values) => CsrValues::Single(Cow::Borrowed(values)),
+            CsrValues::Double(values) => CsrValues::Double(Cow::Borrowed(values)),
+        };
+        let compact = Csr {
+            indptr: Cow::Borrowed(&self.indptr),
+            indices: indices.into(),
+            values,
+            columns: used.len(),
+        };
+        Some((compact, used))
     }
 
     /// Row and column of the first NaN or infinity, if there is one.
@@ -240,7 +289,7 @@ impl Gather {
 
     /// Adds a row of `csr`, which has as many columns.
     pub(crate) fn push(&mut self, csr: &Csr<'_>, row: usize) {
-        let rows = csr.tile(row..row + 1, &mut self.buffer);
+        let rows = csr.tile(row..row + 1, None, &mut self.buffer);
         self.indices.extend_from_slice(rows.columns);
         self.values.extend_from_slice(rows.values);
         self.indptr.push(self.values.len() as u64);
@@ -317,7 +366,7 @@ mod tests {
 
     fn entries(csr: &Csr<'_>) -> Vec<Vec<(usize, f64)>> {
         let mut buffer = Vec::new();
-        let rows = csr.tile(0..csr.rows(), &mut buffer);
+        let rows = csr.tile(0..csr.rows(), None, &mut buffer);
         rows.iter().map(|row| row.entries().collect()).collect()
     }
 
@@ -347,7 +396,7 @@ mod tests {
         assert!(matches!(&single.values, CsrValues::Single(Cow::Borrowed(_))));
         assert_eq!(single.precision(), Precision::Single);
         let mut buffer = Vec::new();
-        let row = single.tile(1..2, &mut buffer).iter().next().unwrap();
+        let row = single.tile(1..2, None, &mut buffer).iter().next().unwrap();
         assert_eq!((row.columns, row.values), (&[0][..], &[2.0][..]));
     }
 
@@ -382,6 +431,16 @@ mod tests {
         ));
         assert!(matches!(csr(&[0], &[], &[], 0), Err(CsrError::Columns { got: 0 })));
         assert_eq!(csr(&[0], &[], &[], 1).unwrap().rows(), 0);
+    }
+
+    #[test]
+    fn columns_without_values_can_be_left_out() {
+        let wide = csr(&[0, 2, 2, 3], &[1, 7, 4], &[1.0, 2.0, 3.0], 9).unwrap();
+        let (compact, used) = wide.compact().unwrap();
+        assert_eq!((compact.rows(), compact.columns(), used), (3, 3, vec![1, 4, 7]));
+        assert_eq!(entries(&compact), [vec![(0, 1.0), (2, 2.0)], vec![], vec![(1, 3.0)]]);
+        assert!(compact.compact().is_none());
+        assert!(csr(&[0, 0], &[], &[], 3).unwrap().compact().is_none());
     }
 
     #[test]

@@ -31,6 +31,16 @@ pub enum Field {
     ReassignmentRatio,
     /// Logistic regression: the inverse of the penalty's strength.
     C,
+    /// Logistic regression: the part of the absolute values in the penalty.
+    L1Ratio,
+    /// Logistic regression: the solver.
+    Solver,
+    /// Logistic regression: how the intercept is penalised.
+    InterceptScaling,
+    /// Logistic regression: the weight of each class.
+    ClassWeight,
+    /// Logistic regression: the model to start from.
+    Start,
     /// Logistic regression: the number of classes.
     NClasses,
 }
@@ -51,6 +61,11 @@ impl Field {
             Self::InitSize => "init_size",
             Self::ReassignmentRatio => "reassignment_ratio",
             Self::C => "C",
+            Self::L1Ratio => "l1_ratio",
+            Self::Solver => "solver",
+            Self::InterceptScaling => "intercept_scaling",
+            Self::ClassWeight => "class_weight",
+            Self::Start => "start",
             Self::NClasses => "n_classes",
         }
     }
@@ -194,6 +209,12 @@ pub enum PredictError {
         /// The slice's length.
         got: usize,
     },
+    /// The rows are sparse, and a scaling step would make their zeros into other numbers.
+    #[error("expected dense rows: {step} in front of the model can't take sparse ones")]
+    Sparse {
+        /// The step.
+        step: &'static str,
+    },
     /// The first row whose answer is not a finite number: it holds NaN or infinity, or values so large that the computation
     /// overflows.
     #[error("row {row}: the result is not a finite number")]
@@ -234,6 +255,20 @@ pub enum ModelError {
         expected: usize,
         /// The array's length.
         got: usize,
+    },
+    /// A value that divides is 0.
+    #[error("{name}: value {index} is 0")]
+    Zero {
+        /// Which array.
+        name: &'static str,
+        /// Index of the first such value.
+        index: usize,
+    },
+    /// A range has no room.
+    #[error("{name}: expected a range that is not empty")]
+    EmptyRange {
+        /// Which range.
+        name: &'static str,
     },
     /// An array holds NaN or infinity.
     #[error("{name}: value {index} is not finite")]

@@ -32,9 +32,16 @@ pub(crate) struct Minimum {
     pub(crate) value: f64,
     pub(crate) n_iter: usize,
     pub(crate) converged: bool,
+    /// Whether no component of the gradient is above the tolerance.
+    pub(crate) flat: bool,
 }
 
-/// A step and the change of the gradient along it.
+/// The last steps and the changes of the gradient along them, from which the Hessian's inverse is guessed.
+#[derive(Debug, Default)]
+pub(crate) struct Memory {
+    pairs: VecDeque<Pair>,
+}
+
 #[derive(Debug)]
 struct Pair {
     step: Vec<f64>,
@@ -43,25 +50,45 @@ struct Pair {
     product: f64,
 }
 
-/// Searches from `point`. `evaluate` writes the gradient at a point and gives the value there; its error ends the search.
+/// What is minimised.
+pub(crate) trait Function {
+    /// What ends a search early.
+    type Error;
+
+    /// Gives the value at `point` and writes the gradient there.
+    fn evaluate(&mut self, point: &[f64], gradient: &mut [f64]) -> Result<f64, Self::Error>;
+
+    /// Told of each iteration: its number, from 1, and the value after it.
+    fn iterated(&mut self, _n_iter: usize, _value: f64) {}
+}
+
+impl<E, F: FnMut(&[f64], &mut [f64]) -> Result<f64, E>> Function for F {
+    type Error = E;
+
+    fn evaluate(&mut self, point: &[f64], gradient: &mut [f64]) -> Result<f64, E> {
+        self(point, gradient)
+    }
+}
+
+/// Searches from `point`.
 ///
 /// The value may come back not finite when the function is so at the start.
-pub(crate) fn minimise<E>(
+pub(crate) fn minimise<F: Function>(
     mut point: Vec<f64>,
     settings: Settings,
-    mut evaluate: impl FnMut(&[f64], &mut [f64]) -> Result<f64, E>,
-) -> Result<Minimum, E> {
+    function: &mut F,
+) -> Result<Minimum, F::Error> {
     let mut gradient = vec![0.0; point.len()];
-    let mut value = evaluate(&point, &mut gradient)?;
+    let mut value = function.evaluate(&point, &mut gradient)?;
     let mut n_iter = 0;
     let mut converged = largest(&gradient) <= settings.gradient_tolerance;
-    let mut memory: VecDeque<Pair> = VecDeque::with_capacity(MEMORY);
+    let mut memory = Memory::default();
     let mut direction = vec![0.0; point.len()];
     let mut trial_point = vec![0.0; point.len()];
     let mut trial_gradient = vec![0.0; point.len()];
 
     while value.is_finite() && !converged && n_iter < settings.max_iter {
-        descend(&memory, &gradient, &mut direction);
+        memory.descend(&gradient, &mut direction);
         let slope = dot(&gradient, &direction);
         let mut step = if n_iter == 0 {
             1.0 / dot(&direction, &direction).sqrt()
@@ -74,7 +101,7 @@ pub(crate) fn minimise<E>(
             for _ in 0..MOST_TRIALS {
                 trial_point.copy_from_slice(&point);
                 add_scaled(&mut trial_point, step, &direction);
-                let trial = evaluate(&trial_point, &mut trial_gradient)?;
+                let trial = function.evaluate(&trial_point, &mut trial_gradient)?;
                 let trial_slope = dot(&trial_gradient, &direction);
                 match search.advance(Point {
                     step,
@@ -94,33 +121,34 @@ pub(crate) fn minimise<E>(
             if memory.is_empty() {
                 break;
             }
-            memory.clear();
+            memory.forget();
             continue;
         };
         n_iter += 1;
         let fall = value - new_value;
         let scale = value.abs().max(new_value.abs()).max(1.0);
         converged = largest(&trial_gradient) <= settings.gradient_tolerance || fall <= settings.value_tolerance * scale;
-        remember(
-            &mut memory,
+        memory.remember(
             (&point, &gradient),
             (&trial_point, &trial_gradient),
-            -slope * step,
+            f64::EPSILON * -slope * step,
         );
         std::mem::swap(&mut point, &mut trial_point);
         std::mem::swap(&mut gradient, &mut trial_gradient);
         value = new_value;
+        function.iterated(n_iter, value);
     }
     Ok(Minimum {
         point,
         value,
         n_iter,
         converged,
+        flat: largest(&gradient) <= settings.gradient_tolerance,
     })
 }
 
 /// Largest magnitude; infinite when a component is not a number.
-fn largest(gradient: &[f64]) -> f64 {
+pub(crate) fn largest(gradient: &[f64]) -> f64 {
     gradient.iter().fold(0.0, |largest: f64, component| {
         if component.is_nan() {
             f64::INFINITY
@@ -130,48 +158,53 @@ fn largest(gradient: &[f64]) -> f64 {
     })
 }
 
-/// Writes minus the approximate inverse Hessian times the gradient: the two-loop recursion.
-fn descend(memory: &VecDeque<Pair>, gradient: &[f64], direction: &mut [f64]) {
-    for (direction, gradient) in direction.iter_mut().zip(gradient) {
-        *direction = -gradient;
+impl Memory {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.pairs.is_empty()
     }
-    let mut factors = [0.0; MEMORY];
-    for (pair, factor) in memory.iter().zip(&mut factors).rev() {
-        *factor = dot(&pair.step, direction) / pair.product;
-        add_scaled(direction, -*factor, &pair.change);
+
+    pub(crate) fn forget(&mut self) {
+        self.pairs.clear();
     }
-    if let Some(last) = memory.back() {
-        let scale = last.product / dot(&last.change, &last.change);
-        for direction in direction.iter_mut() {
-            *direction *= scale;
+
+    /// Writes minus the approximate inverse Hessian times the gradient: the two-loop recursion.
+    pub(crate) fn descend(&self, gradient: &[f64], direction: &mut [f64]) {
+        for (direction, gradient) in direction.iter_mut().zip(gradient) {
+            *direction = -gradient;
+        }
+        let mut factors = [0.0; MEMORY];
+        for (pair, factor) in self.pairs.iter().zip(&mut factors).rev() {
+            *factor = dot(&pair.step, direction) / pair.product;
+            add_scaled(direction, -*factor, &pair.change);
+        }
+        if let Some(last) = self.pairs.back() {
+            let scale = last.product / dot(&last.change, &last.change);
+            for direction in direction.iter_mut() {
+                *direction *= scale;
+            }
+        }
+        for (pair, factor) in self.pairs.iter().zip(factors) {
+            let correction = factor - dot(&pair.change, direction) / pair.product;
+            add_scaled(direction, correction, &pair.step);
         }
     }
-    for (pair, factor) in memory.iter().zip(factors) {
-        let correction = factor - dot(&pair.change, direction) / pair.product;
-        add_scaled(direction, correction, &pair.step);
-    }
-}
 
-/// Remembers the way from one (point, gradient) to the next, unless the curvature along it is not positive beyond rounding of
-/// the `promised` fall.
-fn remember(memory: &mut VecDeque<Pair>, from: (&[f64], &[f64]), to: (&[f64], &[f64]), promised: f64) {
-    let mut pair = if memory.len() == MEMORY {
-        memory.pop_front()
-    } else {
-        None
-    }
-    .unwrap_or_else(|| Pair {
-        step: vec![0.0; from.0.len()],
-        change: vec![0.0; from.0.len()],
-        product: 0.0,
-    });
-    for (index, (step, change)) in pair.step.iter_mut().zip(&mut pair.change).enumerate() {
-        *step = to.0[index] - from.0[index];
-        *change = to.1[index] - from.1[index];
-    }
-    pair.product = dot(&pair.step, &pair.change);
-    if pair.product > f64::EPSILON * promised {
-        memory.push_back(pair);
+    /// Remembers the way from one (point, gradient) to the next, unless the curvature along it is not above `rounding`.
+    pub(crate) fn remember(&mut self, from: (&[f64], &[f64]), to: (&[f64], &[f64]), rounding: f64) {
+        let oldest = (self.pairs.len() == MEMORY).then(|| self.pairs.pop_front()).flatten();
+        let mut pair = oldest.unwrap_or_else(|| Pair {
+            step: vec![0.0; from.0.len()],
+            change: vec![0.0; from.0.len()],
+            product: 0.0,
+        });
+        for (index, (step, change)) in pair.step.iter_mut().zip(&mut pair.change).enumerate() {
+            *step = to.0[index] - from.0[index];
+            *change = to.1[index] - from.1[index];
+        }
+        pair.product = dot(&pair.step, &pair.change);
+        if pair.product > rounding {
+            self.pairs.push_back(pair);
+        }
     }
 }
 
@@ -188,7 +221,7 @@ mod tests {
     };
 
     fn minimum(start: Vec<f64>, settings: Settings, function: impl Fn(&[f64], &mut [f64]) -> f64) -> Minimum {
-        minimise(start, settings, |point, gradient| {
+        minimise(start, settings, &mut |point: &[f64], gradient: &mut [f64]| {
             Ok::<_, Infallible>(function(point, gradient))
         })
         .unwrap()
@@ -258,7 +291,7 @@ mod tests {
     #[test]
     fn an_error_ends_the_search() {
         let mut calls = 0;
-        let outcome = minimise(vec![-1.2, 1.0], TIGHT, |point, gradient| {
+        let outcome = minimise(vec![-1.2, 1.0], TIGHT, &mut |point: &[f64], gradient: &mut [f64]| {
             calls += 1;
             if calls == 4 {
                 Err("stop")

@@ -22,6 +22,7 @@ mod precision;
 mod predict;
 mod rows;
 mod sample;
+pub mod scaling;
 
 pub use csr::{Csr, CsrValues};
 pub use error::{CsrError, Field, FitError, ModelError, PredictError, ShapeError};

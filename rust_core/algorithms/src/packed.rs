@@ -57,19 +57,6 @@ impl Packed {
         })
     }
 
-    /// Scalar products of `row` with the vectors, tile after tile.
-    pub(crate) fn products<'p>(&'p self, row: &'p [f64]) -> impl Iterator<Item = Lanes> + 'p {
-        self.lanes.chunks_exact(self.columns).map(|tile| {
-            let mut sums = [0.0; LANES];
-            for (value, lanes) in row.iter().zip(tile) {
-                for (sum, lane) in sums.iter_mut().zip(lanes) {
-                    *sum += value * lane;
-                }
-            }
-            sums
-        })
-    }
-
     /// Index of the nearest vector and its squared distance; the lowest index among equals. `None` when no distance is a finite
     /// number. Needs an infinite `padding`.
     pub(crate) fn nearest(&self, row: &[f64]) -> Option<(usize, f64)> {
@@ -146,16 +133,6 @@ mod tests {
         packed.set(&[9.0, 8.0, 7.0, 6.0, 5.0, 4.0, 3.0, 2.0, 1.0, 2.0]);
         assert_eq!(packed.nearest(&[0.0]), Some((8, 1.0)));
         assert_eq!(packed.squared_distances(&[0.0]).nth(1).unwrap()[2], f64::INFINITY);
-    }
-
-    #[test]
-    fn products_are_those_of_each_vector() {
-        let vectors: Vec<f64> = (0..27).map(|value| f64::from(value) - 9.5).collect();
-        let row = [2.0, -1.0, 0.5];
-        let packed = Packed::new(&vectors, 3, 0.0);
-        let products: Vec<f64> = packed.products(&row).flatten().take(9).collect();
-        let expected: Vec<f64> = vectors.chunks(3).map(|vector| dot(vector, &row)).collect();
-        assert_eq!(products, expected);
     }
 
     #[test]

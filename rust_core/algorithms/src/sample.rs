@@ -47,6 +47,20 @@ impl<'a> Sample<'a> {
         })
     }
 
+    /// The same rows with other weights.
+    pub(crate) fn with_weights(self, weights: Option<&'a [f64]>) -> Result<Self, FitError> {
+        Ok(Self {
+            weights,
+            weight_sum: weight_sum(weights, self.rows.rows(), self.interrupt)?,
+            ..self
+        })
+    }
+
+    /// The same weights with other rows, which are as many, and finite.
+    pub(crate) fn with_rows(self, rows: Rows<'a>) -> Self {
+        Self { rows, ..self }
+    }
+
     /// Rows and weights of a sample that was checked. Here all weights may be zero: see [`Sample::check_weight_sum`].
     pub(crate) fn of_checked(rows: Rows<'a>, weights: Option<&'a [f64]>, interrupt: Interrupt<'a>) -> Self {
         let weight_sum = weights.map_or(rows.rows() as f64, |weights| weights.iter().sum());

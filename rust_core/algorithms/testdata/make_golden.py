@@ -96,6 +96,43 @@ def logistic_regression_cases(data: dict[str, tuple[np.ndarray, np.ndarray]]) ->
     return cases
 
 
+def penalty_cases(data: dict[str, tuple[np.ndarray, np.ndarray]]) -> list[dict[str, Any]]:
+    """Minima with absolute values, and with liblinear's penalised intercept."""
+    cases = []
+
+    def add(dataset: str, weighted: bool, **parameters: Any) -> None:
+        rows, classes = data[dataset]
+        weights = weights_for(len(rows)) if weighted else None
+        model = LogisticRegression(tol=1e-12, max_iter=200_000, random_state=0, **parameters)
+        model.fit(rows, classes, sample_weight=weights)
+        cases.append(
+            {
+                "dataset": dataset,
+                "weights": None if weights is None else listed(weights),
+                "solver": parameters["solver"],
+                "c": parameters["C"],
+                "l1_ratio": parameters["l1_ratio"],
+                "fit_intercept": parameters["fit_intercept"],
+                "intercept_scaling": parameters.get("intercept_scaling"),
+                "coefficients": listed(model.coef_.ravel()),
+                "intercepts": listed(np.broadcast_to(model.intercept_, len(model.coef_))),
+                "probabilities": listed(model.predict_proba(rows[:10]).ravel()),
+            }
+        )
+
+    for weighted in (False, True):
+        for fit_intercept in (False, True):
+            for c in (0.05, 1.0):
+                for l1_ratio in (0.3, 1.0):
+                    for dataset in ("cancer", "iris"):
+                        add(dataset, weighted, solver="saga", C=c, l1_ratio=l1_ratio, fit_intercept=fit_intercept)
+                for l1_ratio in (0, 1):
+                    for scaling in (0.5, 10.0):
+                        parameters = {"C": c, "l1_ratio": l1_ratio, "intercept_scaling": scaling}
+                        add("cancer", weighted, solver="liblinear", fit_intercept=fit_intercept, **parameters)
+    return cases
+
+
 def write(path: Path, content: dict[str, Any]) -> None:
     path.write_text(json.dumps({"versions": VERSIONS, **content}, separators=(",", ":")) + "\n")
 
@@ -107,7 +144,10 @@ def main(folder: Path) -> None:
         folder / "datasets.json",
         {"datasets": {name: {**matrix(rows), "classes": listed(classes)} for name, (rows, classes) in stored.items()}},
     )
-    write(folder / "logistic_regression.json", {"fits": logistic_regression_cases(data)})
+    write(
+        folder / "logistic_regression.json",
+        {"fits": logistic_regression_cases(data), "penalties": penalty_cases(data)},
+    )
 
 
 if __name__ == "__main__":

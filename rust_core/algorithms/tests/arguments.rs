@@ -120,7 +120,7 @@ fn logistic_regression_refuses_parameters() {
         ))
     };
     for c in [0.0, -1.0, f64::NAN, f64::NEG_INFINITY] {
-        let (field, message) = fit(&[0, 1, 0, 1], 2, &logistic_regression::Parameters { c, ..good });
+        let (field, message) = fit(&[0, 1, 0, 1], 2, &logistic_regression::Parameters { c, ..good.clone() });
         assert_eq!(
             (field, message),
             (Field::C, format!("C: expected a number above 0, got {c}"))
@@ -129,13 +129,19 @@ fn logistic_regression_refuses_parameters() {
     let (field, _) = fit(
         &[0, 1, 0, 1],
         2,
-        &logistic_regression::Parameters { max_iter: 0, ..good },
+        &logistic_regression::Parameters {
+            max_iter: 0,
+            ..good.clone()
+        },
     );
     assert_eq!(field, Field::MaxIter);
     let (field, _) = fit(
         &[0, 1, 0, 1],
         2,
-        &logistic_regression::Parameters { tol: f64::NAN, ..good },
+        &logistic_regression::Parameters {
+            tol: f64::NAN,
+            ..good.clone()
+        },
     );
     assert_eq!(field, Field::Tol);
     let cases: [(&[u32], usize, Field, &str); 7] = [

@@ -1,8 +1,9 @@
 //! The compiled half of the Python package `ferrule`: it converts, detaches from the interpreter and maps errors.
 //!
-//! Two faces that do not know each other:
+//! Three faces that do not know each other:
 //! - for a server: [`command_line`], [`config`], [`board`], [`engine`], [`session`], [`status`], [`log`];
-//! - for estimators: [`kmeans`], [`mini_batch_kmeans`], [`logistic_regression`], over [`matrix`], [`random`] and [`signals`].
+//! - for estimators: [`kmeans`], [`mini_batch_kmeans`], [`logistic_regression`], over [`matrix`], [`random`] and [`signals`];
+//! - for files without a server: [`persistence`].
 //!
 //! NumPy is loaded at the first call of an estimator's function, so a server never loads it.
 
@@ -15,6 +16,7 @@ mod log;
 mod logistic_regression;
 mod matrix;
 mod mini_batch_kmeans;
+mod persistence;
 mod random;
 mod session;
 mod signals;
@@ -43,6 +45,8 @@ mod _core {
     use crate::mini_batch_kmeans::{
         MiniBatchFit, MiniBatchParameters, MiniBatchState, mini_batch_fit, mini_batch_learn, mini_batch_start,
     };
+    #[pymodule_export]
+    use crate::persistence::{Publication, RepositoryEntry, StoredModel, repository_entries};
     #[pymodule_export]
     use crate::session::Session;
     #[pymodule_export]

@@ -5,7 +5,7 @@
     reason = "Python's arguments are extracted into owned values"
 )]
 
-use ferrule_algorithms::logistic_regression::{LogisticRegression, Parameters};
+use ferrule_algorithms::logistic_regression::{ClassWeight, LogisticRegression, Parameters};
 use numpy::{PyArray1, PyArray2, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
 
@@ -22,11 +22,16 @@ pub struct LogisticRegressionFit {
     loss: f64,
     n_iter: usize,
     converged: bool,
+    separable: bool,
+    ill_conditioned: bool,
 }
 
 /// See `_core.pyi`.
 #[pyfunction]
-#[pyo3(signature = (x, classes, *, n_classes, c, fit_intercept, max_iter, tol, sample_weight))]
+#[pyo3(signature = (
+    x, classes, *, n_classes, c, l1_ratio, solver, fit_intercept, intercept_scaling, class_weight, max_iter, tol, start,
+    sample_weight, progress
+))]
 #[allow(clippy::too_many_arguments)] // scikit-learn's constructor, flattened
 pub fn logistic_regression_fit(
     py: Python<'_>,
@@ -34,16 +39,28 @@ pub fn logistic_regression_fit(
     classes: PyReadonlyArray1<'_, u32>,
     n_classes: usize,
     c: f64,
+    l1_ratio: f64,
+    solver: &str,
     fit_intercept: bool,
+    intercept_scaling: Option<f64>,
+    class_weight: Option<Vec<f64>>,
     max_iter: usize,
     tol: f64,
+    start: Option<(PyReadonlyArray2<'_, f64>, PyReadonlyArray1<'_, f64>)>,
     sample_weight: Option<PyReadonlyArray1<'_, f64>>,
+    progress: Option<Bound<'_, PyAny>>,
 ) -> PyResult<LogisticRegressionFit> {
+    let start = start.map(|(coefficients, intercepts)| model(&coefficients, &intercepts));
     let parameters = Parameters {
         c,
+        l1_ratio,
+        solver: solver.parse().map_err(invalid)?,
         fit_intercept,
+        intercept_scaling,
+        class_weight: class_weight.map_or(ClassWeight::Equal, ClassWeight::Given),
         max_iter,
         tol,
+        start: start.transpose()?,
     };
     let checked = x.checked()?;
     let rows = checked.rows();
@@ -52,7 +69,7 @@ pub fn logistic_regression_fit(
         .as_ref()
         .map(|weights| values("sample_weight", weights))
         .transpose()?;
-    let fit = interruptible(py, None, |interrupt| {
+    let fit = interruptible(py, progress.as_ref(), |interrupt| {
         LogisticRegression::fit(rows, classes, n_classes, weights, &parameters, interrupt)
     })?
     .map_err(invalid)?;
@@ -62,6 +79,8 @@ pub fn logistic_regression_fit(
         loss: fit.loss,
         n_iter: fit.n_iter,
         converged: fit.converged,
+        separable: fit.separable,
+        ill_conditioned: fit.ill_conditioned,
     })
 }
 

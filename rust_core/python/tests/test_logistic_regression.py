@@ -1,22 +1,30 @@
 """LogisticRegression against scikit-learn's."""
 
 import pickle
+import re
+import signal
+import threading
+import time
+import warnings
 from typing import Any
 
 import numpy as np
 import pytest
 import sklearn.linear_model
 from ferrule import LogisticRegression
+from ferrule.progress import Progress
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_digits, load_iris
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.model_selection import cross_val_score
+from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 DATA: dict[str, Any] = {"iris": load_iris, "breast cancer": load_breast_cancer, "digits": load_digits}
 # Both go on until the optimum is found, which is unique.
+SOLVERS = ["lbfgs", "newton-cholesky", "newton-cg", "liblinear", "sag", "saga"]
 EXACT: dict[str, Any] = {"tol": 1e-7, "max_iter": 10_000}
 
 
@@ -67,7 +75,7 @@ def test_weights_and_string_labels() -> None:
 def test_clone_parameters_pickle_pipeline_and_search() -> None:
     X, y = load_breast_cancer(return_X_y=True)
     model = LogisticRegression(C=0.5)
-    assert model.get_params() == {"C": 0.5, "fit_intercept": True, "max_iter": 100, "tol": 1e-4}
+    assert model.get_params() == sklearn.linear_model.LogisticRegression(C=0.5).get_params()
     pipeline = make_pipeline(StandardScaler(), clone(model))
     assert cross_val_score(pipeline, X, y).mean() > 0.97
     fitted = pipeline.fit(X, y)
@@ -76,26 +84,248 @@ def test_clone_parameters_pickle_pipeline_and_search() -> None:
 
 def test_a_fit_that_stops_early_is_a_warning() -> None:
     X, y = load_breast_cancer(return_X_y=True)
-    with pytest.warns(ConvergenceWarning, match=r"did not converge in 3 iterations \(max_iter=3\)"):
+    with pytest.warns(ConvergenceWarning, match=r"lbfgs failed to converge after 3 iteration\(s\)"):
         model = LogisticRegression(max_iter=3).fit(X, y)
     assert model.n_iter_.tolist() == [3]
 
 
+@pytest.mark.filterwarnings("always")
 @pytest.mark.parametrize(
-    ("parameters", "problem"),
+    "parameters",
     [
-        ({"C": 0.0}, "C: expected a number above 0, got 0"),
-        ({"C": "1"}, "C: expected a number, got '1'"),
-        ({"fit_intercept": "yes"}, "fit_intercept: expected True or False, got 'yes'"),
-        ({"max_iter": 0}, "max_iter: expected a whole number, at least 1, got 0"),
-        ({"tol": np.inf}, "tol: expected a finite number"),
+        {"C": 0.0},
+        {"C": "1"},
+        {"fit_intercept": "yes"},
+        {"max_iter": -1},
+        {"max_iter": 1.5},
+        {"tol": -1.0},
+        {"l1_ratio": 1.5},
+        {"l1_ratio": None},
+        {"solver": "newton"},
+        {"class_weight": "even"},
+        {"class_weight": {"nobody": 2.0}},
+        {"intercept_scaling": 0},
+        {"penalty": "l3"},
+        {"n_jobs": 2},
+        {"penalty": None},
+        {"penalty": None, "C": 3.0},
+        {"penalty": "l2", "l1_ratio": 0.5},
+        {"penalty": "l1", "solver": "saga"},
+        {"penalty": "l1", "l1_ratio": 1, "solver": "liblinear"},
+        {"penalty": "elasticnet", "l1_ratio": 0.5, "solver": "saga"},
+        {"penalty": "elasticnet", "l1_ratio": None, "solver": "saga"},
+        {"penalty": "elasticnet", "l1_ratio": 0.5},
+        *({"l1_ratio": l1_ratio, "solver": solver} for l1_ratio in (0.5, 1) for solver in SOLVERS),
+        *({"C": np.inf, "solver": solver} for solver in SOLVERS),
+        *({"dual": True, "solver": solver} for solver in SOLVERS),
+        {"dual": True, "l1_ratio": 1, "solver": "liblinear"},
+    ],
+    ids=str,
+)
+def test_parameters_are_taken_or_refused_as_in_scikit_learn(parameters: dict[str, Any]) -> None:
+    X, y = load_breast_cancer(return_X_y=True)
+    X = StandardScaler().fit_transform(X)
+    outcomes = []
+    for kind in (LogisticRegression, sklearn.linear_model.LogisticRegression):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            try:
+                kind(**parameters).fit(X, y)
+                problem = None
+            except ValueError as error:
+                problem = (type(error), re.sub(r"solver.*str among.*", "", str(error)))
+        told = [(each.category, str(each.message)) for each in caught if not issubclass(each.category, ConvergenceWarning)]
+        outcomes.append((problem, told))
+    # liblinear's "supported when" lists the arguments in its own order.
+    assert outcomes[0] == outcomes[1]
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_one_class_is_refused_in_scikit_learns_words() -> None:
+    problems = []
+    for kind in (LogisticRegression, sklearn.linear_model.LogisticRegression):
+        with pytest.raises(ValueError, match="only one class") as caught:
+            kind().fit(load_iris().data, np.zeros(150))
+        problems.append(str(caught.value))
+    assert problems[0] == problems[1]
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        np.array(["no", "yes"]),
+        np.array(["no", "yes"], dtype=object),
+        np.array([False, True]),
+        np.array([-1.0, 1.0]),
+        np.array([7, 3], dtype=np.uint8),
+        np.array([10**12, -(10**12)]),
+    ],
+    ids=lambda labels: str(labels.dtype),
+)
+def test_labels_keep_their_type(labels: np.ndarray) -> None:
+    X, y = load_breast_cancer(return_X_y=True)
+    X = StandardScaler().fit_transform(X)
+    ours = LogisticRegression().fit(X, labels[y])
+    theirs = sklearn.linear_model.LogisticRegression().fit(X, labels[y])
+    assert_array_equal(ours.classes_, theirs.classes_)
+    assert ours.classes_.dtype == theirs.classes_.dtype == ours.predict(X).dtype
+    assert_array_equal(ours.predict(X), theirs.predict(X))
+
+
+@pytest.mark.parametrize("y", [np.linspace(0, 1, 150), np.full(150, np.nan), np.eye(150)[:, :3], ["a"] * 149])
+def test_labels_that_are_none_are_refused_as_in_scikit_learn(y: Any) -> None:
+    X = load_iris().data
+    problems = []
+    for kind in (LogisticRegression, sklearn.linear_model.LogisticRegression):
+        with pytest.raises(ValueError) as caught:  # noqa: PT011 (compared below)
+            kind().fit(X, y)
+        problems.append(str(caught.value))
+    assert problems[0] == problems[1]
+
+
+@pytest.mark.parametrize("class_weight", ["balanced", {0: 0.2, 1: 3.0, 2: 1.0}, {1: 5.0}])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_class_weights(class_weight: Any, weighted: bool) -> None:
+    X, y = load_iris(return_X_y=True)
+    X, y = X[:130], y[:130]
+    weights = np.linspace(0.1, 2, 130) if weighted else None
+    parameters: dict[str, Any] = {"class_weight": class_weight, "solver": "newton-cholesky", "tol": 1e-10}
+    ours = LogisticRegression(**parameters).fit(X, y, sample_weight=weights)
+    theirs = sklearn.linear_model.LogisticRegression(**parameters).fit(X, y, sample_weight=weights)
+    assert_allclose(ours.coef_, theirs.coef_, atol=1e-6)
+    assert_allclose(ours.predict_proba(X), theirs.predict_proba(X), atol=1e-7)
+
+
+def test_a_warm_start_goes_on() -> None:
+    X, y = load_digits(return_X_y=True)
+    cold = LogisticRegression(C=0.01).fit(X, y)
+    warm = LogisticRegression(C=0.01, warm_start=True).fit(X, y)
+    assert warm.fit(X, y).n_iter_[0] < 3 < cold.n_iter_[0]
+    assert_allclose(warm.coef_, cold.coef_, atol=1e-3)
+    with pytest.raises(ValueError, match="Initialization coef is of shape"):
+        warm.fit(X[:, :10], y)
+    sparsified = warm.sparsify()
+    assert sparsified.fit(X, y).n_iter_[0] < 3
+
+
+def test_sparsify_and_densify() -> None:
+    X, y = load_digits(return_X_y=True)
+    model = LogisticRegression(l1_ratio=1.0, C=0.01, solver="saga").fit(X, y)
+    before = model.coef_, model.predict_proba(X)
+    assert sparse.issparse(model.sparsify().coef_)
+    assert_array_equal(model.predict_proba(X), before[1])
+    assert_array_equal(pickle.loads(pickle.dumps(model)).predict_proba(X), before[1])
+    assert_array_equal(model.densify().coef_, before[0])
+
+
+def _read_only(X: np.ndarray) -> np.ndarray:
+    X = X.copy()
+    X.flags.writeable = False
+    return X
+
+
+def _shuffled(X: np.ndarray) -> sparse.csr_array:
+    """Unsorted columns, every value in two parts, 64-bit indices."""
+    plain = sparse.csr_array(X)
+    parts = []
+    for row in range(plain.shape[0]):
+        span = slice(plain.indptr[row], plain.indptr[row + 1])
+        columns, values = plain.indices[span][::-1], plain.data[span][::-1]
+        parts.append((np.repeat(columns, 2), np.repeat(values / 2, 2)))
+    indptr = np.cumsum([0, *(len(columns) for columns, _ in parts)]).astype(np.int64)
+    indices = np.concatenate([columns for columns, _ in parts]).astype(np.int64)
+    return sparse.csr_array((np.concatenate([values for _, values in parts]), indices, indptr), shape=X.shape)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        np.asfortranarray,
+        lambda X: np.repeat(X, 2, axis=1)[:, ::2],
+        lambda X: X[::-1][::-1],
+        _read_only,
+        lambda X: X.tolist(),
+        lambda X: X.astype(np.int32),
+        lambda X: X.astype(np.uint8),
+        sparse.csr_matrix,
+        sparse.csr_array,
+        sparse.csc_array,
+        sparse.coo_matrix,
+        _shuffled,
     ],
 )
-def test_wrong_parameters_are_named(parameters: dict[str, Any], problem: str) -> None:
-    with pytest.raises(ValueError, match=problem):
-        LogisticRegression(**parameters).fit(*load_iris(return_X_y=True))
+def test_rows_of_any_kind(kind: Any) -> None:
+    X, y = load_digits(return_X_y=True)
+    X, y = X[:300], y[:300]
+    reference = LogisticRegression(solver="newton-cholesky", C=0.1).fit(X, y)
+    model = LogisticRegression(solver="newton-cholesky", C=0.1).fit(kind(X), y)
+    assert_allclose(model.coef_, reference.coef_, rtol=1e-7, atol=1e-9)
+    assert_allclose(model.predict_proba(kind(X)), model.predict_proba(X), rtol=1e-12)
 
 
-def test_one_class_is_refused() -> None:
-    with pytest.raises(ValueError, match="y: expected at least 2 classes, got one class"):
-        LogisticRegression().fit(load_iris().data, np.zeros(150))
+def test_a_memory_map(tmp_path: Any) -> None:
+    X, y = load_iris(return_X_y=True)
+    np.save(tmp_path / "X.npy", X)
+    model = LogisticRegression().fit(np.load(tmp_path / "X.npy", mmap_mode="r"), y)
+    assert_array_equal(model.coef_, LogisticRegression().fit(X, y).coef_)
+
+
+def test_search_routing_and_names() -> None:
+    X, y = load_iris(return_X_y=True)
+    search = GridSearchCV(LogisticRegression(solver="auto"), {"C": [0.01, 1.0], "l1_ratio": [0.0, 1.0]}, cv=3).fit(X, y)
+    assert search.best_score_ > 0.9
+    with sklearn.config_context(enable_metadata_routing=True):
+        model = LogisticRegression().set_fit_request(sample_weight=True)
+        weights = np.linspace(0.1, 1, len(X))
+        routed = make_pipeline(StandardScaler(), model).fit(X, y, sample_weight=weights)
+        alone = LogisticRegression().fit(StandardScaler().fit_transform(X), y, sample_weight=weights)
+        assert_array_equal(routed[-1].coef_, alone.coef_)
+
+
+def test_no_iteration_leaves_the_start() -> None:
+    X, y = load_iris(return_X_y=True)
+    with pytest.warns(ConvergenceWarning, match="failed to converge after 0 iteration"):
+        model = LogisticRegression(max_iter=0).fit(X, y)
+    assert model.n_iter_.tolist() == [0]
+    assert_array_equal(model.coef_, np.zeros((3, 4)))
+
+
+def test_a_fit_tells_of_its_iterations(capsys: pytest.CaptureFixture[str]) -> None:
+    X, y = load_breast_cancer(return_X_y=True)
+    X = StandardScaler().fit_transform(X)
+    for solver, l1_ratio in [("lbfgs", 0.0), ("newton-cholesky", 0.0), ("saga", 1.0)]:
+        seen: list[Progress] = []
+        model = LogisticRegression(solver=solver, l1_ratio=l1_ratio, verbose=1).set_progress(seen.append).fit(X, y)
+        assert [progress.n_iter for progress in seen] == list(range(1, model.n_iter_[0] + 1))
+        objectives = [progress.objective for progress in seen]
+        assert objectives == sorted(objectives, reverse=True)
+        assert len(capsys.readouterr().out.splitlines()) == model.n_iter_[0]
+
+    def stop(_: Progress) -> None:
+        raise RuntimeError("enough")
+
+    with pytest.raises(RuntimeError, match="enough"):
+        LogisticRegression().set_progress(stop).fit(X, y)
+
+
+@pytest.mark.parametrize(("solver", "l1_ratio"), [("lbfgs", 0.0), ("newton-cholesky", 0.0), ("saga", 0.5)])
+@pytest.mark.parametrize("kind", [np.asarray, sparse.csr_array])
+def test_control_c_ends_a_fit(solver: str, l1_ratio: float, kind: Any) -> None:
+    rng = np.random.default_rng(0)
+    X, y = kind(rng.normal(size=(60_000, 60))), rng.integers(0, 6, 60_000)
+    # Never done: the signal comes from within the fit.
+    model = LogisticRegression(solver=solver, l1_ratio=l1_ratio, tol=0.0, max_iter=10**6)
+    sent: list[float] = []
+
+    def interrupt() -> None:
+        sent.append(time.perf_counter())
+        signal.raise_signal(signal.SIGINT)
+
+    timer = threading.Timer(0.3, interrupt)
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, y)
+    # 20 ms between two looks at signals, then one tile of rows; the rest is for a machine that is busy.
+    assert time.perf_counter() - sent[0] < 1.0
+    timer.join()
+    assert not hasattr(model, "coef_")

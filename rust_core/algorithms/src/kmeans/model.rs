@@ -7,12 +7,14 @@ use crate::kmeans::lloyd::{Buffers, Lloyd};
 use crate::predict::Prediction;
 use crate::rows::Rows;
 use crate::sample::Sample;
+use crate::scaling::{Scaling, Step};
 
 /// Fitted centres.
 #[derive(Debug, Clone)]
 pub struct KMeans {
     centers: Centers,
     columns: usize,
+    scaling: Scaling,
 }
 
 impl KMeans {
@@ -49,7 +51,23 @@ impl KMeans {
         Ok(Self {
             centers: Centers::new(centers, columns),
             columns,
+            scaling: Scaling::default(),
         })
+    }
+
+    /// The model behind scaling steps, which rows pass before they reach it; replaces earlier ones.
+    ///
+    /// # Errors
+    /// [`ModelError`] when a step's vector has another length than rows have columns, a value is not finite, a divisor is 0, or a range
+    /// to cut to is empty.
+    pub fn with_scaling(self, steps: Vec<Step>) -> Result<Self, ModelError> {
+        let scaling = Scaling::new(steps, self.columns)?;
+        Ok(Self { scaling, ..self })
+    }
+
+    /// The scaling steps in front of the model; usually none.
+    pub fn scaling(&self) -> &[Step] {
+        self.scaling.steps()
     }
 
     /// The centres, row-major (`n_clusters × columns`).
@@ -72,7 +90,7 @@ impl KMeans {
     /// # Errors
     /// [`PredictError`]: other columns or output length, a row without a finite distance, or interrupted.
     pub fn predict(&self, rows: Rows<'_>, labels: &mut [i32], interrupt: Interrupt<'_>) -> Result<(), PredictError> {
-        self.prediction(rows, 1, interrupt)
+        self.prediction(rows, 1, interrupt)?
             .write(labels, |row, label| match self.centers.nearest(row) {
                 Some((cluster, _)) => {
                     label[0] = cluster as i32;
@@ -114,7 +132,7 @@ impl KMeans {
         distances: &mut [f64],
         interrupt: Interrupt<'_>,
     ) -> Result<(), PredictError> {
-        self.prediction(rows, self.n_clusters(), interrupt)
+        self.prediction(rows, self.n_clusters(), interrupt)?
             .write(distances, |row, distances| {
                 self.centers.squared_distances(row, distances);
                 for distance in distances.iter_mut() {
@@ -124,13 +142,18 @@ impl KMeans {
             })
     }
 
-    fn prediction<'a>(&self, rows: Rows<'a>, width: usize, interrupt: Interrupt<'a>) -> Prediction<'a> {
-        Prediction {
-            rows,
+    fn prediction<'a>(
+        &'a self,
+        rows: Rows<'a>,
+        width: usize,
+        interrupt: Interrupt<'a>,
+    ) -> Result<Prediction<'a>, PredictError> {
+        Ok(Prediction {
+            rows: rows.scaled(&self.scaling)?,
             columns: self.columns,
             width,
             row_work: rows.row_values().saturating_mul(self.n_clusters()),
             interrupt,
-        }
+        })
     }
 }

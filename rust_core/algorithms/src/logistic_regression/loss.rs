@@ -1,23 +1,25 @@
 //! The objective and its gradient, in one pass over the rows.
 
+use super::Parameters;
+use super::penalty::{Penalty, Strength};
+use super::products::{FeatureMajor, add_row, dot_row};
 use crate::blocks::Blocks;
-use crate::interrupt::Interrupted;
-use crate::logistic_regression::Parameters;
-use crate::packed::{LANES, Lanes, Packed, add_scaled, dot};
+use crate::interrupt::{Interrupted, Iteration};
+use crate::packed::{LANES, Lanes, add_scaled};
 use crate::sample::Sample;
 
 /// The weighted mean loss plus the penalty, as a function of coefficients (row-major, one row for two classes, else one for
 /// each class) followed by intercepts (as many, if there are any).
 pub(crate) struct Objective<'a> {
-    sample: Sample<'a>,
-    classes: &'a [u32],
+    pub(super) sample: Sample<'a>,
+    pub(super) classes: &'a [u32],
     /// Rows of coefficients.
-    scores: usize,
-    /// Factor of ‖w‖²/2.
-    penalty: f64,
-    fit_intercept: bool,
+    pub(super) scores: usize,
+    pub(super) penalty: Penalty,
+    pub(super) fit_intercept: bool,
     blocks: Blocks,
-    packed: Packed,
+    /// The coefficients of the point that is evaluated, where there are more than two classes.
+    pub(super) coefficients: FeatureMajor,
     partials: Vec<Partial>,
 }
 
@@ -25,8 +27,10 @@ pub(crate) struct Objective<'a> {
 #[derive(Clone)]
 struct Partial {
     loss: f64,
-    /// Gradient of the coefficients: row-major for one row of them; laid out as [`Packed`] is for more.
-    gradient: Vec<f64>,
+    /// Gradient of the coefficients; empty for more than two classes.
+    binary: Vec<f64>,
+    /// The same for more than two classes; empty for two.
+    multinomial: FeatureMajor,
     /// Gradient of the intercepts, one for each score, filled up to whole tiles.
     intercepts: Vec<f64>,
     /// One row's scores, then its residuals, in tiles.
@@ -37,46 +41,75 @@ impl<'a> Objective<'a> {
     pub(crate) fn new(sample: Sample<'a>, classes: &'a [u32], n_classes: usize, parameters: &Parameters) -> Self {
         let columns = sample.columns();
         let scores = if n_classes == 2 { 1 } else { n_classes };
-        let tiles = scores.div_ceil(LANES);
-        let row_work = 2 * scores * columns;
-        let blocks = Blocks::new(sample.len(), sample.rows().row_values(), row_work, scores);
+        let lanes = if scores == 1 { 1 } else { scores.next_multiple_of(LANES) };
+        let row_values = sample.rows().row_values();
+        let partial_rows = lanes.saturating_mul(columns).div_ceil(row_values);
+        let blocks = Blocks::new(sample.len(), row_values, 2 * lanes * row_values, partial_rows);
+        let (binary, multinomial) = if scores == 1 { (columns, 0) } else { (0, columns) };
         let partial = Partial {
             loss: 0.0,
-            gradient: vec![0.0; if scores == 1 { columns } else { tiles * LANES * columns }],
-            intercepts: vec![0.0; tiles * LANES],
-            scores: vec![[0.0; LANES]; tiles],
+            binary: vec![0.0; binary],
+            multinomial: FeatureMajor::zeros(scores, multinomial),
+            intercepts: vec![0.0; scores.next_multiple_of(LANES)],
+            scores: vec![[0.0; LANES]; scores.div_ceil(LANES)],
         };
         Self {
             sample,
             classes,
             scores,
-            penalty: 1.0 / (parameters.c * sample.weight_sum()),
+            penalty: Penalty::new(parameters, sample.weight_sum()),
             fit_intercept: parameters.fit_intercept,
             blocks,
-            packed: Packed::new(&vec![0.0; scores * columns], columns, 0.0),
+            coefficients: partial.multinomial.clone(),
             partials: vec![partial; blocks.count()],
         }
     }
 
     /// Coefficients and intercepts together.
     pub(crate) fn parameter_count(&self) -> usize {
-        self.scores * (self.sample.columns() + usize::from(self.fit_intercept))
+        self.coefficient_count() + if self.fit_intercept { self.scores } else { 0 }
     }
 
-    /// The coefficients, and the intercepts (zeros if none are fitted).
-    pub(crate) fn split(&self, mut point: Vec<f64>) -> (Vec<f64>, Vec<f64>) {
-        let mut intercepts = point.split_off(self.scores * self.sample.columns());
-        intercepts.resize(self.scores, 0.0);
-        (point, intercepts)
+    /// Coefficients without intercepts.
+    pub(super) fn coefficient_count(&self) -> usize {
+        self.scores * self.sample.columns()
     }
 
-    /// The objective at `point`; its gradient is written to `gradient`.
+    /// How strongly one parameter is penalised.
+    pub(super) fn strength(&self, index: usize) -> Strength {
+        if index < self.coefficient_count() {
+            self.penalty.coefficients
+        } else {
+            self.penalty.intercepts
+        }
+    }
+
+    /// The part of the penalty that [`Objective::evaluate`] leaves out: the absolute values.
+    pub(super) fn absolute_values(&self, point: &[f64]) -> f64 {
+        if self.penalty.is_smooth() {
+            return 0.0;
+        }
+        let (coefficients, intercepts) = point.split_at(self.coefficient_count());
+        let sum = |values: &[f64]| values.iter().map(|value| value.abs()).sum::<f64>();
+        self.penalty.coefficients.l1 * sum(coefficients) + self.penalty.intercepts.l1 * sum(intercepts)
+    }
+
+    /// Tells the caller that an iteration is over.
+    pub(super) fn report(&self, n_iter: usize, objective: f64) {
+        self.sample.interrupt.iteration(Iteration {
+            run: 1,
+            n_iter,
+            objective,
+        });
+    }
+
+    /// The objective at `point` but for absolute values; its gradient is written to `gradient`.
     pub(crate) fn evaluate(&mut self, point: &[f64], gradient: &mut [f64]) -> Result<f64, Interrupted> {
-        let (coefficients, intercepts) = point.split_at(self.scores * self.sample.columns());
+        let (coefficients, intercepts) = point.split_at(self.coefficient_count());
         if self.scores == 1 {
             self.binary(coefficients, intercepts.first().copied().unwrap_or(0.0))?;
         } else {
-            self.packed.set(coefficients);
+            self.coefficients.set(coefficients, self.sample.columns());
             self.multinomial(intercepts)?;
         }
 
@@ -84,25 +117,36 @@ impl<'a> Objective<'a> {
         let total = &mut total[0];
         for other in others {
             total.loss += other.loss;
-            add_scaled(&mut total.gradient, 1.0, &other.gradient);
+            add_scaled(&mut total.binary, 1.0, &other.binary);
+            add_scaled(total.multinomial.values_mut(), 1.0, other.multinomial.values());
             add_scaled(&mut total.intercepts, 1.0, &other.intercepts);
         }
         let weight = self.sample.weight_sum();
+        let columns = self.sample.columns();
         let (by_coefficient, by_intercept) = gradient.split_at_mut(coefficients.len());
-        for (index, (gradient, coefficient)) in by_coefficient.iter_mut().zip(coefficients).enumerate() {
-            let (score, column) = (index / self.sample.columns(), index % self.sample.columns());
-            let sum = if self.scores == 1 {
-                total.gradient[column]
-            } else {
-                let tile = score / LANES * self.sample.columns() + column;
-                total.gradient[tile * LANES + score % LANES]
-            };
-            *gradient = sum / weight + self.penalty * coefficient;
+        let Penalty {
+            coefficients: Strength { l2, .. },
+            intercepts: Strength { l2: intercept_l2, .. },
+        } = self.penalty;
+        for (score, (gradient, coefficients)) in by_coefficient
+            .chunks_exact_mut(columns)
+            .zip(coefficients.chunks_exact(columns))
+            .enumerate()
+        {
+            for (column, (gradient, coefficient)) in gradient.iter_mut().zip(coefficients).enumerate() {
+                let sum = if self.scores == 1 {
+                    total.binary[column]
+                } else {
+                    total.multinomial.get(score, column)
+                };
+                *gradient = sum / weight + l2 * coefficient;
+            }
         }
-        for (gradient, sum) in by_intercept.iter_mut().zip(&total.intercepts) {
-            *gradient = sum / weight;
+        for ((gradient, intercept), sum) in by_intercept.iter_mut().zip(intercepts).zip(&total.intercepts) {
+            *gradient = sum / weight + intercept_l2 * intercept;
         }
-        Ok(total.loss / weight + 0.5 * self.penalty * dot(coefficients, coefficients))
+        let penalty = 0.5 * l2 * squared_norm(coefficients) + 0.5 * intercept_l2 * squared_norm(intercepts);
+        Ok(total.loss / weight + penalty)
     }
 
     fn binary(&mut self, coefficients: &[f64], intercept: f64) -> Result<(), Interrupted> {
@@ -118,8 +162,7 @@ impl<'a> Objective<'a> {
             partial.clear();
             sample.tiles(blocks, block, |tile, rows| {
                 for (index, row) in tile.zip(rows.rows(columns)) {
-                    let row = row.dense();
-                    let score = dot(coefficients, row) + intercept;
+                    let score = dot_row(coefficients, row) + intercept;
                     // The loss is ln(1 + exp(z)), where z is the score of the wrong class against the right one.
                     let sign = if classes[index] == 1 { -1.0 } else { 1.0 };
                     let wrong = sign * score;
@@ -128,7 +171,7 @@ impl<'a> Objective<'a> {
                     partial.loss += weight * (wrong.max(0.0) + small.ln_1p());
                     let probability = if wrong >= 0.0 { 1.0 } else { small } / (1.0 + small);
                     let residual = weight * sign * probability;
-                    add_scaled(&mut partial.gradient, residual, row);
+                    add_row(&mut partial.binary, residual, row);
                     partial.intercepts[0] += residual;
                 }
             })
@@ -141,7 +184,7 @@ impl<'a> Objective<'a> {
             classes,
             scores: score_count,
             blocks,
-            packed,
+            coefficients,
             partials,
             ..
         } = self;
@@ -150,20 +193,14 @@ impl<'a> Objective<'a> {
             partial.clear();
             sample.tiles(blocks, block, |tile, rows| {
                 for (index, row) in tile.zip(rows.rows(columns)) {
-                    let row = row.dense();
-                    for (scores, products) in partial.scores.iter_mut().zip(packed.products(row)) {
-                        *scores = products;
+                    for (tile, scores) in partial.scores.iter_mut().enumerate() {
+                        *scores = coefficients.products(row, tile);
                     }
                     let scores = &mut partial.scores.as_flattened_mut()[..*score_count];
                     add_scaled(scores, 1.0, intercepts);
                     let class = classes[index] as usize;
                     let right = scores[class];
-                    let largest = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-                    let mut sum = 0.0;
-                    for score in scores.iter_mut() {
-                        *score = (*score - largest).exp();
-                        sum += *score;
-                    }
+                    let (largest, sum) = exponentials(scores);
                     let weight = sample.weight(index);
                     partial.loss += weight * (sum.ln() + (largest - right));
                     let scale = weight / sum;
@@ -172,32 +209,91 @@ impl<'a> Objective<'a> {
                     }
                     scores[class] -= weight;
                     add_scaled(&mut partial.intercepts, 1.0, scores);
-                    for (residuals, gradient) in partial
-                        .scores
-                        .iter()
-                        .zip(partial.gradient.chunks_exact_mut(columns * LANES))
-                    {
-                        for (value, lanes) in row.iter().zip(gradient.chunks_exact_mut(LANES)) {
-                            add_scaled(lanes, *value, residuals);
-                        }
-                    }
+                    partial.multinomial.add_outer(row, &partial.scores);
                 }
             })
         })
+    }
+
+    /// Whether the scores at `point` put every row that weighs something on the right side: then larger coefficients always
+    /// fit better, and without a penalty there is no minimum.
+    pub(super) fn separates(&mut self, point: &[f64]) -> Result<bool, Interrupted> {
+        let (coefficients, intercepts) = point.split_at(self.coefficient_count());
+        let intercept = intercepts.first().copied().unwrap_or(0.0);
+        if self.scores > 1 {
+            self.coefficients.set(coefficients, self.sample.columns());
+        }
+        let Self {
+            sample,
+            classes,
+            scores: score_count,
+            blocks,
+            coefficients: laid_out,
+            partials,
+            ..
+        } = self;
+        let columns = sample.columns();
+        blocks.reduce(partials, |block, partial| {
+            // Counts the rows on the wrong side.
+            partial.loss = 0.0;
+            sample.tiles(blocks, block, |tile, rows| {
+                for (index, row) in tile.zip(rows.rows(columns)) {
+                    let class = classes[index] as usize;
+                    let right = if *score_count == 1 {
+                        let score = dot_row(coefficients, row) + intercept;
+                        if class == 1 { score > 0.0 } else { score < 0.0 }
+                    } else {
+                        for (tile, scores) in partial.scores.iter_mut().enumerate() {
+                            *scores = laid_out.products(row, tile);
+                        }
+                        let scores = &mut partial.scores.as_flattened_mut()[..*score_count];
+                        add_scaled(scores, 1.0, intercepts);
+                        let best = scores[class];
+                        scores
+                            .iter()
+                            .enumerate()
+                            .all(|(other, score)| other == class || *score < best)
+                    };
+                    if !right && sample.weight(index) > 0.0 {
+                        partial.loss += 1.0;
+                    }
+                }
+            })
+        })?;
+        Ok(partials.iter().all(|partial| partial.loss == 0.0))
     }
 }
 
 impl Partial {
     fn clear(&mut self) {
         self.loss = 0.0;
-        self.gradient.fill(0.0);
+        self.binary.fill(0.0);
+        self.multinomial.values_mut().fill(0.0);
         self.intercepts.fill(0.0);
     }
 }
 
+/// Replaces scores by exponentials of their distances from the largest, which neither overflow nor all vanish; gives the
+/// largest score and the sum of the exponentials.
+pub(super) fn exponentials(scores: &mut [f64]) -> (f64, f64) {
+    let largest = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let mut sum = 0.0;
+    for score in scores.iter_mut() {
+        *score = (*score - largest).exp();
+        sum += *score;
+    }
+    (largest, sum)
+}
+
+fn squared_norm(values: &[f64]) -> f64 {
+    crate::packed::dot(values, values)
+}
+
 #[cfg(test)]
 mod tests {
+    use super::super::curvature::Chosen;
     use super::*;
+    use crate::csr::{Csr, CsrValues};
     use crate::interrupt::never;
     use crate::rows::Rows;
 
@@ -206,42 +302,71 @@ mod tests {
         (0..count).map(|index| (index as f64 * 12.9898 + seed).sin()).collect()
     }
 
+    /// The same rows, dense and sparse; two thirds of the values are zero.
+    fn rows_both_ways(rows: usize, columns: usize) -> (Vec<f64>, Csr<'static>) {
+        let mut dense = scattered(rows * columns, 0.1);
+        let (mut indptr, mut indices, mut values) = (vec![0], Vec::new(), Vec::new());
+        for row in dense.chunks_exact_mut(columns) {
+            for (column, value) in row.iter_mut().enumerate() {
+                if (*value * 1e4) as i64 % 3 == 0 {
+                    indices.push(column as u32);
+                    values.push(*value);
+                } else {
+                    *value = 0.0;
+                }
+            }
+            indptr.push(values.len() as u64);
+        }
+        let csr = Csr::new(indptr.into(), indices.into(), CsrValues::Double(values.into()), columns);
+        (dense, csr.unwrap())
+    }
+
     #[test]
-    fn the_gradient_is_that_of_the_value() {
+    fn derivatives_are_those_of_the_value() {
         for n_classes in [2, 3, 8, 9, 17] {
-            for fit_intercept in [false, true] {
+            for (fit_intercept, intercept_scaling) in [(false, None), (true, None), (true, Some(0.5))] {
                 let (rows, columns) = (600, 5);
-                let values = scattered(rows * columns, 0.1);
+                let (values, csr) = rows_both_ways(rows, columns);
                 let classes: Vec<u32> = (0..rows).map(|row| (row * 7 % n_classes) as u32).collect();
                 let weights: Vec<f64> = scattered(rows, 0.7).into_iter().map(f64::abs).collect();
-                let matrix = Rows::from_values(&values, rows, columns).unwrap();
-                let sample = Sample::check(matrix, Some(&weights), &never).unwrap();
-                let parameters = Parameters {
-                    c: 0.01,
-                    fit_intercept,
-                    ..Parameters::default()
-                };
-                let mut objective = Objective::new(sample, &classes, n_classes, &parameters);
-                assert!(objective.blocks.count() > 1);
-
-                let mut point = scattered(objective.parameter_count(), 0.3);
-                let mut gradient = vec![0.0; point.len()];
-                let mut unused = gradient.clone();
-                objective.evaluate(&point, &mut gradient).unwrap();
-                for index in 0..point.len() {
-                    let (middle, step) = (point[index], 1e-5);
-                    point[index] = middle + step;
-                    let above = objective.evaluate(&point, &mut unused).unwrap();
-                    point[index] = middle - step;
-                    let below = objective.evaluate(&point, &mut unused).unwrap();
-                    point[index] = middle;
-                    let slope = (above - below) / (2.0 * step);
-                    assert!(
-                        (slope - gradient[index]).abs() < 1e-9,
-                        "{n_classes} {index}: {slope} {}",
-                        gradient[index]
-                    );
+                for matrix in [Rows::from_values(&values, rows, columns).unwrap(), Rows::from(&csr)] {
+                    let sample = Sample::check(matrix, Some(&weights), &never).unwrap();
+                    let parameters = Parameters {
+                        c: 0.01,
+                        fit_intercept,
+                        intercept_scaling,
+                        ..Parameters::default()
+                    };
+                    let mut objective = Objective::new(sample, &classes, n_classes, &parameters);
+                    assert!(objective.blocks.count() > 1 || n_classes == 17);
+                    check_derivatives(&mut objective);
                 }
+            }
+        }
+    }
+
+    /// Compares gradient and Hessian with differences.
+    fn check_derivatives(objective: &mut Objective<'_>) {
+        let mut point = scattered(objective.parameter_count(), 0.3);
+        let size = point.len();
+        let mut gradient = vec![0.0; size];
+        objective.evaluate(&point, &mut gradient).unwrap();
+        let chosen = Chosen::new(objective, |index| index % 3 != 1);
+        let hessian = objective.hessian(&point, &chosen).unwrap();
+        for (place, &index) in chosen.indices.iter().enumerate() {
+            let (middle, step) = (point[index], 1e-5);
+            let (mut right, mut left) = (vec![0.0; size], vec![0.0; size]);
+            point[index] = middle + step;
+            let above = objective.evaluate(&point, &mut right).unwrap();
+            point[index] = middle - step;
+            let below = objective.evaluate(&point, &mut left).unwrap();
+            point[index] = middle;
+            let slope = (above - below) / (2.0 * step);
+            assert!((slope - gradient[index]).abs() < 1e-9, "{slope} {}", gradient[index]);
+            for (other_place, &other) in chosen.indices.iter().enumerate() {
+                let curvature = (right[other] - left[other]) / (2.0 * step);
+                let got = hessian[place * chosen.len() + other_place];
+                assert!((curvature - got).abs() < 1e-9, "{index} {other}: {curvature} {got}");
             }
         }
     }

@@ -1,66 +1,60 @@
-//! Logistic regression: binary and multinomial, with an L2 penalty, fitted by L-BFGS.
+//! Logistic regression: binary and multinomial, with L2, L1 or both penalties, for dense and sparse rows.
 //!
-//! The semantics are those of scikit-learn 1.9.1 (`sklearn.linear_model.LogisticRegression`, solver `lbfgs`): the same objective,
-//! the same first point (zeros), the same stopping tests. Two classes share one row of coefficients (that of class 1); more
-//! have one each.
+//! The semantics are those of scikit-learn 1.9.1 (`sklearn.linear_model.LogisticRegression`): the same objective and the same
+//! first point (zeros); with L-BFGS also the same stopping tests. Two classes share one row of coefficients (that of class 1);
+//! more have one each.
 
+mod cholesky;
+mod curvature;
 mod loss;
 mod model;
+mod newton;
+mod owl_qn;
+mod parabola;
+mod parameters;
+mod penalty;
+mod products;
+mod proximal;
+mod search;
+mod triangle;
+mod weights;
 
 pub use model::LogisticRegression;
+pub use parameters::{ClassWeight, Parameters, Solver};
 
 use crate::error::{Field, FitError};
 use crate::interrupt::Interrupt;
-use crate::lbfgs::{self, Settings};
 use crate::rows::Rows;
 use crate::sample::Sample;
 use loss::Objective;
-
-/// How to fit. [`Default`] gives scikit-learn's defaults.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Parameters {
-    /// Inverse of the penalty's strength, above 0; infinite for no penalty. Default 1.
-    pub c: f64,
-    /// Whether the scores have an intercept, which is not penalised. Default true.
-    pub fit_intercept: bool,
-    /// Most iterations, at least 1. Default 100.
-    pub max_iter: usize,
-    /// The fit stops when no component of the objective's gradient is larger; finite, at least 0. Default 1e-4.
-    pub tol: f64,
-}
-
-impl Default for Parameters {
-    fn default() -> Self {
-        Self {
-            c: 1.0,
-            fit_intercept: true,
-            max_iter: 100,
-            tol: 1e-4,
-        }
-    }
-}
+use newton::Why;
 
 /// The outcome of a fit.
 #[derive(Debug, Clone)]
 pub struct Fit {
-    /// The fitted coefficients.
+    /// The fitted coefficients, rounded to the rows' type.
     pub model: LogisticRegression,
-    /// Iterations of L-BFGS.
+    /// Iterations of the solver.
     pub n_iter: usize,
-    /// Whether a stopping test was met, rather than `max_iter` (or the end of what rounding lets a line search find).
+    /// Whether a minimum was found: a stopping test was met, rather than `max_iter` (or the end of what rounding lets a line search
+    /// find), and there is one (see [`Fit::separable`]).
     pub converged: bool,
-    /// The objective at the fitted coefficients, which is what scikit-learn's solver minimises since 1.5:
-    /// Σᵢ sᵢ·lossᵢ / Σᵢ sᵢ + ‖w‖² / (2·C·Σᵢ sᵢ). Here s are the weights, lossᵢ is minus the natural logarithm of the probability given
-    /// to row i's class, and w are the coefficients without intercepts.
+    /// Without a penalty the classes were separated wholly: larger coefficients always fit better, so there is no minimum.
+    pub separable: bool,
+    /// [`Solver::NewtonCholesky`] found the Hessian singular or ill-conditioned, and L-BFGS went on.
+    pub ill_conditioned: bool,
+    /// The objective (see [`Parameters`]) at the fitted coefficients, before they were rounded.
     pub loss: f64,
 }
 
 impl LogisticRegression {
     /// Fits coefficients to `rows`, whose classes are `classes[row]` in `0..n_classes` (each weighing `weights[row]`, or 1).
     ///
+    /// Columns in which sparse rows name no value cost nothing: their coefficients are 0, or without a penalty those of the start.
+    ///
     /// # Errors
-    /// [`FitError::Invalid`] for a parameter, class, weight or value out of its range, or a class without a row;
-    /// [`FitError::Overflow`] when the objective or a coefficient is not finite; [`FitError::Interrupted`].
+    /// [`FitError::Invalid`] for a parameter, class, weight or value out of its range, a solver without that penalty, or a class
+    /// without a row; [`FitError::Overflow`] when the objective or a coefficient is not finite; [`FitError::Interrupted`].
     pub fn fit(
         rows: Rows<'_>,
         classes: &[u32],
@@ -69,48 +63,92 @@ impl LogisticRegression {
         parameters: &Parameters,
         interrupt: Interrupt<'_>,
     ) -> Result<Fit, FitError> {
-        parameters.check()?;
         check_classes(classes, n_classes, rows.rows())?;
+        parameters.check(n_classes, rows.columns())?;
+        // Checked before they are multiplied, so that an error names the factor at fault.
         let sample = Sample::check(rows, weights, interrupt)?;
-        let mut objective = Objective::new(sample, classes, n_classes, parameters);
-        let settings = Settings {
-            max_iter: parameters.max_iter,
-            gradient_tolerance: parameters.tol,
-            value_tolerance: 64.0 * f64::EPSILON,
+        let weights = weights::row_weights(weights, &parameters.class_weight, classes, n_classes);
+        let sample = sample.with_weights(weights.as_deref())?;
+
+        let compact = rows.as_csr().and_then(|csr| csr.compact());
+        let (sample, used) = match &compact {
+            Some((csr, used)) => (sample.with_rows(csr.into()), Some(used.as_slice())),
+            None => (sample, None),
         };
-        let start = vec![0.0; objective.parameter_count()];
-        let minimum = lbfgs::minimise(start, settings, |point, gradient| objective.evaluate(point, gradient))?;
-        if !minimum.value.is_finite() {
+        let mut objective = Objective::new(sample, classes, n_classes, parameters);
+        let start = first_point(&objective, parameters, used);
+        let found = search::minimise(&mut objective, start, parameters)?;
+        let ended = found.ended;
+        if !ended.value.is_finite() {
             return Err(FitError::Overflow { quantity: "the loss" });
         }
-        let (coefficients, intercepts) = objective.split(minimum.point);
-        let model = LogisticRegression::new(coefficients, intercepts, n_classes, rows.columns()).map_err(|_| {
-            FitError::Overflow {
+        let separable = parameters.c.is_infinite() && objective.separates(&ended.point)?;
+        let (coefficients, intercepts) = last_point(&objective, ended.point, parameters, used, rows.columns());
+        let round = |mut values: Vec<f64>| {
+            rows.precision().round(&mut values);
+            values
+        };
+        let model = LogisticRegression::new(round(coefficients), round(intercepts), n_classes, rows.columns())
+            .map_err(|_| FitError::Overflow {
                 quantity: "a coefficient",
-            }
-        })?;
+            })?;
         Ok(Fit {
             model,
-            n_iter: minimum.n_iter,
-            converged: minimum.converged,
-            loss: minimum.value,
+            n_iter: ended.n_iter,
+            converged: ended.why == Why::Converged && !separable,
+            separable,
+            ill_conditioned: found.singular && parameters.solver == Solver::NewtonCholesky,
+            loss: ended.value,
         })
     }
 }
 
-impl Parameters {
-    fn check(&self) -> Result<(), FitError> {
-        if self.c.is_nan() || self.c <= 0.0 {
-            return Err(FitError::invalid(Field::C, "a number above 0", self.c));
+/// The start's coefficients in the columns that are used (None: in all), then its intercepts.
+fn first_point(objective: &Objective<'_>, parameters: &Parameters, used: Option<&[u32]>) -> Vec<f64> {
+    let Some(start) = &parameters.start else {
+        return vec![0.0; objective.parameter_count()];
+    };
+    let mut point = Vec::with_capacity(objective.parameter_count());
+    for coefficients in start.coefficients().chunks_exact(start.columns()) {
+        match used {
+            None => point.extend_from_slice(coefficients),
+            Some(used) => point.extend(used.iter().map(|&column| coefficients[column as usize])),
         }
-        if self.max_iter == 0 {
-            return Err(FitError::invalid(Field::MaxIter, "at least 1", self.max_iter));
-        }
-        if !(self.tol.is_finite() && self.tol >= 0.0) {
-            return Err(FitError::invalid(Field::Tol, "a finite number, at least 0", self.tol));
-        }
-        Ok(())
     }
+    if parameters.fit_intercept {
+        point.extend_from_slice(start.intercepts());
+    }
+    point
+}
+
+/// Coefficients of all columns, and intercepts (zeros if none are fitted). A penalty leaves 0 in a column without values; no
+/// penalty leaves what it began with.
+fn last_point(
+    objective: &Objective<'_>,
+    mut point: Vec<f64>,
+    parameters: &Parameters,
+    used: Option<&[u32]>,
+    columns: usize,
+) -> (Vec<f64>, Vec<f64>) {
+    let scores = objective.scores;
+    let mut intercepts = point.split_off(objective.coefficient_count());
+    intercepts.resize(scores, 0.0);
+    let Some(used) = used else {
+        return (point, intercepts);
+    };
+    let mut coefficients = match &parameters.start {
+        Some(start) if parameters.c.is_infinite() => start.coefficients().to_vec(),
+        _ => vec![0.0; scores * columns],
+    };
+    for (all, some) in coefficients
+        .chunks_exact_mut(columns)
+        .zip(point.chunks_exact(used.len()))
+    {
+        for (&column, value) in used.iter().zip(some) {
+            all[column as usize] = *value;
+        }
+    }
+    (coefficients, intercepts)
 }
 
 fn check_classes(classes: &[u32], n_classes: usize, rows: usize) -> Result<(), FitError> {

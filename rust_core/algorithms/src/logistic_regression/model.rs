@@ -1,19 +1,24 @@
 //! Fitted coefficients, and what they say of new rows.
 
+use super::loss::exponentials;
+use super::products::{FeatureMajor, dot_row};
 use crate::error::{ModelError, PredictError};
 use crate::interrupt::Interrupt;
-use crate::packed::{LANES, Packed, dot};
+use crate::packed::LANES;
 use crate::predict::Prediction;
-use crate::rows::Rows;
+use crate::rows::{Row, Rows};
+use crate::scaling::{Scaling, Step};
 
 /// Fitted coefficients and intercepts.
 #[derive(Debug, Clone)]
 pub struct LogisticRegression {
     coefficients: Vec<f64>,
     intercepts: Vec<f64>,
-    packed: Packed,
+    /// The coefficients of more than two classes, as predictions read them.
+    laid_out: FeatureMajor,
     n_classes: usize,
     columns: usize,
+    scaling: Scaling,
 }
 
 impl LogisticRegression {
@@ -58,14 +63,33 @@ impl LogisticRegression {
                 return Err(ModelError::NotFinite { name, index });
             }
         }
-        let packed = Packed::new(&coefficients, columns, 0.0);
+        let laid_out = match scores {
+            1 => FeatureMajor::zeros(1, 0),
+            _ => FeatureMajor::new(&coefficients, scores, columns),
+        };
         Ok(Self {
             coefficients,
             intercepts,
-            packed,
+            laid_out,
             n_classes,
             columns,
+            scaling: Scaling::default(),
         })
+    }
+
+    /// The model behind scaling steps, which rows pass before they reach it; replaces earlier ones.
+    ///
+    /// # Errors
+    /// [`ModelError`] when a step's vector has another length than rows have columns, a value is not finite, a divisor is 0, or a range
+    /// to cut to is empty.
+    pub fn with_scaling(self, steps: Vec<Step>) -> Result<Self, ModelError> {
+        let scaling = Scaling::new(steps, self.columns)?;
+        Ok(Self { scaling, ..self })
+    }
+
+    /// The scaling steps in front of the model; usually none.
+    pub fn scaling(&self) -> &[Step] {
+        self.scaling.steps()
     }
 
     /// The coefficients, row-major: one row for two classes, else one for each class.
@@ -98,10 +122,10 @@ impl LogisticRegression {
     /// # Errors
     /// [`PredictError`]: other columns or output length, a row with a score that is not finite, or interrupted.
     pub fn predict(&self, rows: Rows<'_>, classes: &mut [u32], interrupt: Interrupt<'_>) -> Result<(), PredictError> {
-        let prediction = self.prediction(rows, 1, interrupt);
+        let prediction = self.prediction(rows, 1, interrupt)?;
         if self.n_classes == 2 {
             return prediction.write(classes, |row, class| {
-                let score = self.score(row.dense());
+                let score = self.score(row);
                 class[0] = u32::from(score > 0.0);
                 score.is_finite()
             });
@@ -109,7 +133,7 @@ impl LogisticRegression {
         prediction.write(classes, |row, class| {
             let mut best = f64::NEG_INFINITY;
             let mut finite = true;
-            for (index, score) in self.class_scores(row.dense()).enumerate() {
+            for (index, score) in self.class_scores(row).enumerate() {
                 finite &= score.is_finite();
                 if score > best {
                     best = score;
@@ -131,12 +155,12 @@ impl LogisticRegression {
         scores: &mut [f64],
         interrupt: Interrupt<'_>,
     ) -> Result<(), PredictError> {
-        self.prediction(rows, self.scores(), interrupt)
+        self.prediction(rows, self.scores(), interrupt)?
             .write(scores, |row, scores| {
                 if self.n_classes == 2 {
-                    scores[0] = self.score(row.dense());
+                    scores[0] = self.score(row);
                 } else {
-                    self.write_class_scores(row.dense(), scores);
+                    self.write_class_scores(row, scores);
                 }
                 scores.iter().all(|score| score.is_finite())
             })
@@ -152,14 +176,14 @@ impl LogisticRegression {
         probabilities: &mut [f64],
         interrupt: Interrupt<'_>,
     ) -> Result<(), PredictError> {
-        self.prediction(rows, self.n_classes, interrupt)
+        self.prediction(rows, self.n_classes, interrupt)?
             .write(probabilities, |row, probabilities| {
                 if self.n_classes == 2 {
-                    let score = self.score(row.dense());
+                    let score = self.score(row);
                     probabilities.copy_from_slice(&[sigmoid(-score), sigmoid(score)]);
                     score.is_finite()
                 } else {
-                    self.write_class_scores(row.dense(), probabilities);
+                    self.write_class_scores(row, probabilities);
                     let finite = probabilities.iter().all(|score| score.is_finite());
                     softmax(probabilities);
                     finite
@@ -167,31 +191,36 @@ impl LogisticRegression {
             })
     }
 
-    fn prediction<'a>(&self, rows: Rows<'a>, width: usize, interrupt: Interrupt<'a>) -> Prediction<'a> {
-        Prediction {
-            rows,
+    fn prediction<'a>(
+        &'a self,
+        rows: Rows<'a>,
+        width: usize,
+        interrupt: Interrupt<'a>,
+    ) -> Result<Prediction<'a>, PredictError> {
+        Ok(Prediction {
+            rows: rows.scaled(&self.scaling)?,
             columns: self.columns,
             width,
-            row_work: self.coefficients.len(),
+            row_work: self.scores().saturating_mul(rows.row_values()),
             interrupt,
-        }
+        })
     }
 
     /// The score of class 1 against class 0.
-    fn score(&self, row: &[f64]) -> f64 {
-        dot(&self.coefficients, row) + self.intercepts[0]
+    fn score(&self, row: Row<'_>) -> f64 {
+        dot_row(&self.coefficients, row) + self.intercepts[0]
     }
 
     /// The score of each of three or more classes.
-    fn class_scores<'r>(&'r self, row: &'r [f64]) -> impl Iterator<Item = f64> + 'r {
-        self.packed
-            .products(row)
-            .zip(self.intercepts.chunks(LANES))
-            .flat_map(|(products, intercepts)| products.into_iter().zip(intercepts))
+    fn class_scores<'r>(&'r self, row: Row<'r>) -> impl Iterator<Item = f64> + 'r {
+        self.intercepts
+            .chunks(LANES)
+            .enumerate()
+            .flat_map(move |(tile, intercepts)| self.laid_out.products(row, tile).into_iter().zip(intercepts))
             .map(|(product, intercept)| product + intercept)
     }
 
-    fn write_class_scores(&self, row: &[f64], scores: &mut [f64]) {
+    fn write_class_scores(&self, row: Row<'_>, scores: &mut [f64]) {
         for (slot, score) in scores.iter_mut().zip(self.class_scores(row)) {
             *slot = score;
         }
@@ -210,12 +239,7 @@ fn sigmoid(score: f64) -> f64 {
 
 /// Scores to probabilities, in place, without overflow.
 fn softmax(scores: &mut [f64]) {
-    let largest = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let mut sum = 0.0;
-    for score in scores.iter_mut() {
-        *score = (*score - largest).exp();
-        sum += *score;
-    }
+    let (_, sum) = exponentials(scores);
     for score in scores.iter_mut() {
         *score /= sum;
     }

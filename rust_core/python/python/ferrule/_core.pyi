@@ -3,7 +3,9 @@
 Everything here converts, releases the GIL where work is long, and maps errors. It decides nothing.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from os import PathLike
+from pathlib import Path
 from typing import Any, Literal, TypeAlias, final
 
 import numpy as np
@@ -21,8 +23,11 @@ __all__ = [
     "MiniBatchParameters",
     "MiniBatchState",
     "Pending",
+    "Publication",
+    "RepositoryEntry",
     "Session",
     "Status",
+    "StoredModel",
     "UsageError",
     "command_line",
     "kmeans_fit",
@@ -38,11 +43,14 @@ __all__ = [
     "mini_batch_fit",
     "mini_batch_learn",
     "mini_batch_start",
+    "repository_entries",
     "start_logging",
 ]
 
-# A C-contiguous array, or (data, indices, indptr, shape) of a CSR matrix; float64 or float32.
-_Rows: TypeAlias = NDArray[np.floating[Any]] | tuple[NDArray[Any], NDArray[Any], NDArray[Any], tuple[int, int]]
+# Rows: C-contiguous, or (data, indices, indptr, shape) of a CSR matrix; float64 or float32.
+_Rows: TypeAlias = (
+    NDArray[np.float64] | NDArray[np.float32] | tuple[NDArray[Any], NDArray[Any], NDArray[Any], tuple[int, int]]
+)
 # Key and position of a Mersenne Twister.
 _TwisterState: TypeAlias = tuple[NDArray[np.uint32], int]
 
@@ -241,6 +249,75 @@ class Session:
     def cancel(self) -> None:
         """The caller has gone: ends the stream and a wait for its next reply."""
 
+# ---- Files without a server. Wrong content raises ValueError, what the system refuses OSError.
+
+@final
+class StoredModel:
+    """A model as files hold it, checked."""
+
+    @staticmethod
+    def compose(description: str, arrays: Mapping[str, NDArray[np.float64]]) -> StoredModel:
+        """The model that a description (JSON) and arrays make; ``rust_core/engine/src/model_description.rs`` says how."""
+    @staticmethod
+    def read(path: str | PathLike[str]) -> StoredModel:
+        """Reads a file as a server does, checksum and all."""
+    @property
+    def description(self) -> str:
+        """Everything that is not an array, as JSON."""
+    @property
+    def kind(self) -> Literal["k_means", "logistic_regression"]:
+        """What was fitted."""
+    @property
+    def columns(self) -> int:
+        """Number of columns of the rows that the model takes."""
+    @property
+    def width(self) -> int:
+        """Clusters or classes."""
+    def arrays(self) -> dict[str, NDArray[np.float64]]:
+        """The arrays by name."""
+    def write(self, path: str | PathLike[str]) -> None:
+        """Writes a file, which is there whole or not at all."""
+    def prepare(self, directory: str | PathLike[str], name: str) -> Publication:
+        """Writes the file beside the versions of a model in a repository and reads it back."""
+    def predict(self, x: _Rows) -> NDArray[np.uint32]:
+        """The cluster of each row, or the index of its class."""
+    def transform(self, x: _Rows) -> NDArray[np.float64]:
+        """The distance of each row to each centre."""
+    def decision_function(self, x: _Rows) -> NDArray[np.float64]:
+        """The scores of each row: one for two classes, else one for each class."""
+    def predict_proba(self, x: _Rows) -> NDArray[np.float64]:
+        """The probability of each class for each row."""
+
+@final
+class Publication:
+    """A file that is written but has no version yet; deleting it removes the file."""
+
+    def model(self) -> StoredModel:
+        """The model as it was read back from the file. Raises RuntimeError once it was published or abandoned."""
+    def publish(self) -> tuple[int, Path]:
+        """Makes it the model's next version: the version, and where the file is now. Once only."""
+    def abandon(self) -> None:
+        """Removes the file, unless it was published."""
+
+@final
+class RepositoryEntry:
+    """A version of a model in a repository."""
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+    @property
+    def version(self) -> int:
+        """The version's number."""
+    @property
+    def path(self) -> Path:
+        """Where its file is."""
+
+def repository_entries(
+    directory: str | PathLike[str], name: str | None = None, version: int | None = None
+) -> list[RepositoryEntry]:
+    """The versions in a repository, in order: all, or those of one model, or one. Raises OSError when there is none."""
+
 # ---- The estimators' face. X, centers and coefficients are C-contiguous float64 arrays. Wrong arguments raise
 # ValueError; Ctrl-C ends long work with KeyboardInterrupt.
 
@@ -412,32 +489,61 @@ class LogisticRegressionFit:
         """Iterations."""
     @property
     def converged(self) -> bool:
-        """Whether a stopping test was met."""
+        """Whether a minimum was found."""
+    @property
+    def separable(self) -> bool:
+        """Whether there is none, because without a penalty larger coefficients always fit better."""
+    @property
+    def ill_conditioned(self) -> bool:
+        """Whether Newton's method, which was asked for, gave way to L-BFGS."""
 
 def logistic_regression_fit(
-    x: NDArray[np.float64],
+    x: _Rows,
     classes: NDArray[np.uint32],
     *,
     n_classes: int,
     c: float,
+    l1_ratio: float,
+    solver: str,
     fit_intercept: bool,
+    intercept_scaling: float | None,
+    class_weight: Sequence[float] | None,
     max_iter: int,
     tol: float,
+    start: tuple[NDArray[np.float64], NDArray[np.float64]] | None,
     sample_weight: NDArray[np.float64] | None,
+    progress: Callable[[int, int, float], object] | None,
 ) -> LogisticRegressionFit:
-    """Fits logistic regression; `classes` are indices below `n_classes`."""
+    """Fits logistic regression; `classes` are indices below `n_classes`.
+
+    Args:
+        x: The rows.
+        classes: The class of each row.
+        n_classes: How many there are.
+        c: Inverse strength of the penalty; infinite for none.
+        l1_ratio: The part of the absolute values in the penalty.
+        solver: A name that scikit-learn knows, or ``"auto"``.
+        fit_intercept: Whether scores have an intercept.
+        intercept_scaling: How the intercept is penalised, if it is.
+        class_weight: One for each class, or None for 1.
+        max_iter: Most iterations.
+        tol: When to stop.
+        start: Coefficients and intercepts to begin with, or None for zeros.
+        sample_weight: One for each row, or None for 1.
+        progress: Called with run (1), iteration and objective after each iteration.
+    """
 
 def logistic_regression_predict(
-    x: NDArray[np.float64], coefficients: NDArray[np.float64], intercepts: NDArray[np.float64]
+    x: _Rows, coefficients: NDArray[np.float64], intercepts: NDArray[np.float64]
 ) -> NDArray[np.uint32]:
     """The index of each row's most probable class."""
 
 def logistic_regression_decision_function(
-    x: NDArray[np.float64], coefficients: NDArray[np.float64], intercepts: NDArray[np.float64]
+    x: _Rows, coefficients: NDArray[np.float64], intercepts: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """The scores of each row: one for two classes, else one for each class."""
 
 def logistic_regression_predict_proba(
-    x: NDArray[np.float64], coefficients: NDArray[np.float64], intercepts: NDArray[np.float64]
+    x: _Rows, coefficients: NDArray[np.float64], intercepts: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """The probability of each class for each row."""

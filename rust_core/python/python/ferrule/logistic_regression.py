@@ -1,30 +1,54 @@
 """Logistic regression as a scikit-learn estimator."""
 
 import warnings
-from typing import Any, Self
+from numbers import Integral, Real
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
+from scipy.linalg import LinAlgWarning
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import compute_class_weight
+from sklearn.utils._param_validation import Hidden, Interval, StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ferrule import _core
-from ferrule.validation import checked_count, checked_number, checked_rows, checked_weights
+from ferrule.penalty import effective_penalty
+from ferrule.progress import FollowsProgress, Progress
+from ferrule.validation import Rows, checked_rows, checked_weights, compiled_rows
 
 
-class LogisticRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """Logistic regression with an L2 penalty, fitted by L-BFGS: a sigmoid for two classes, multinomial for more.
+class LogisticRegression(FollowsProgress, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """Logistic regression: a sigmoid for two classes, multinomial for more; L2, L1, both penalties or none.
 
-    Parameters, attributes and answers are those of `sklearn.linear_model.LogisticRegression`. Computes in float64;
-    float32 input is converted.
+    Parameters, attributes, answers, errors and warnings are those of `sklearn.linear_model.LogisticRegression` 1.9: code
+    written for it works when only the import line changes. Arithmetic is in float64; with float32 input the results are
+    rounded to float32. Sparse input is never made dense.
+
+    Every solver finds the minimum of the same objective, by the routes that are implemented here: ``"lbfgs"`` takes
+    scikit-learn's steps; ``"newton-cholesky"`` is Newton's method; any other name stands for the fastest route, which with
+    an L1 penalty is a proximal Newton method or OWL-QN. ``"liblinear"`` penalises the intercept, as it does there.
 
     Args:
+        penalty: Deprecated, as in scikit-learn: ``"l1"``, ``"l2"``, ``"elasticnet"`` or None.
         C: Inverse strength of the penalty, above 0; infinite for no penalty.
-        fit_intercept: Whether to fit an (unpenalised) intercept.
-        max_iter: Most iterations, at least 1.
-        tol: The fit has converged when no component of the gradient is larger; at least 0.
+        l1_ratio: The part of the absolute values in the penalty, 0 (L2) to 1 (L1).
+        dual: Accepted with ``"liblinear"`` and L2; the minimum is the same.
+        tol: The fit has converged when no component of the gradient is larger; at least 0. Routes other than L-BFGS also go
+            on until the objective is within 1e-10 of its minimum by their own estimate.
+        fit_intercept: Whether to fit an intercept.
+        intercept_scaling: With ``"liblinear"``, the value of the column whose coefficient is the (penalised) intercept.
+        class_weight: Weights of the classes by label, ``"balanced"``, or None for equal ones.
+        random_state: Accepted; no solver here draws numbers.
+        solver: ``"lbfgs"``, ``"newton-cholesky"``, ``"newton-cg"``, ``"liblinear"``, ``"sag"``, ``"saga"``, or
+            ``"auto"``, which has every penalty.
+        max_iter: Most iterations, at least 0.
+        verbose: Above 0, each iteration is printed.
+        warm_start: Whether a fit begins with the coefficients of the one before.
+        n_jobs: Deprecated, as in scikit-learn; no effect.
 
     Attributes:
         coef_: Coefficients, 1 × columns for two classes, else classes × columns.
@@ -35,69 +59,239 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         feature_names_in_: Names of the columns, where the training data had them.
     """
 
-    def __init__(self, *, C: float = 1.0, fit_intercept: bool = True, max_iter: int = 100, tol: float = 1e-4) -> None:
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "penalty": [StrOptions({"l1", "l2", "elasticnet"}), None, Hidden(StrOptions({"deprecated"}))],
+        "C": [Interval(Real, 0, None, closed="right")],
+        "l1_ratio": [Interval(Real, 0, 1, closed="both"), None],
+        "dual": ["boolean"],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "fit_intercept": ["boolean"],
+        "intercept_scaling": [Interval(Real, 0, None, closed="neither")],
+        "class_weight": [dict, StrOptions({"balanced"}), None],
+        "random_state": ["random_state"],
+        "solver": [StrOptions({"auto", "lbfgs", "liblinear", "newton-cg", "newton-cholesky", "sag", "saga"})],
+        "max_iter": [Interval(Integral, 0, None, closed="left")],
+        "verbose": ["verbose"],
+        "warm_start": ["boolean"],
+        "n_jobs": [None, Integral],
+    }
+
+    def __init__(
+        self,
+        penalty: str | None = "deprecated",
+        *,
+        C: float = 1.0,
+        l1_ratio: float | None = 0.0,
+        dual: bool = False,
+        tol: float = 1e-4,
+        fit_intercept: bool = True,
+        intercept_scaling: float = 1,
+        class_weight: dict[Any, float] | str | None = None,
+        random_state: Any = None,
+        solver: str = "lbfgs",
+        max_iter: int = 100,
+        verbose: int = 0,
+        warm_start: bool = False,
+        n_jobs: int | None = None,
+    ) -> None:
+        self.penalty = penalty
         self.C = C
-        self.fit_intercept = fit_intercept
-        self.max_iter = max_iter
+        self.l1_ratio = l1_ratio
+        self.dual = dual
         self.tol = tol
+        self.fit_intercept = fit_intercept
+        self.intercept_scaling = intercept_scaling
+        self.class_weight = class_weight
+        self.random_state = random_state
+        self.solver = solver
+        self.max_iter = max_iter
+        self.verbose = verbose
+        self.warm_start = warm_start
+        self.n_jobs = n_jobs
 
     def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Self:
         """Fits the coefficients to the rows of X and their labels y.
 
+        Args:
+            X: Rows × columns of finite numbers, dense or sparse.
+            y: The label of each row, at least two distinct ones.
+            sample_weight: What each row weighs, not negative; None for 1.
+
         Raises:
-            ValueError: A parameter, weight, label or value is out of its range.
+            ValueError: A parameter, weight, label or value is out of its range, or the solver does not have the penalty.
             KeyboardInterrupt: Ctrl-C; the estimator keeps what it had before.
         """
-        if not isinstance(self.fit_intercept, bool | np.bool):
-            raise ValueError(f"fit_intercept: expected True or False, got {self.fit_intercept!r}")  # noqa: TRY004 (scikit-learn raises ValueError)
-        rows, labels = validate_data(self, X, y, dtype=np.float64, order="C")
-        check_classification_targets(labels)
-        classes, indices = np.unique(labels, return_inverse=True)
-        if len(classes) < 2:
-            raise ValueError(f"y: expected at least 2 classes, got one class: {classes[0]!r}")
-        fit = _core.logistic_regression_fit(
-            rows,
-            indices.astype(np.uint32),
-            n_classes=len(classes),
-            c=checked_number("C", self.C),
-            fit_intercept=bool(self.fit_intercept),
-            max_iter=checked_count("max_iter", self.max_iter),
-            tol=checked_number("tol", self.tol),
-            sample_weight=checked_weights(sample_weight, len(rows)),
-        )
-        if not fit.converged:
+        self._validate_params()
+        c, l1_ratio = effective_penalty(self)
+        if self.n_jobs is not None:
             warnings.warn(
-                f"L-BFGS did not converge in {fit.n_iter} iterations (max_iter={self.max_iter}): allow more, or bring "
-                "the columns to one scale.",
-                ConvergenceWarning,
+                "'n_jobs' has no effect since 1.8 and will be removed in 1.10. "
+                f"You provided 'n_jobs={self.n_jobs}', please leave it unspecified.",
+                FutureWarning,
                 stacklevel=2,
             )
+        # liblinear knows float64 only, and so does a fit in its name.
+        dtype = np.float64 if self.solver == "liblinear" else [np.float64, np.float32]
+        checked, labels = validate_data(
+            self, X, y, accept_sparse="csr", dtype=dtype, order="C", accept_large_sparse=True
+        )
+        rows = compiled_rows(checked)
+        check_classification_targets(labels)
+        classes, indices = np.unique(labels, return_inverse=True)
+        self._check_classes(classes)
+        weights = checked_weights(sample_weight, len(labels))
+        class_weight = None
+        if self.class_weight is not None:
+            class_weight = compute_class_weight(
+                self.class_weight, classes=classes, y=labels, sample_weight=weights
+            ).tolist()
+        start = self._start(len(classes), checked.shape[1])
+        if self.max_iter == 0:
+            # The fit is its start.
+            coefficients, intercepts = start or _zeros(len(classes), checked.shape[1])
+            n_iter, converged, separable, ill_conditioned = 0, False, False, False
+        else:
+            fit = _core.logistic_regression_fit(
+                rows,
+                indices.astype(np.uint32),
+                n_classes=len(classes),
+                c=c,
+                l1_ratio=l1_ratio,
+                solver=self.solver,
+                fit_intercept=bool(self.fit_intercept),
+                intercept_scaling=float(self.intercept_scaling) if self.solver == "liblinear" else None,
+                class_weight=class_weight,
+                max_iter=int(self.max_iter),
+                tol=float(self.tol),
+                start=start,
+                sample_weight=weights,
+                progress=self._observer(*([_print_iteration] if self.verbose else [])),
+            )
+            coefficients, intercepts = fit.coefficients, fit.intercepts
+            n_iter, converged = fit.n_iter, fit.converged
+            separable, ill_conditioned = fit.separable, fit.ill_conditioned
+        self._warn(n_iter, converged=converged, separable=separable, ill_conditioned=ill_conditioned)
         self.classes_ = classes
-        self.coef_ = fit.coefficients
-        self.intercept_ = fit.intercepts
-        self.n_iter_ = np.array([fit.n_iter], dtype=np.int32)
+        self.coef_ = coefficients.astype(checked.dtype, copy=False)
+        self.intercept_ = intercepts.astype(checked.dtype, copy=False)
+        self.n_iter_ = np.array([n_iter], dtype=np.int32)
         return self
 
     def predict(self, X: Any) -> NDArray[Any]:
         """The most probable label of each row."""
         rows = self._rows(X)
-        labels: NDArray[Any] = self.classes_[_core.logistic_regression_predict(rows, self.coef_, self.intercept_)]
+        labels: NDArray[Any] = self.classes_[_core.logistic_regression_predict(rows, *self._coefficients())]
         return labels
 
-    def decision_function(self, X: Any) -> NDArray[np.float64]:
+    def decision_function(self, X: Any) -> NDArray[np.floating[Any]]:
         """The scores: one for each row (above 0 for the second class) with two classes, else rows × classes."""
-        scores = _core.logistic_regression_decision_function(self._rows(X), self.coef_, self.intercept_)
+        rows = self._rows(X)
+        scores = self._rounded(rows, _core.logistic_regression_decision_function(rows, *self._coefficients()))
         return scores[:, 0] if len(self.classes_) == 2 else scores
 
-    def predict_proba(self, X: Any) -> NDArray[np.float64]:
+    def predict_proba(self, X: Any) -> NDArray[np.floating[Any]]:
         """The probability of each label, rows × classes in the order of `classes_`."""
-        return _core.logistic_regression_predict_proba(self._rows(X), self.coef_, self.intercept_)
+        rows = self._rows(X)
+        return self._rounded(rows, _core.logistic_regression_predict_proba(rows, *self._coefficients()))
 
-    def predict_log_proba(self, X: Any) -> NDArray[np.float64]:
+    def to_sklearn(self) -> Any:
+        """The fitted `sklearn.linear_model.LogisticRegression` with the same answers; see `ferrule.to_sklearn`."""
+        from ferrule.persistence import to_sklearn
+
+        return to_sklearn(self)
+
+    def predict_log_proba(self, X: Any) -> NDArray[np.floating[Any]]:
         """The logarithm of `predict_proba`."""
         with np.errstate(divide="ignore"):
             return np.log(self.predict_proba(X))
 
-    def _rows(self, X: Any) -> NDArray[np.float64]:
+    def sparsify(self) -> Self:
+        """Keeps `coef_` as a CSR matrix, which is smaller where most coefficients are zero. Answers stay the same."""
+        check_is_fitted(self)
+        self.coef_ = sparse.csr_matrix(self.coef_)
+        return self
+
+    def densify(self) -> Self:
+        """Undoes `sparsify`."""
+        check_is_fitted(self)
+        if sparse.issparse(self.coef_):
+            self.coef_ = self.coef_.toarray()
+        return self
+
+    def __sklearn_tags__(self) -> Any:
+        """What scikit-learn asks of an estimator."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        if self.solver == "liblinear":
+            tags.classifier_tags.multi_class = False
+        return tags
+
+    def _check_classes(self, classes: NDArray[Any]) -> None:
+        if len(classes) < 2:
+            raise ValueError(
+                "This solver needs samples of at least 2 classes in the data, but the data contains only one class: "
+                f"{classes[0]!r}"
+            )
+        if len(classes) > 2 and self.solver == "liblinear":
+            raise ValueError(
+                "The 'liblinear' solver does not support multiclass classification (n_classes >= 3). Either use another "
+                "solver or wrap the estimator in a OneVsRestClassifier to keep applying a one-versus-rest scheme. Only "
+                "binary classification is supported. The type of the target is multiclass."
+            )
+
+    def _start(self, n_classes: int, columns: int) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+        """Coefficients and intercepts of the fit before, if this one is to begin with them."""
+        if not (self.warm_start and hasattr(self, "coef_")) or self.solver == "liblinear":
+            return None
+        coefficients, intercepts = self._coefficients()
+        expected = (1 if n_classes == 2 else n_classes, columns)
+        if coefficients.shape != expected:
+            raise ValueError(f"Initialization coef is of shape {coefficients.shape}, expected shape {expected}")
+        return coefficients, intercepts
+
+    def _warn(self, n_iter: int, *, converged: bool, separable: bool, ill_conditioned: bool) -> None:
+        if ill_conditioned:
+            warnings.warn(
+                "The inner solver of newton-cholesky met a singular or ill-conditioned Hessian matrix, and L-BFGS went on. "
+                "Use solver='lbfgs', remove linearly dependent columns, or penalise more (a smaller C).",
+                LinAlgWarning,
+                stacklevel=3,
+            )
+        if separable:
+            problem = (
+                "The classes are separable and there is no penalty: larger coefficients always fit better. Penalise "
+                "(a finite C)."
+            )
+        elif not converged:
+            problem = (
+                f"{self.solver} failed to converge after {n_iter} iteration(s) (max_iter={self.max_iter}). Allow more "
+                "iterations, or bring the columns to one scale."
+            )
+        else:
+            return
+        warnings.warn(problem, ConvergenceWarning, stacklevel=3)
+
+    def _rows(self, X: Any) -> Rows:
         check_is_fitted(self)
         return checked_rows(self, X, reset=False)
+
+    def _coefficients(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        coefficients = self.coef_.toarray() if sparse.issparse(self.coef_) else self.coef_
+        # Without an intercept scikit-learn's estimators may keep a number.
+        intercepts = np.broadcast_to(np.asarray(self.intercept_, dtype=np.float64), len(coefficients))
+        return np.ascontiguousarray(coefficients, dtype=np.float64), np.ascontiguousarray(intercepts)
+
+    def _rounded(self, rows: Rows, answers: NDArray[np.float64]) -> NDArray[np.floating[Any]]:
+        """float32 where both rows and coefficients are."""
+        values = rows[0] if isinstance(rows, tuple) else rows
+        single = values.dtype == np.float32 and self.coef_.dtype == np.float32
+        return answers.astype(np.float32) if single else answers
+
+
+def _zeros(n_classes: int, columns: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    scores = 1 if n_classes == 2 else n_classes
+    return np.zeros((scores, columns)), np.zeros(scores)
+
+
+def _print_iteration(progress: Progress) -> None:
+    print(f"iteration {progress.n_iter}: objective {progress.objective:.12g}")  # noqa: T201 (verbose)

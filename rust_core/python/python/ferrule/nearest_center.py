@@ -57,6 +57,12 @@ class NearestCenter(
         """Fits, and returns the distance of each row of X to each centre; y is ignored."""
         return self.fit(X, y, sample_weight=sample_weight).transform(X)
 
+    def to_sklearn(self) -> Any:
+        """The fitted `sklearn.cluster.KMeans` or `MiniBatchKMeans` with the same answers; see `ferrule.to_sklearn`."""
+        from ferrule.persistence import to_sklearn
+
+        return to_sklearn(self)
+
     def predict(self, X: Any) -> NDArray[np.int32]:
         """The cluster of each row: its nearest centre, the lowest index among equals."""
         check_is_fitted(self)

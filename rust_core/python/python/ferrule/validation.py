@@ -28,6 +28,11 @@ def checked_rows(estimator: Any, X: Any, *, reset: bool) -> Rows:
         order="C",
         accept_large_sparse=True,
     )
+    return compiled_rows(rows)
+
+
+def compiled_rows(rows: Any) -> Rows:
+    """Rows that scikit-learn has checked, as the compiled module takes them."""
     if sparse.issparse(rows):
         return rows.data, rows.indices, rows.indptr, rows.shape
     dense: NDArray[np.floating[Any]] = rows

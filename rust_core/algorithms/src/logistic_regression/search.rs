@@ -1,0 +1,140 @@
+//! Which way the minimum is searched.
+
+use super::loss::Objective;
+use super::newton::{self, Ended, Why};
+use super::{Parameters, Solver, owl_qn, proximal};
+use crate::interrupt::Interrupted;
+use crate::lbfgs::{self, Function, Settings};
+
+/// Parameters in a Hessian, at most: 32 MiB.
+const MOST_NEWTON: usize = 2048;
+/// Parameters up to which Newton's steps are cheap enough to finish what L-BFGS began.
+const MOST_POLISHED: usize = 1024;
+/// Parameters up to which Newton's method may be the fastest way.
+const MOST_CHEAP: usize = 512;
+/// Passes over the rows that L-BFGS needs, and Newton's method, roughly: for the choice between them.
+const LBFGS_PASSES: usize = 60;
+const NEWTON_PASSES: usize = 8;
+
+/// Where a search ended, and how.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) ended: Ended,
+    /// Newton's method was asked for, but the Hessian is singular: L-BFGS went on.
+    pub(super) singular: bool,
+}
+
+/// Searches the objective's minimum from `start`.
+pub(super) fn minimise(
+    objective: &mut Objective<'_>,
+    start: Vec<f64>,
+    parameters: &Parameters,
+) -> Result<Found, Interrupted> {
+    let Parameters { tol, max_iter, .. } = *parameters;
+    let newton = match parameters.solver {
+        _ if !objective.penalty.is_smooth() => {
+            let ended = proximal::minimise(objective, start, tol, max_iter)?;
+            return found(ended, max_iter, |ended| {
+                owl_qn::minimise(objective, ended.point, tol, max_iter - ended.n_iter)
+            });
+        }
+        Solver::Lbfgs => false,
+        Solver::NewtonCholesky => start.len() <= MOST_NEWTON,
+        Solver::Auto | Solver::NewtonCg | Solver::Liblinear | Solver::Sag | Solver::Saga => {
+            newton_is_cheaper(objective, start.len())
+        }
+    };
+    if !newton {
+        let ended = quasi_newton(objective, start, tol, max_iter)?;
+        return Ok(Found { ended, singular: false });
+    }
+    let ended = newton::minimise(objective, start, tol, max_iter)?;
+    found(ended, max_iter, |ended| {
+        quasi_newton(objective, ended.point, tol, max_iter - ended.n_iter)
+    })
+}
+
+/// Goes on by another way where the first got stuck.
+fn found(
+    ended: Ended,
+    max_iter: usize,
+    go_on: impl FnOnce(Ended) -> Result<Ended, Interrupted>,
+) -> Result<Found, Interrupted> {
+    let n_iter = ended.n_iter;
+    if ended.why != Why::Stuck || n_iter == max_iter || ended.point.iter().any(|value| !value.is_finite()) {
+        return Ok(Found { ended, singular: false });
+    }
+    let mut ended = go_on(ended)?;
+    ended.n_iter += n_iter;
+    Ok(Found { ended, singular: true })
+}
+
+/// By the multiply-adds of all passes. Newton's method comes closer to the minimum, so it wins where both cost little.
+fn newton_is_cheaper(objective: &Objective<'_>, size: usize) -> bool {
+    let rows = objective.sample.len() as f64;
+    let scores = objective.scores as f64;
+    let row_values = objective.sample.rows().row_values() as f64;
+    let size_in_row = (scores * row_values + scores).min(size as f64);
+    let newton = NEWTON_PASSES as f64 * (rows * size_in_row * size_in_row / 2.0 + (size as f64).powi(3) / 6.0);
+    let quasi_newton = LBFGS_PASSES as f64 * rows * 2.0 * scores * row_values;
+    // The Hessian's multiply-adds run about four times as fast: they are many for each value that is read.
+    size <= MOST_CHEAP && (newton / 4.0 <= quasi_newton || newton <= 1e8)
+}
+
+/// L-BFGS as scikit-learn calls it. Where rounding of the objective stopped it before `tol` was reached, Newton's steps
+/// go the rest of the way.
+fn quasi_newton(
+    objective: &mut Objective<'_>,
+    start: Vec<f64>,
+    tol: f64,
+    max_iter: usize,
+) -> Result<Ended, Interrupted> {
+    let settings = Settings {
+        max_iter,
+        gradient_tolerance: tol,
+        value_tolerance: newton::ROUNDING,
+    };
+    let minimum = lbfgs::minimise(start, settings, objective)?;
+    let ended = Ended {
+        point: minimum.point,
+        value: minimum.value,
+        n_iter: minimum.n_iter,
+        why: if minimum.converged {
+            Why::Converged
+        } else if minimum.n_iter == max_iter {
+            Why::Exhausted
+        } else {
+            Why::Stuck
+        },
+    };
+    if minimum.flat || ended.why == Why::Exhausted || !ended.value.is_finite() || ended.point.len() > MOST_POLISHED {
+        return Ok(ended);
+    }
+    const FEW: usize = 10;
+    let polished = newton::minimise(objective, ended.point.clone(), tol, FEW)?;
+    if polished.value.is_nan() || polished.value > ended.value + newton::ROUNDING * ended.value.abs() {
+        return Ok(ended);
+    }
+    let why = if polished.why == Why::Converged {
+        Why::Converged
+    } else {
+        ended.why
+    };
+    Ok(Ended {
+        n_iter: ended.n_iter,
+        why,
+        ..polished
+    })
+}
+
+impl Function for Objective<'_> {
+    type Error = Interrupted;
+
+    fn evaluate(&mut self, point: &[f64], gradient: &mut [f64]) -> Result<f64, Interrupted> {
+        Objective::evaluate(self, point, gradient)
+    }
+
+    fn iterated(&mut self, n_iter: usize, value: f64) {
+        self.report(n_iter, value);
+    }
+}
