@@ -5,7 +5,7 @@
 //! aligned values or as raw bytes ([`Rows`]): rows are cut into blocks by the shape alone, and the blocks' results are combined in
 //! block order.
 //!
-//! - [`kmeans`]: Lloyd's algorithm, greedy k-means++, nearest-centre prediction.
+//! - [`kmeans`]: Lloyd's algorithm, greedy k-means++, mini-batches, nearest-centre prediction.
 //! - [`logistic_regression`]: binary and multinomial, L2-penalised, L-BFGS.
 
 mod blocks;

@@ -117,16 +117,17 @@ fn with_rows<T>(
         } else {
             CsrValues::Double(values.into())
         };
-        let csr = Csr::new(indptr.into(), (&whole.indices[span]).into(), values, whole.columns).unwrap();
+        let csr =
+            Csr::new(indptr.into(), (&whole.indices[span]).into(), values, whole.columns).expect("a golden matrix");
         return with(Rows::from(&csr));
     }
     let Dense { rows, columns, values } = &data.0[name];
     let range = range.unwrap_or(0..*rows);
     let values = &values[range.start * columns..range.end * columns];
     if is_single {
-        with(Rows::from_single_values(&single(values), range.len(), *columns).unwrap())
+        with(Rows::from_single_values(&single(values), range.len(), *columns).expect("a golden matrix"))
     } else {
-        with(Rows::from_values(values, range.len(), *columns).unwrap())
+        with(Rows::from_values(values, range.len(), *columns).expect("a golden matrix"))
     }
 }
 

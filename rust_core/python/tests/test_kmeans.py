@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 import sklearn
 import sklearn.cluster
-from ferrule import KMeans
+from ferrule import KMeans, MiniBatchKMeans
 from ferrule.progress import Progress
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
@@ -205,6 +206,22 @@ def test_clone_pickle_pipeline_and_grid_search() -> None:
         for kind in (KMeans, sklearn.cluster.KMeans)
     ]
     assert_allclose(searches[0].cv_results_["mean_test_score"], searches[1].cv_results_["mean_test_score"], rtol=1e-9)
+
+
+@pytest.mark.parametrize("kind", [KMeans, MiniBatchKMeans])
+def test_frames_keep_their_names(kind: Any) -> None:
+    X = load_iris(as_frame=True).data
+    model = kind(3, random_state=0).fit(X)
+    assert_array_equal(model.feature_names_in_, X.columns)
+    names = [f"{kind.__name__.lower()}{index}" for index in range(3)]
+    as_pandas = model.set_output(transform="pandas").transform(X)
+    assert list(as_pandas.columns) == names
+    assert_array_equal(as_pandas.index, X.index)
+    as_polars = model.set_output(transform="polars").fit_transform(pl.from_pandas(X))
+    assert as_polars.columns == names
+    assert_array_equal(as_polars.to_numpy(), as_pandas.to_numpy())
+    with pytest.raises(ValueError, match="The feature names should match those that were passed during fit"):
+        model.predict(X[X.columns[::-1]])
 
 
 def test_weights_are_routed() -> None:

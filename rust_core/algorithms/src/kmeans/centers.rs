@@ -17,6 +17,8 @@ pub(crate) struct Centers {
     packed: Packed,
     /// Sum of each centre's squares, tile after tile.
     squares: Vec<[LongSum; LANES]>,
+    /// The greatest of these sums.
+    greatest_square: f64,
 }
 
 /// A sum whose rounding errors are summed too (D. E. Knuth, The Art of Computer Programming 2, 4.2.2, theorem B).
@@ -52,6 +54,7 @@ impl Centers {
             columns,
             packed,
             squares,
+            greatest_square: 0.0,
         };
         centers.sum_squares();
         centers
@@ -65,8 +68,14 @@ impl Centers {
     }
 
     fn sum_squares(&mut self) {
+        self.greatest_square = 0.0;
         for (cluster, center) in self.values.chunks_exact(self.columns).enumerate() {
-            self.squares[cluster / LANES][cluster % LANES] = sum_of_squares(center);
+            let square = sum_of_squares(center);
+            self.squares[cluster / LANES][cluster % LANES] = square;
+            // Not `max`: NaN must stay.
+            if square.high > self.greatest_square || square.high.is_nan() {
+                self.greatest_square = square.high;
+            }
         }
     }
 
@@ -136,8 +145,12 @@ impl Centers {
     /// Index of the nearest centre and its squared distance; the lowest index among equals. `None` when no distance is a finite
     /// number.
     pub(crate) fn nearest(&self, row: Row<'_>) -> Option<(usize, f64)> {
-        if let Row::Dense(row) = row {
-            return self.packed.nearest(row);
+        let sparse = match row {
+            Row::Dense(row) => return self.packed.nearest(row),
+            Row::Sparse(row) => row,
+        };
+        if let Some(cluster) = self.clearly_nearest(sparse) {
+            return Some((cluster, self.squared_distance(row, cluster)));
         }
         let mut best = (usize::MAX, f64::INFINITY);
         let mut first = 0;
@@ -150,6 +163,37 @@ impl Centers {
             first += LANES;
         });
         (best.0 != usize::MAX).then_some(best)
+    }
+
+    /// The nearest centre by the short formula ‖c‖² + Σ x(x − 2c), unless another is as near within its rounding error.
+    ///
+    /// That error is below (n + 4)ε(‖x‖² + ‖c‖²) for n named columns: n products, their sum, and two more terms. The limit
+    /// below is four times the two errors of a difference, and so leaves room for the error of [`Centers::squared_distances`].
+    fn clearly_nearest(&self, row: SparseRow<'_>) -> Option<usize> {
+        let square: f64 = row.values.iter().map(|value| value * value).sum();
+        let count = self.count();
+        let (mut best, mut second) = ((0, f64::INFINITY), f64::INFINITY);
+        for (index, (tile, squares)) in self.packed.tiles().zip(&self.squares).enumerate() {
+            let mut sums = [0.0; LANES];
+            for (column, value) in row.entries() {
+                for (sum, lane) in sums.iter_mut().zip(&tile[column]) {
+                    *sum += value * (value - 2.0 * lane);
+                }
+            }
+            let first = index * LANES;
+            for (lane, (sum, square)) in sums.into_iter().zip(squares).take(count - first).enumerate() {
+                let distance = sum + square.high;
+                if distance < best.1 {
+                    second = best.1;
+                    best = (first + lane, distance);
+                } else if distance < second {
+                    second = distance;
+                }
+            }
+        }
+        let limit = 8.0 * (row.values.len() + 4) as f64 * f64::EPSILON * (square + self.greatest_square);
+        // False where anything has overflowed: then the limit is infinite or NaN.
+        (second - best.1 > limit).then_some(best.0)
     }
 }
 
@@ -256,6 +300,24 @@ mod tests {
                 assert!((sparse - dense).abs() <= 4.0 * f64::EPSILON * dense, "{sparse} {dense}");
             }
         }
+    }
+
+    #[test]
+    fn the_short_formula_says_nothing_of_near_ties() {
+        // Between two centres: once just beside the middle, once clearly.
+        let centers = Centers::new(vec![1e6, 0.0, 1e6 + 2.0, 0.0, 0.0, 3.0], 2);
+        let rows = [1e6 + 1.0 - 1e-9, 1.0, 1e6 - 40.0, 2.0, 0.5, 3.0];
+        let named = sparse(&rows, 2, |_| true);
+        let mut buffer = Vec::new();
+        let tile = Rows::from(&named).tile(0..3, &mut buffer);
+        let clear: Vec<_> = tile
+            .rows(2)
+            .map(|row| match row {
+                Row::Sparse(sparse) => (centers.clearly_nearest(sparse), centers.nearest(row).unwrap().0),
+                Row::Dense(_) => unreachable!("the rows are sparse"),
+            })
+            .collect();
+        assert_eq!(clear, [(None, 0), (Some(0), 0), (Some(2), 2)]);
     }
 
     #[test]
