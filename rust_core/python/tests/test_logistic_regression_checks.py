@@ -23,6 +23,6 @@ ESTIMATORS = [
 
 
 @pytest.mark.filterwarnings("ignore")
-@parametrize_with_checks(ESTIMATORS)
+@parametrize_with_checks(ESTIMATORS)  # type: ignore[untyped-decorator]
 def test_scikit_learns_checks(estimator: BaseEstimator, check: object) -> None:
     check(estimator)  # type: ignore[operator]
