@@ -60,7 +60,7 @@ pub(super) fn minimise(
                 .collect(),
             start: chosen.indices.iter().map(|&index| point[index]).collect(),
         };
-        let Some(target) = parabola.minimum(0.1 * tol, objective.sample.interrupt)? else {
+        let Some(target) = parabola.minimum(objective.sample.interrupt)? else {
             break Why::Stuck;
         };
         let promised = parabola.fall(&target);
