@@ -103,6 +103,20 @@ serve-rust: $(SERVER) ## Run the Rust server (PORT=50052 MODELS=models)
 loadtest: build ghz ## Run ghz against both servers (SCENARIO=loadtest/scenarios/….toml)
 	@$(VENV_PYTHON) -m loadtest "$(SCENARIO)" $(ARGS)
 
+.PHONY: bench-client
+bench-client: build ## Measure what the Python client adds to a bare grpcio call of one row
+	@$(VENV_PYTHON) -m clients.python.benches.one_row $(ARGS)
+
+CEILINGS := target/release/ferrule-ceilings
+$(CEILINGS): $(WORKSPACE) $(call rust_sources,loadtest/ceilings) loadtest/ceilings/echo.proto | check-prerequisites
+	@echo "Building the servers that the Rust server is held against"
+	cargo build --release --locked --package ferrule-ceilings
+	@touch $@
+
+.PHONY: bench-transport
+bench-transport: build $(CEILINGS) ## Hold both servers against the ceilings of their transports (needs h2load)
+	@$(VENV_PYTHON) -m loadtest.transport $(ARGS)
+
 .PHONY: docker
 docker: ## Build the two container images
 	docker compose build

@@ -59,7 +59,9 @@ def _compare(chosen: scenario.Scenario, program: ghz.Ghz, arguments: argparse.Na
     for remark in report.remarks(results, os.cpu_count()):
         console.print(remark, markup=False)
     written = _write(
-        arguments.results, chosen, report.document(chosen, results, agreements, commands, environment.describe(program))
+        arguments.results,
+        chosen,
+        report.document(chosen, results, agreements, commands, environment.describe({"ghz": program.version})),
     )
     console.print(f"written to {written}")
     wrong = [name for name, agreement in agreements.items() if not agreement.complete]

@@ -27,6 +27,8 @@ class Subject:
     """scikit-learn's label of each row."""
     distances: npt.NDArray[np.float64]
     """scikit-learn's distance of each row to each centre."""
+    centers: npt.NDArray[np.float64]
+    """scikit-learn's centres."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,9 @@ def publish(address: str, spec: ModelSpec, name: str) -> Subject:
             training, model=name, algorithm=KMeans(n_clusters=spec.n_clusters, random_state=spec.seed)
         )
     oracle = cluster.KMeans(n_clusters=spec.n_clusters, n_init=1, random_state=spec.seed).fit(training)
-    return Subject(name, fit.report.version, rows, oracle.predict(rows), oracle.transform(rows))
+    return Subject(
+        name, fit.report.version, rows, oracle.predict(rows), oracle.transform(rows), oracle.cluster_centers_
+    )
 
 
 def request_bytes(subject: Subject, spec: RequestSpec) -> bytes:

@@ -4,19 +4,19 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
 import psutil
 
-from .ghz import Ghz
 from .servers import ROOT
 
 _DISTRIBUTIONS = ("ferrule", "ferrule-server", "ferrule-client", "grpcio", "numpy", "scikit-learn")
 
 
-def describe(ghz: Ghz) -> dict[str, object]:
+def describe(tools: Mapping[str, str]) -> dict[str, object]:
     """What a reader needs to place the figures, as plain JSON values; None for what can't be told."""
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -29,7 +29,7 @@ def describe(ghz: Ghz) -> dict[str, object]:
             "memory_bytes": psutil.virtual_memory().total,
         },
         "versions": {
-            "ghz": ghz.version,
+            **tools,
             "python": platform.python_version(),
             "rust": _said("rustc", "--version"),
             "packages": {name: _version(name) for name in _DISTRIBUTIONS},

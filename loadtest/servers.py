@@ -35,7 +35,7 @@ class Server:
     """A server that answers."""
 
     name: str
-    """``"python"`` or ``"rust"``."""
+    """``"python"``, ``"rust"``, or what else is measured beside them."""
     address: str
     """``HOST:PORT``."""
     command: tuple[str, ...]
@@ -67,12 +67,32 @@ def running(
 ) -> Iterator[Server]:
     """Runs a server on a free port of the loopback interface until the block ends.
 
-    ``models`` is the model repository, ``log`` the file that takes its log, ``settings`` more ``FERRULE_…`` variables.
-    At the end the server drains, and is killed when that takes longer than ``stop_seconds``.
+    ``models`` is the model repository, ``settings`` more ``FERRULE_…`` variables; for the rest see ``launched``.
+    """
+    command = (*COMMANDS[name], "serve", "--models", str(models), "--host", "127.0.0.1", "--port", "0")
+    with launched(
+        name, command, log=log, settings=settings, start_seconds=start_seconds, stop_seconds=stop_seconds
+    ) as server:
+        yield server
+
+
+@contextmanager
+def launched(
+    name: str,
+    command: tuple[str, ...],
+    *,
+    log: Path,
+    settings: Mapping[str, str] | None = None,
+    start_seconds: float = 60.0,
+    stop_seconds: float = 35.0,
+) -> Iterator[Server]:
+    """Runs any program that says ``listening on HOST:PORT`` until the block ends.
+
+    ``log`` is the file that takes its log, ``settings`` more environment variables. At the end it gets SIGTERM, and is
+    killed when it takes longer than ``stop_seconds``.
 
     Raises ServerError when it does not say within ``start_seconds`` that it listens.
     """
-    command = (*COMMANDS[name], "serve", "--models", str(models), "--host", "127.0.0.1", "--port", "0")
     with log.open("wb") as log_file:
         try:
             process = subprocess.Popen(

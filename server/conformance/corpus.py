@@ -22,14 +22,18 @@ Generators stand for large or odd values:
 
 - ``{ repeat = v, times = n }``: v, n times: a list, a string, or doubles in a field of bytes;
 - ``{ numbered = "f{}", times = n }``: f0, f1, ...;
+- ``{ cycle = [...], times = n }``: the first n of the list over and over;
+- ``{ count_to = n, step = s }``: 0, s, 2 s, ... n s; s is 1 when left out;
 - ``{ spread = n, seed = s }``: n numbers that look random and are always the same;
-- ``{ hex = "..." }`` and ``{ zeros = n }``: bytes; a list of numbers in a field of bytes: little-endian doubles.
+- ``{ hex = "..." }`` and ``{ zeros = n }``: bytes; a list of numbers in a field of bytes: little-endian doubles;
+- ``{ float32 = [...] }``, ``{ uint32 = [...] }`` and ``{ uint64 = [...] }``: other little-endian numbers in a field of bytes.
 """
 
 import random
 import struct
 import tomllib
 from dataclasses import dataclass, field
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +42,9 @@ from google.protobuf.descriptor import FieldDescriptor
 from server.conformance.call import UNARY, request_type, response_type
 
 CASES = Path(__file__).parent / "cases"
+
+#: Types of numbers in a field of bytes, as the module struct calls them.
+NUMBERS = {"float64": "d", "float32": "f", "uint32": "I", "uint64": "Q"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,8 +145,11 @@ def scalar(descriptor: FieldDescriptor, value: Any) -> Any:
             return bytes.fromhex(value["hex"])
         if isinstance(value, dict) and "zeros" in value:
             return bytes(value["zeros"])
-        doubles = expanded(value)
-        return struct.pack(f"<{len(doubles)}d", *doubles)
+        kind, numbers = "float64", value
+        if isinstance(value, dict) and value.keys() <= NUMBERS.keys():
+            ((kind, numbers),) = value.items()
+        numbers = expanded(numbers)
+        return struct.pack(f"<{len(numbers)}{NUMBERS[kind]}", *numbers)
     if descriptor.enum_type is not None and isinstance(value, str):
         return descriptor.enum_type.values_by_name[value].number
     if descriptor.type == FieldDescriptor.TYPE_STRING and isinstance(value, dict):
@@ -159,6 +169,11 @@ def expanded(value: Any) -> list[Any]:
             return [item] * times
         case {"numbered": template, "times": times}:
             return [template.format(number) for number in range(times)]
+        case {"cycle": items, "times": times}:
+            return list(islice(cycle(items), times))
+        case {"count_to": last}:
+            step = value.get("step", 1)
+            return list(range(0, last * step + 1, step))
         case {"spread": count, "seed": seed}:
             source = random.Random(seed)
             return [source.uniform(-10.0, 10.0) for _ in range(count)]

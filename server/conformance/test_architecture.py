@@ -3,6 +3,7 @@
 import ast
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -34,7 +35,8 @@ NOT_NAMED = {
 #: What each Python package may import beyond the standard library and itself.
 PYTHON = {
     "server/python/src/ferrule_server": {"grpc", "ferrule._core"},
-    "clients/python/src/ferrule_client": {"grpc", "google.protobuf", "numpy"},
+    # The last two are for the command line, and imported where they are used.
+    "clients/python/src/ferrule_client": {"grpc", "google.protobuf", "numpy", "rich", "scipy.sparse"},
 }
 
 
@@ -113,6 +115,38 @@ def imports(tree: ast.AST) -> Iterator[str]:
 def within(module: str, allowed: set[str]) -> bool:
     """Whether a module, or a name in one, is one of the allowed modules or inside one."""
     return any(module == one or module.startswith(f"{one}.") for one in allowed)
+
+
+#: Modules that run code out of files; one file of the project may load such a thing, by a person's explicit command.
+UNPICKLING = {"pickle", "cPickle", "_pickle", "joblib", "cloudpickle", "dill", "shelve", "marshal", "skops"}
+UNPICKLER = "rust_core/python/python/ferrule/convert.py"
+
+
+def test_nothing_that_serves_can_unpickle() -> None:
+    packages = ["server/python/src", "clients/python/src", "rust_core/python/python"]
+    unpicklers = {
+        source.relative_to(ROOT).as_posix()
+        for package in packages
+        for source in (ROOT / package).rglob("*.py")
+        for module in imports(ast.parse(source.read_text()))
+        if module.partition(".")[0] in UNPICKLING
+    }
+    assert unpicklers == {UNPICKLER}
+    # In Rust there is no such thing but through Python, which the servers' crates do not reach.
+    crates = set().union(*(metadata()[crate]["reached"] for crate in ("ferrule-engine", "ferrule-server")))
+    assert not {crate for crate in crates if "pickle" in crate or crate in {"pyo3", "numpy"}}
+    # Nor does the compiled module ask Python for one.
+    for source in [*(ROOT / "rust_core").rglob("*.rs"), *(ROOT / "server/rust").rglob("*.rs")]:
+        assert not re.search(r"unpickl|joblib|import\(\s*\"_?pickle", source.read_text()), source
+
+
+def test_a_serving_process_loads_no_unpickler() -> None:
+    code = (
+        "import sys; import ferrule_server.worker, ferrule_server.app, ferrule._core; "
+        "print(sorted({'joblib', 'cloudpickle', 'sklearn', 'numpy', 'ferrule.convert'} & set(sys.modules)))"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100, check=True)
+    assert ran.stdout == "[]\n"
 
 
 def test_the_scan_sees_every_kind_of_import() -> None:

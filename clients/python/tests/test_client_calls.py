@@ -1,9 +1,6 @@
 """The client against a gRPC server that answers as told: what it sends, and what becomes of answers and errors."""
 
-import threading
 from collections.abc import Callable, Iterator
-from concurrent import futures
-from dataclasses import dataclass, field
 from typing import Any
 
 import ferrule_client
@@ -12,42 +9,7 @@ import numpy as np
 import pytest
 from ferrule_client import Client, KMeans, LogisticRegression, ModelState, ServingStatus, messages
 
-
-@dataclass
-class Script:
-    """What the server answers with, and what it was sent."""
-
-    answer: bytes = b""
-    code: grpc.StatusCode = grpc.StatusCode.OK
-    message: str = ""
-    details: bytes = b""
-    until: threading.Event = field(default_factory=threading.Event)
-    waits: bool = False
-    path: str = ""
-    request: bytes = b""
-    deadline: float = 0.0
-
-
-class Scripted(grpc.GenericRpcHandler):
-    """Answers every method by the script."""
-
-    def __init__(self, script: Script) -> None:
-        self.script = script
-
-    def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:
-        self.script.path = handler_call_details.method
-        return grpc.unary_unary_rpc_method_handler(self.handle)
-
-    def handle(self, request: bytes, context: grpc.ServicerContext) -> bytes:
-        self.script.request = request
-        self.script.deadline = context.time_remaining() or 0.0
-        if self.script.waits:
-            self.script.until.wait(10)
-        if self.script.details:
-            context.set_trailing_metadata((("grpc-status-details-bin", self.script.details),))
-        if self.script.code is not grpc.StatusCode.OK:
-            context.abort(self.script.code, self.script.message)
-        return self.script.answer
+from clients.python.tests.scripted import GET_MODEL, PREDICT, Script, serving
 
 
 @pytest.fixture
@@ -57,15 +19,8 @@ def script() -> Script:
 
 @pytest.fixture
 def client(script: Script) -> Iterator[Client]:
-    server = grpc.server(
-        futures.ThreadPoolExecutor(2), handlers=[Scripted(script)], options=[("grpc.max_receive_message_length", -1)]
-    )
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
-    with Client(f"127.0.0.1:{port}") as client:
+    with serving(script) as address, Client(address) as client:
         yield client
-    script.until.set()
-    server.stop(None).wait(5)
 
 
 def test_predict_sends_what_was_asked(client: Client, script: Script) -> None:
@@ -73,7 +28,8 @@ def test_predict_sends_what_was_asked(client: Client, script: Script) -> None:
     answer = messages.PredictResponse(model="points", version=3)
     answer.prediction.labels.integers.values.extend([0, 1])
     answer.prediction.distances.MergeFrom(messages.Matrix(rows=2, columns=2, float64=distances.tobytes()))
-    script.answer = answer.SerializeToString()
+    script.answers[PREDICT] = answer.SerializeToString()
+    script.answers[GET_MODEL] = messages.GetModelResponse(feature_names="abc").SerializeToString()
     rows = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
 
     got = client.predict("points", rows, version=3, outputs=["labels", "distances"], feature_names=list("abc"))

@@ -55,10 +55,40 @@ def test_generated_stubs_can_be_imported_beside_it(tmp_path: Path) -> None:
         run(script.format(imports="; ".join(order)), tmp_path)
 
 
+def test_it_can_be_imported_beside_tritonclient() -> None:
+    # tritonclient registers these two files by these names, and so do other clients of the Open Inference Protocol. It
+    # is not installed here, since it asks for an older protobuf.
+    theirs = """
+        from google.protobuf import descriptor_pb2, descriptor_pool
+        for name in ("model_config.proto", "grpc_service.proto"):
+            message = descriptor_pb2.DescriptorProto(name="M" + name.partition(".")[0])
+            descriptor_pool.Default().Add(
+                descriptor_pb2.FileDescriptorProto(name=name, package="inference", message_type=[message])
+            )
+    """
+    # And the worst neighbour: every file of ours, by its own name, with other contents.
+    worst = """
+        from google.protobuf import descriptor_pb2, descriptor_pool
+        for name in ("ferrule/v1/ferrule.proto", "google/rpc/status.proto", "grpc/health/v1/health.proto"):
+            package = name.rpartition("/")[0].replace("/", ".")
+            message = descriptor_pb2.DescriptorProto(name="Matrix")
+            descriptor_pool.Default().Add(
+                descriptor_pb2.FileDescriptorProto(name=name, package=package, message_type=[message])
+            )
+    """
+    ours = """
+        from ferrule_client import messages
+        assert messages.Matrix(rows=3).SerializeToString() == bytes([8, 3])
+    """
+    for neighbour in (theirs, worst):
+        for order in ((neighbour, ours), (ours, neighbour)):
+            run("".join(map(textwrap.dedent, order)))
+
+
 def test_only_light_packages_are_imported() -> None:
     run("""
         import sys
         import ferrule_client
-        heavy = {"sklearn", "scipy", "pandas", "ferrule"} & set(sys.modules)
+        heavy = {"sklearn", "scipy", "pandas", "polars", "rich", "argparse", "ferrule"} & set(sys.modules)
         assert not heavy, heavy
     """)

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use crate::error::CsrError;
 use crate::precision::Precision;
+use crate::scaling::Scaling;
 
 /// A sparse matrix whose offsets and indices were checked. Within each row the columns rise, each at most once.
 ///
@@ -108,22 +109,39 @@ impl<'a> Csr<'a> {
         }
     }
 
-    /// The rows in `range`; float32 values are widened into `buffer`.
-    pub(crate) fn tile<'b>(&'b self, range: Range<usize>, buffer: &'b mut Vec<f64>) -> SparseRows<'b> {
+    /// The rows in `range`; float32 values are widened into `buffer`, and values are scaled there.
+    pub(crate) fn tile<'b>(
+        &'b self,
+        range: Range<usize>,
+        scaling: Option<&Scaling>,
+        buffer: &'b mut Vec<f64>,
+    ) -> SparseRows<'b> {
         let offsets = &self.indptr[range.start..=range.end];
         let span = offsets[0] as usize..offsets[offsets.len() - 1] as usize;
-        let values = match &self.values {
-            CsrValues::Double(values) => &values[span.clone()],
-            CsrValues::Single(values) => {
-                buffer.clear();
-                buffer.extend(values[span.clone()].iter().map(|&value| f64::from(value)));
-                buffer
+        let columns = &self.indices[span.clone()];
+        buffer.clear();
+        match &self.values {
+            CsrValues::Double(values) if scaling.is_none() => {
+                let values = &values[span];
+                return SparseRows {
+                    offsets,
+                    columns,
+                    values,
+                };
             }
-        };
+            CsrValues::Double(values) => buffer.extend_from_slice(&values[span]),
+            CsrValues::Single(values) => buffer.extend(values[span].iter().map(|&value| f64::from(value))),
+        }
+        if let Some(scaling) = scaling {
+            for ends in offsets.windows(2) {
+                let row = (ends[0] - offsets[0]) as usize..(ends[1] - offsets[0]) as usize;
+                scaling.apply_sparse(&columns[row.clone()], &mut buffer[row]);
+            }
+        }
         SparseRows {
             offsets,
-            columns: &self.indices[span],
-            values,
+            columns,
+            values: buffer,
         }
     }
 
@@ -246,6 +264,48 @@ fn check_offsets(indptr: &[u64], values: u64) -> Result<(), CsrError> {
     Ok(())
 }
 
+/// Rows of a [`Csr`] gathered into another, in float64.
+pub(crate) struct Gather {
+    indptr: Vec<u64>,
+    indices: Vec<u32>,
+    values: Vec<f64>,
+    columns: usize,
+    buffer: Vec<f64>,
+}
+
+impl Gather {
+    /// Room for `rows` rows of a matrix of `columns` columns.
+    pub(crate) fn new(columns: usize, rows: usize) -> Self {
+        let mut indptr = Vec::with_capacity(rows + 1);
+        indptr.push(0);
+        Self {
+            indptr,
+            indices: Vec::new(),
+            values: Vec::new(),
+            columns,
+            buffer: Vec::new(),
+        }
+    }
+
+    /// Adds a row of `csr`, which has as many columns.
+    pub(crate) fn push(&mut self, csr: &Csr<'_>, row: usize) {
+        let rows = csr.tile(row..row + 1, None, &mut self.buffer);
+        self.indices.extend_from_slice(rows.columns);
+        self.values.extend_from_slice(rows.values);
+        self.indptr.push(self.values.len() as u64);
+    }
+
+    /// The matrix.
+    pub(crate) fn csr(self) -> Csr<'static> {
+        Csr {
+            indptr: self.indptr.into(),
+            indices: self.indices.into(),
+            values: CsrValues::Double(self.values.into()),
+            columns: self.columns,
+        }
+    }
+}
+
 /// Some rows of a [`Csr`].
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SparseRows<'t> {
@@ -306,7 +366,7 @@ mod tests {
 
     fn entries(csr: &Csr<'_>) -> Vec<Vec<(usize, f64)>> {
         let mut buffer = Vec::new();
-        let rows = csr.tile(0..csr.rows(), &mut buffer);
+        let rows = csr.tile(0..csr.rows(), None, &mut buffer);
         rows.iter().map(|row| row.entries().collect()).collect()
     }
 
@@ -336,7 +396,7 @@ mod tests {
         assert!(matches!(&single.values, CsrValues::Single(Cow::Borrowed(_))));
         assert_eq!(single.precision(), Precision::Single);
         let mut buffer = Vec::new();
-        let row = single.tile(1..2, &mut buffer).iter().next().unwrap();
+        let row = single.tile(1..2, None, &mut buffer).iter().next().unwrap();
         assert_eq!((row.columns, row.values), (&[0][..], &[2.0][..]));
     }
 

@@ -23,6 +23,12 @@ pub enum Field {
     MaxIter,
     /// The tolerance of the stopping test.
     Tol,
+    /// Mini-batch K-Means: the rows of a step.
+    BatchSize,
+    /// Mini-batch K-Means: the rows that first centres are drawn from.
+    InitSize,
+    /// Mini-batch K-Means: which centres are moved.
+    ReassignmentRatio,
     /// Logistic regression: the inverse of the penalty's strength.
     C,
     /// Logistic regression: the part of the absolute values in the penalty.
@@ -51,6 +57,9 @@ impl Field {
             Self::NInit => "n_init",
             Self::MaxIter => "max_iter",
             Self::Tol => "tol",
+            Self::BatchSize => "batch_size",
+            Self::InitSize => "init_size",
+            Self::ReassignmentRatio => "reassignment_ratio",
             Self::C => "C",
             Self::L1Ratio => "l1_ratio",
             Self::Solver => "solver",
@@ -200,6 +209,12 @@ pub enum PredictError {
         /// The slice's length.
         got: usize,
     },
+    /// The rows are sparse, and a scaling step would make their zeros into other numbers.
+    #[error("expected dense rows: {step} in front of the model can't take sparse ones")]
+    Sparse {
+        /// The step.
+        step: &'static str,
+    },
     /// The first row whose answer is not a finite number: it holds NaN or infinity, or values so large that the computation
     /// overflows.
     #[error("row {row}: the result is not a finite number")]
@@ -240,6 +255,20 @@ pub enum ModelError {
         expected: usize,
         /// The array's length.
         got: usize,
+    },
+    /// A value that divides is 0.
+    #[error("{name}: value {index} is 0")]
+    Zero {
+        /// Which array.
+        name: &'static str,
+        /// Index of the first such value.
+        index: usize,
+    },
+    /// A range has no room.
+    #[error("{name}: expected a range that is not empty")]
+    EmptyRange {
+        /// Which range.
+        name: &'static str,
     },
     /// An array holds NaN or infinity.
     #[error("{name}: value {index} is not finite")]

@@ -22,9 +22,11 @@ mod precision;
 mod predict;
 mod rows;
 mod sample;
+pub mod scaling;
 
 pub use csr::{Csr, CsrValues};
 pub use error::{CsrError, Field, FitError, ModelError, PredictError, ShapeError};
 pub use interrupt::{Interrupt, Iteration, Observer, never};
+pub use numpy_random::RandomState;
 pub use precision::Precision;
 pub use rows::Rows;

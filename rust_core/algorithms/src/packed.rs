@@ -37,6 +37,11 @@ impl Packed {
         }
     }
 
+    /// The tiles: the values of their vectors, column after column.
+    pub(crate) fn tiles(&self) -> impl Iterator<Item = &[Lanes]> {
+        self.lanes.chunks_exact(self.columns)
+    }
+
     /// Squared Euclidean distances of `row` to the vectors, tile after tile. Direct differences, so rows far from the origin
     /// keep their digits. Padded lanes hold what `padding` gives.
     pub(crate) fn squared_distances<'p>(&'p self, row: &'p [f64]) -> impl Iterator<Item = Lanes> + 'p {

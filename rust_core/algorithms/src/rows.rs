@@ -2,9 +2,11 @@
 
 use std::ops::Range;
 
-use crate::csr::{Csr, SparseRow, SparseRows};
-use crate::error::ShapeError;
+use crate::csr::{Csr, Gather, SparseRow, SparseRows};
+use crate::error::{PredictError, ShapeError};
+use crate::interrupt::{self, Interrupt, Interrupted};
 use crate::precision::Precision;
+use crate::scaling::Scaling;
 
 /// Rows of a matrix with at least one column: dense (aligned values or raw little-endian bytes, float64 or float32) or sparse.
 ///
@@ -15,6 +17,8 @@ pub struct Rows<'a> {
     storage: Storage<'a>,
     rows: usize,
     columns: usize,
+    /// None, or at least one step, applied where rows are read.
+    scaling: Option<&'a Scaling>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -88,7 +92,26 @@ impl<'a> Rows<'a> {
     }
 
     fn over(storage: Storage<'a>, rows: usize, columns: usize) -> Self {
-        Self { storage, rows, columns }
+        Self {
+            storage,
+            rows,
+            columns,
+            scaling: None,
+        }
+    }
+
+    /// The same rows, read through `scaling`: tiles are copied and scaled in the reader's buffer.
+    ///
+    /// # Errors
+    /// [`PredictError::Sparse`] when the rows are sparse and a step can't take them.
+    pub(crate) fn scaled(self, scaling: &'a Scaling) -> Result<Self, PredictError> {
+        match scaling.refuses_sparse() {
+            Some(step) if self.is_sparse() => Err(PredictError::Sparse { step }),
+            _ => Ok(Self {
+                scaling: (!scaling.is_empty()).then_some(scaling),
+                ..self
+            }),
+        }
     }
 
     /// Number of rows; may be 0.
@@ -131,8 +154,8 @@ impl<'a> Rows<'a> {
         }
     }
 
-    /// The rows in `range`, borrowed where they are aligned float64, else copied into `buffer` (whose former content is lost).
-    /// `range` is cut to the rows that exist.
+    /// The rows in `range`, borrowed where they are aligned float64 and not scaled, else copied into `buffer` (whose former content
+    /// is lost). `range` is cut to the rows that exist.
     pub(crate) fn tile<'b>(&self, range: Range<usize>, buffer: &'b mut Vec<f64>) -> Tile<'b>
     where
         'a: 'b,
@@ -145,12 +168,19 @@ impl<'a> Rows<'a> {
             buffer.extend(values);
         };
         match self.storage {
-            Storage::Double(all) => return Tile::Dense(&all[values]),
-            Storage::Csr(csr) => return Tile::Sparse(csr.tile(start..end, buffer)),
+            Storage::Double(all) if self.scaling.is_none() => return Tile::Dense(&all[values]),
+            Storage::Csr(csr) => return Tile::Sparse(csr.tile(start..end, self.scaling, buffer)),
+            Storage::Double(all) => copy(&mut all[values].iter().copied()),
             Storage::DoubleBytes(all) => copy(&mut all[values].iter().map(|bytes| f64::from_le_bytes(*bytes))),
             Storage::Single(all) => copy(&mut all[values].iter().map(|value| f64::from(*value))),
             Storage::SingleBytes(all) => {
                 copy(&mut all[values].iter().map(|bytes| f64::from(f32::from_le_bytes(*bytes))));
+            }
+        }
+        if let Some(scaling) = self.scaling {
+            let single = self.precision() == Precision::Single;
+            for row in buffer.chunks_exact_mut(self.columns) {
+                scaling.apply(row, single);
             }
         }
         Tile::Dense(buffer)
@@ -169,6 +199,34 @@ impl<'a> Rows<'a> {
         }
     }
 
+    /// A copy of some rows, in float64; any may come more than once.
+    pub(crate) fn take(&self, indices: &[usize], interrupt: Interrupt<'_>) -> Result<Taken, Interrupted> {
+        const STRETCH: usize = 1024;
+        if let Storage::Csr(csr) = self.storage {
+            let mut taken = Gather::new(csr.columns(), indices.len());
+            for stretch in indices.chunks(STRETCH) {
+                interrupt::check(interrupt)?;
+                stretch.iter().for_each(|&index| taken.push(csr, index));
+            }
+            return Ok(Taken::Sparse(taken.csr()));
+        }
+        let mut values = vec![0.0; indices.len() * self.columns];
+        let mut buffer = Vec::new();
+        for (indices, rows) in indices.chunks(STRETCH).zip(values.chunks_mut(STRETCH * self.columns)) {
+            interrupt::check(interrupt)?;
+            for (&index, row) in indices.iter().zip(rows.chunks_exact_mut(self.columns)) {
+                if let Tile::Dense(values) = self.tile(index..index + 1, &mut buffer) {
+                    row.copy_from_slice(values);
+                }
+            }
+        }
+        Ok(Taken::Dense {
+            values,
+            rows: indices.len(),
+            columns: self.columns,
+        })
+    }
+
     /// Row and column of the first NaN or infinity, if there is one.
     pub fn first_non_finite(&self) -> Option<(usize, usize)> {
         let index = match self.storage {
@@ -182,12 +240,24 @@ impl<'a> Rows<'a> {
     }
 }
 
-impl<'t> Row<'t> {
-    /// FIXME: only for loops that do not take sparse rows yet.
-    pub(crate) fn dense(self) -> &'t [f64] {
+/// A copy of some rows.
+pub(crate) enum Taken {
+    /// Row after row.
+    Dense {
+        values: Vec<f64>,
+        rows: usize,
+        columns: usize,
+    },
+    /// As sparse as they were.
+    Sparse(Csr<'static>),
+}
+
+impl Taken {
+    /// The rows.
+    pub(crate) fn rows(&self) -> Rows<'_> {
         match self {
-            Self::Dense(values) => values,
-            Self::Sparse(_) => unimplemented!("sparse rows"),
+            Self::Dense { values, rows, columns } => Rows::over(Storage::Double(values), *rows, *columns),
+            Self::Sparse(csr) => csr.into(),
         }
     }
 }
@@ -254,6 +324,7 @@ unsafe fn aligned_values<T>(bytes: &[u8]) -> Option<&[T]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scaling::Step;
 
     /// The values as bytes that start `shift` bytes after an aligned address.
     fn shifted(values: &[f64], shift: usize) -> (Vec<f64>, usize) {
@@ -343,6 +414,57 @@ mod tests {
         let (storage, shift) = shifted(&values, 3);
         let rows = Rows::from_le_bytes(&bytes_of(&storage)[shift..shift + 48], 3, 2).unwrap();
         assert_eq!(rows.first_non_finite(), Some((1, 1)));
+    }
+
+    #[test]
+    fn scaled_rows_are_scaled_wherever_they_lie() {
+        let steps = vec![Step::MaxAbsScaler {
+            scale: vec![2.0, 4.0],
+            clip: false,
+        }];
+        let scaling = Scaling::new(steps, 2).unwrap();
+        let values = [2.0_f64, 4.0, 1.0, -8.0];
+        let singles = values.map(|value| value as f32);
+        let doubles: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        let mut buffer = Vec::new();
+        for rows in [
+            Rows::from_values(&values, 2, 2).unwrap(),
+            Rows::from_single_values(&singles, 2, 2).unwrap(),
+            Rows::from_le_bytes(&doubles, 2, 2).unwrap(),
+        ] {
+            let rows = rows.scaled(&scaling).unwrap();
+            assert_eq!(dense(rows, 0..2, &mut buffer), [1.0, 1.0, 0.5, -2.0]);
+            assert_eq!(dense(rows, 1..2, &mut buffer), [0.5, -2.0]);
+        }
+        for values in [
+            crate::csr::CsrValues::Double(vec![4.0, 2.0].into()),
+            crate::csr::CsrValues::Single(vec![4.0, 2.0].into()),
+        ] {
+            let csr = Csr::new(vec![0, 1, 2].into(), vec![1, 0].into(), values, 2).unwrap();
+            let rows = Rows::from(&csr).scaled(&scaling).unwrap();
+            let mut row = [9.0; 2];
+            rows.copy_row(0, &mut row);
+            assert_eq!(row, [0.0, 1.0]);
+            rows.copy_row(1, &mut row);
+            assert_eq!(row, [1.0, 0.0]);
+            let centred = Step::StandardScaler {
+                mean: Some(vec![0.0; 2]),
+                scale: None,
+            };
+            let centred = Scaling::new(vec![centred], 2).unwrap();
+            let step = "StandardScaler with a mean";
+            assert_eq!(
+                Rows::from(&csr).scaled(&centred).unwrap_err(),
+                PredictError::Sparse { step }
+            );
+        }
+        // Without steps nothing is copied.
+        let rows = Rows::from_values(&values, 2, 2).unwrap();
+        let none = Scaling::default();
+        assert_eq!(
+            dense(rows.scaled(&none).unwrap(), 0..2, &mut buffer).as_ptr(),
+            values.as_ptr()
+        );
     }
 
     #[test]

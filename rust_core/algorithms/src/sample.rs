@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use crate::blocks::Blocks;
 use crate::error::{Field, FitError};
-use crate::interrupt::{Interrupt, Interrupted};
+use crate::interrupt::{self, Interrupt, Interrupted};
+use crate::precision::Precision;
 use crate::rows::{Rows, Tile};
 
 /// Finite rows, each with a finite weight that is not negative (1 where none are given), and not all zero.
@@ -23,7 +24,7 @@ impl<'a> Sample<'a> {
         weights: Option<&'a [f64]>,
         interrupt: Interrupt<'a>,
     ) -> Result<Self, FitError> {
-        let weight_sum = weight_sum(weights, rows.rows())?;
+        let weight_sum = weight_sum(weights, rows.rows(), interrupt)?;
         let blocks = Blocks::new(rows.rows(), rows.row_values(), rows.row_values(), 1);
         let mut finite = true;
         blocks.row_tiles(rows, 0..rows.rows(), interrupt, |_, tile| {
@@ -50,7 +51,7 @@ impl<'a> Sample<'a> {
     pub(crate) fn with_weights(self, weights: Option<&'a [f64]>) -> Result<Self, FitError> {
         Ok(Self {
             weights,
-            weight_sum: weight_sum(weights, self.rows.rows())?,
+            weight_sum: weight_sum(weights, self.rows.rows(), self.interrupt)?,
             ..self
         })
     }
@@ -58,6 +59,26 @@ impl<'a> Sample<'a> {
     /// The same weights with other rows, which are as many, and finite.
     pub(crate) fn with_rows(self, rows: Rows<'a>) -> Self {
         Self { rows, ..self }
+    }
+
+    /// Rows and weights of a sample that was checked. Here all weights may be zero: see [`Sample::check_weight_sum`].
+    pub(crate) fn of_checked(rows: Rows<'a>, weights: Option<&'a [f64]>, interrupt: Interrupt<'a>) -> Self {
+        let weight_sum = weights.map_or(rows.rows() as f64, |weights| weights.iter().sum());
+        Self {
+            rows,
+            weights,
+            weight_sum,
+            interrupt,
+        }
+    }
+
+    /// Some row can be drawn by weight.
+    pub(crate) fn check_weight_sum(&self) -> Result<(), FitError> {
+        if self.weight_sum > 0.0 {
+            return Ok(());
+        }
+        let expected = "at least one weight above zero among the rows drawn for first centres";
+        Err(FitError::invalid(Field::SampleWeight, expected, "only zeros"))
     }
 
     /// Number of rows.
@@ -97,13 +118,37 @@ impl<'a> Sample<'a> {
         self.weights.map_or(1.0, |weights| weights[index])
     }
 
+    /// The weight of one row over the sum of all, as NumPy computes it with values of the rows' type.
+    pub(crate) fn odds(&self, index: usize) -> f64 {
+        match self.rows.precision() {
+            Precision::Double => self.weight(index) / self.weight_sum,
+            Precision::Single => f64::from(self.weight(index) as f32 / self.weight_sum as f32),
+        }
+    }
+
+    /// Number of rows with a weight above zero.
+    pub(crate) fn possible(&self) -> Result<usize, Interrupted> {
+        let Some(weights) = self.weights else {
+            return Ok(self.len());
+        };
+        let mut possible = 0;
+        for weights in weights.chunks(STRETCH) {
+            interrupt::check(self.interrupt)?;
+            possible += weights.iter().filter(|weight| **weight > 0.0).count();
+        }
+        Ok(possible)
+    }
+
     /// Sum of all weights: above 0, and finite.
     pub(crate) fn weight_sum(&self) -> f64 {
         self.weight_sum
     }
 }
 
-fn weight_sum(weights: Option<&[f64]>, rows: usize) -> Result<f64, FitError> {
+/// Weights between two looks at the interrupt.
+const STRETCH: usize = 1 << 20;
+
+fn weight_sum(weights: Option<&[f64]>, rows: usize, interrupt: Interrupt<'_>) -> Result<f64, FitError> {
     let invalid = |expected: &str, got: String| Err(FitError::invalid(Field::SampleWeight, expected, got));
     let Some(weights) = weights else {
         return Ok(rows as f64);
@@ -114,16 +159,15 @@ fn weight_sum(weights: Option<&[f64]>, rows: usize) -> Result<f64, FitError> {
             weights.len().to_string(),
         );
     }
-    if let Some(index) = weights
-        .iter()
-        .position(|weight| !(weight.is_finite() && *weight >= 0.0))
-    {
-        return invalid(
-            "finite weights, none negative",
-            format!("{} at row {index}", weights[index]),
-        );
+    let mut sum = 0.0;
+    for (stretch, part) in weights.chunks(STRETCH).enumerate() {
+        interrupt::check(interrupt)?;
+        if let Some(index) = part.iter().position(|weight| !(weight.is_finite() && *weight >= 0.0)) {
+            let row = stretch * STRETCH + index;
+            return invalid("finite weights, none negative", format!("{} at row {row}", part[index]));
+        }
+        sum = part.iter().fold(sum, |sum, weight| sum + weight);
     }
-    let sum: f64 = weights.iter().sum();
     if sum == 0.0 {
         return invalid("at least one weight above zero", "only zeros".into());
     }

@@ -1,4 +1,5 @@
-"""Write the golden files that `tests/golden.rs` compares with: answers of scikit-learn on small data.
+"""Write the golden files that `tests/golden.rs` compares with: answers of scikit-learn on small data. Those of K-Means are
+written by `make_golden_kmeans.py`.
 
 Made with scikit-learn 1.9.1, NumPy 2.4.6, SciPy 1.17.1 (the files name the versions they were made with)::
 
@@ -14,7 +15,6 @@ from typing import Any
 import numpy as np
 import scipy
 import sklearn
-from sklearn.cluster import KMeans, kmeans_plusplus
 from sklearn.datasets import load_breast_cancer, load_digits, load_iris, make_blobs
 from sklearn.linear_model import LogisticRegression
 
@@ -52,91 +52,6 @@ def datasets() -> dict[str, tuple[np.ndarray, np.ndarray]]:
 def weights_for(rows: int) -> np.ndarray:
     """Weights from 0 to 3 in steps of a quarter; some rows weigh nothing."""
     return np.random.RandomState(3).randint(0, 13, rows) / 4
-
-
-def k_means_cases(data: dict[str, tuple[np.ndarray, np.ndarray]]) -> list[dict[str, Any]]:
-    cases = []
-
-    def add(name: str, dataset: str, weighted: bool = False, init: np.ndarray | None = None, **parameters: Any) -> None:
-        rows = data[dataset][0]
-        weights = weights_for(len(rows)) if weighted else None
-        start: dict[str, Any] = {} if init is None else {"init": init}
-        seed = parameters.pop("seed", 0)
-        model = KMeans(random_state=seed, **{"n_init": 1, **parameters, **start}).fit(rows, sample_weight=weights)
-        cases.append(
-            {
-                "name": name,
-                "dataset": dataset,
-                "weights": None if weights is None else listed(weights),
-                "init": None if init is None else listed(init.ravel()),
-                "seed": seed,
-                "n_clusters": parameters["n_clusters"],
-                "n_init": parameters.get("n_init", 1),
-                "max_iter": parameters.get("max_iter", 300),
-                "tol": parameters.get("tol", 1e-4),
-                "labels": listed(model.labels_),
-                "centers": listed(model.cluster_centers_.ravel()),
-                "inertia": model.inertia_,
-                "n_iter": model.n_iter_,
-                "distances": listed(model.transform(rows[:3]).ravel()),
-            }
-        )
-
-    for seed in range(8):
-        add(f"k-means++ seed {seed}", "blobs", n_clusters=6, seed=seed)
-    for seed in (0, 1, 42, 2**32 - 1):
-        add(f"iris k-means++ seed {seed}", "iris", n_clusters=3, seed=seed)
-        add(f"iris weighted k-means++ seed {seed}", "iris", weighted=True, n_clusters=5, seed=seed)
-    for seed in (0, 1):
-        add(f"digits k-means++ seed {seed}", "digits", n_clusters=10, seed=seed)
-        add(f"digits best of 10, seed {seed}", "digits", n_clusters=10, n_init=10, seed=seed)
-        add(f"blobs best of 10, seed {seed}", "blobs", n_clusters=9, n_init=10, seed=seed)
-        add(f"blobs weighted best of 10, seed {seed}", "blobs", weighted=True, n_clusters=9, n_init=10, seed=seed)
-        add(f"far from the origin, seed {seed}", "far", n_clusters=6, seed=seed)
-    add("many clusters", "blobs", n_clusters=40, seed=5)
-    add("one cluster", "blobs", n_clusters=1)
-    blobs, iris = data["blobs"][0], data["iris"][0]
-    add("first rows as centres", "blobs", init=blobs[:6], n_clusters=6)
-    add("first rows as centres, given once whatever n_init", "blobs", init=blobs[:6], n_clusters=6, n_init=4)
-    add("strict convergence", "blobs", init=blobs[:8], n_clusters=8, tol=0.0)
-    add("stopped by tolerance", "blobs", init=blobs[:8], n_clusters=8, tol=1e-2)
-    add("stopped by max_iter", "blobs", init=blobs[:8], n_clusters=8, tol=0.0, max_iter=3)
-    add("stopped after one iteration", "iris", init=iris[:3], n_clusters=3, tol=0.0, max_iter=1)
-    add("weighted, given centres", "iris", weighted=True, init=iris[[0, 1, 60, 149]], n_clusters=4)
-    away = np.vstack([iris[[0, 60]], np.full((1, 4), 1000.0)])
-    for seed in range(6):
-        add(f"weighted, tolerance 0, seed {seed}", "blobs", weighted=True, n_clusters=11, tol=0.0, seed=seed)
-    add("an empty cluster", "iris", init=away, n_clusters=3)
-    add("an empty cluster, weighted", "iris", weighted=True, init=away, n_clusters=3)
-    add("an empty cluster, one iteration", "iris", init=away, n_clusters=3, max_iter=1)
-    return cases
-
-
-def k_means_plus_plus_cases(data: dict[str, tuple[np.ndarray, np.ndarray]]) -> list[dict[str, Any]]:
-    """Chosen rows alone: a fit may end at the same centres from other first ones."""
-    cases = []
-    for dataset, n_clusters, weighted in [
-        ("blobs", 6, False),
-        ("blobs", 25, True),
-        ("iris", 3, True),
-        ("iris", 20, False),
-        ("digits", 10, False),
-        ("cancer", 60, False),
-    ]:
-        rows = data[dataset][0]
-        weights = weights_for(len(rows)) if weighted else None
-        for seed in range(6):
-            _, chosen = kmeans_plusplus(rows - rows.mean(axis=0), n_clusters, sample_weight=weights, random_state=seed)
-            cases.append(
-                {
-                    "dataset": dataset,
-                    "n_clusters": n_clusters,
-                    "weights": None if weights is None else listed(weights),
-                    "seed": seed,
-                    "chosen": listed(chosen),
-                }
-            )
-    return cases
 
 
 def logistic_regression_cases(data: dict[str, tuple[np.ndarray, np.ndarray]]) -> list[dict[str, Any]]:
@@ -228,10 +143,6 @@ def main(folder: Path) -> None:
     write(
         folder / "datasets.json",
         {"datasets": {name: {**matrix(rows), "classes": listed(classes)} for name, (rows, classes) in stored.items()}},
-    )
-    write(
-        folder / "kmeans.json",
-        {"fits": k_means_cases(data), "first_centers": k_means_plus_plus_cases(data)},
     )
     write(
         folder / "logistic_regression.json",

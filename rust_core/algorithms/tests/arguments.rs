@@ -51,7 +51,7 @@ fn k_means_refuses_parameters() {
         ),
         (
             kmeans::Parameters {
-                n_init: 0,
+                n_init: Some(0),
                 ..good.clone()
             },
             "n_init: expected at least 1, got 0",

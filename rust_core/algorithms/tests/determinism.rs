@@ -13,7 +13,7 @@ fn k_means(rows: Rows<'_>, weights: Option<&[f64]>, n_clusters: usize, seed: u32
     let parameters = kmeans::Parameters {
         n_clusters,
         seed,
-        n_init: 2,
+        n_init: Some(2),
         max_iter: 20,
         ..kmeans::Parameters::default()
     };

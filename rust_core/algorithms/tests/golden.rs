@@ -158,7 +158,7 @@ fn k_means_is_scikit_learns() {
         let parameters = kmeans::Parameters {
             n_clusters: case.n_clusters,
             init: case.init.map_or(Init::KMeansPlusPlus, Init::Centers),
-            n_init: case.n_init,
+            n_init: Some(case.n_init),
             max_iter: case.max_iter,
             tol: case.tol,
             seed: case.seed,

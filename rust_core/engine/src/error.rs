@@ -231,3 +231,16 @@ impl Error {
         }
     }
 }
+
+/// Refuses a size over the limit that `setting` sets.
+pub(crate) fn over_limit(what: &'static str, came: u64, limit: u32, setting: &'static str) -> Result<(), Error> {
+    if came <= limit.into() {
+        return Ok(());
+    }
+    Err(Error::OverLimit {
+        what,
+        came,
+        limit: limit.into(),
+        setting,
+    })
+}

@@ -3,15 +3,17 @@
 use bytes::Bytes;
 use ferrule_algorithms::{Field, FitError, kmeans, logistic_regression};
 use ferrule_proto::ferrule::v1::{
-    self, FitPredictRequest, FitPredictResponse, FitReport, Labels, fit_report::Objective, fit_spec, labels::Kind,
+    FitPredictRequest, FitPredictResponse, FitReport, Labels, fit_report::Objective, fit_spec, labels::Kind,
 };
+use serde_json::json;
 
 use crate::{
     call::Wanted,
     config::Limits,
-    error::Error,
+    error::{Error, over_limit},
+    fit_parameters::{self, K_MEANS, LOGISTIC_REGRESSION},
     matrix::CheckedMatrix,
-    model::{Algorithm, Classes, Family, Model},
+    model::{Algorithm, Classes, Family, Model, Origin},
     model_name::ModelName,
     prediction::{Outputs, Question, response},
     repository::Repository,
@@ -77,24 +79,24 @@ impl FitPredict {
         }
         let fit = match spec.algorithm {
             None => return Err(Error::invalid("spec.algorithm", "expected an algorithm, got none")),
-            Some(fit_spec::Algorithm::KMeans(parameters)) => {
+            Some(fit_spec::Algorithm::KMeans(given)) => {
                 if data.targets.is_some() {
                     return Err(Error::invalid("data.targets", "k_means takes no targets, got some"));
                 }
-                Fit::KMeans(k_means(&parameters, limits)?)
+                Fit::KMeans(fit_parameters::k_means(given, &matrix, limits)?)
             }
-            Some(fit_spec::Algorithm::LogisticRegression(parameters)) => {
+            Some(fit_spec::Algorithm::LogisticRegression(given)) => {
                 let (classes, indices) = targets(data.targets, matrix.rows())?;
                 let coefficients = classes.len() as u64 * matrix.columns() as u64;
                 over_limit("classes × columns", coefficients, limits.max_cells, "limits.max_cells")?;
                 Fit::LogisticRegression {
-                    parameters: logistic_regression(&parameters, limits)?,
+                    parameters: fit_parameters::logistic_regression(given, &classes, limits)?,
                     classes,
                     indices,
                 }
             }
         };
-        outputs.check_answer(fit.family(), FITTED, matrix.rows(), limits)?;
+        outputs.check_answer(fit.family(), &FITTED, &matrix, limits)?;
         Ok(Self {
             name,
             fit,
@@ -136,10 +138,12 @@ impl FitPredict {
         let model = Model {
             algorithm,
             feature_names: self.matrix.feature_names().to_vec(),
+            precision: rows.precision(),
+            origin: origin(&self.fit, &report),
         };
         let question = Question {
             model: &model,
-            name: FITTED,
+            name: &FITTED,
             matrix: &self.matrix,
             field: "data.input",
             outputs: self.outputs,
@@ -167,67 +171,44 @@ fn report(n_iter: usize, converged: bool, objective: Objective) -> FitReport {
     }
 }
 
-fn k_means(given: &v1::KMeans, limits: &Limits) -> Result<kmeans::Parameters, Error> {
-    let defaults = kmeans::Parameters::default();
-    let parameters = kmeans::Parameters {
-        n_clusters: size(given.n_clusters, defaults.n_clusters),
-        n_init: size(given.n_init, defaults.n_init),
-        max_iter: size(given.max_iter, defaults.max_iter),
-        tol: given.tol.unwrap_or(defaults.tol),
-        seed: given.random_state.unwrap_or(defaults.seed),
-        ..defaults
+/// What Python's estimators say of themselves, of the fit that was made here.
+fn origin(fit: &Fit, report: &FitReport) -> Origin {
+    let estimator = match fit {
+        Fit::KMeans(parameters) => json!({
+            "class": "KMeans",
+            "parameters": {
+                "n_clusters": parameters.n_clusters,
+                "n_init": parameters.n_init.map_or(json!("auto"), |starts| json!(starts)),
+                "max_iter": parameters.max_iter,
+                "tol": parameters.tol,
+                "random_state": parameters.seed,
+            },
+            "attributes": {
+                "n_iter_": report.n_iter,
+                "inertia_": match report.objective {
+                    Some(Objective::Inertia(inertia)) => Some(inertia),
+                    _ => None,
+                },
+            },
+        }),
+        Fit::LogisticRegression { parameters, .. } => json!({
+            "class": "LogisticRegression",
+            "parameters": {
+                // JSON has no infinity.
+                "C": if parameters.c.is_finite() { json!(parameters.c) } else { json!({"float": "inf"}) },
+                "l1_ratio": parameters.l1_ratio,
+                "solver": parameters.solver.name(),
+                "fit_intercept": parameters.fit_intercept,
+                "max_iter": parameters.max_iter,
+                "tol": parameters.tol,
+            },
+            "attributes": {"n_iter_": {"array": [report.n_iter], "dtype": "<i4", "shape": [1]}},
+        }),
     };
-    let iterations = parameters.n_init as u64 * parameters.max_iter as u64;
-    over_limit(
-        "n_clusters",
-        parameters.n_clusters as u64,
-        limits.max_clusters,
-        "limits.max_clusters",
-    )?;
-    over_limit(
-        "n_init × max_iter",
-        iterations,
-        limits.max_iterations,
-        "limits.max_iterations",
-    )?;
-    Ok(parameters)
-}
-
-fn logistic_regression(
-    given: &v1::LogisticRegression,
-    limits: &Limits,
-) -> Result<logistic_regression::Parameters, Error> {
-    let defaults = logistic_regression::Parameters::default();
-    let parameters = logistic_regression::Parameters {
-        c: given.c.unwrap_or(defaults.c),
-        fit_intercept: given.fit_intercept.unwrap_or(defaults.fit_intercept),
-        max_iter: size(given.max_iter, defaults.max_iter),
-        tol: given.tol.unwrap_or(defaults.tol),
-        ..defaults
-    };
-    over_limit(
-        "max_iter",
-        parameters.max_iter as u64,
-        limits.max_iterations,
-        "limits.max_iterations",
-    )?;
-    Ok(parameters)
-}
-
-fn size(given: Option<u32>, default: usize) -> usize {
-    given.map_or(default, |given| given as usize)
-}
-
-fn over_limit(what: &'static str, came: u64, limit: u32, setting: &'static str) -> Result<(), Error> {
-    if came <= limit.into() {
-        return Ok(());
+    Origin {
+        source: String::new(),
+        estimator,
     }
-    Err(Error::OverLimit {
-        what,
-        came,
-        limit: limit.into(),
-        setting,
-    })
 }
 
 fn targets(targets: Option<Labels>, rows: usize) -> Result<(Classes, Vec<u32>), Error> {
@@ -255,8 +236,8 @@ fn targets(targets: Option<Labels>, rows: usize) -> Result<(Classes, Vec<u32>), 
 /// An algorithm's refusal in terms of the request.
 fn refusal(error: FitError, fit: &Fit, wanted: &Wanted) -> Error {
     let algorithm = match fit {
-        Fit::KMeans(_) => "spec.k_means",
-        Fit::LogisticRegression { .. } => "spec.logistic_regression",
+        Fit::KMeans(_) => K_MEANS,
+        Fit::LogisticRegression { .. } => LOGISTIC_REGRESSION,
     };
     match error {
         FitError::Interrupted => wanted.check().err().unwrap_or(Error::Cancelled),

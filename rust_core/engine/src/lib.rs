@@ -6,28 +6,34 @@
 //! - [`command_line`] and [`config`] say what to serve; both servers take the same flags and settings;
 //! - [`Board`] is what the workers of one server share; each worker starts an [`Engine`] at its [`Seat`];
 //! - [`Engine::call`] answers a unary [`Method`], [`Engine::open`] starts a stream;
+//! - [`offline`] reads and writes models without a server;
 //! - [`Status`] is what a caller is told instead of an answer.
 
 mod board;
 mod call;
 pub mod command_line;
 pub mod config;
+mod encoding;
 mod engine;
 mod error;
+mod fit_parameters;
 mod fit_predict;
 pub mod health;
 mod matrix;
 mod method;
 mod model;
+mod model_description;
 mod model_file;
 mod model_name;
 mod models;
+pub mod offline;
 mod predict;
 mod prediction;
 mod reflection;
 mod repository;
 mod request;
 mod session;
+mod sparse;
 mod status;
 pub mod telemetry;
 mod work;

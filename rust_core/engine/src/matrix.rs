@@ -1,29 +1,30 @@
-//! Matrices on the wire: raw as they came, checked as the algorithms take them, and encoded again.
+//! Matrices of requests: raw as they came, checked as the algorithms take them.
 
-use bytes::Bytes;
-use ferrule_algorithms::Rows;
+use std::fmt;
+
+use ferrule_algorithms::{Csr, Rows};
 use ferrule_proto::ferrule::v1::Matrix;
 
-use crate::{config::Limits, error::Error};
+use crate::{
+    config::Limits,
+    encoding::{Encoding, Numbers},
+    error::{Error, over_limit, shown},
+    sparse,
+};
 
 /// A matrix whose sizes, values and names were checked.
 pub(crate) struct CheckedMatrix {
     rows: usize,
     columns: usize,
-    values: Values,
+    content: Content,
+    encoding: Encoding,
     feature_names: Vec<String>,
 }
 
-enum Values {
-    Doubles(Vec<f64>),
-    Bytes(Bytes),
-}
-
-/// How numbers travel; answers use the encoding of the question.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Encoding {
-    Doubles,
-    Bytes,
+enum Content {
+    /// As it came.
+    Dense(Numbers),
+    Sparse(Box<Csr<'static>>),
 }
 
 impl CheckedMatrix {
@@ -42,12 +43,6 @@ impl CheckedMatrix {
             csr,
             feature_names,
         } = matrix;
-        if !float32.is_empty() || csr.is_some() {
-            return invalid(
-                "",
-                "expected values or float64: float32 and csr are not served yet".into(),
-            );
-        }
         if rows == 0 {
             return invalid(".rows", "expected at least 1, got 0".into());
         }
@@ -55,34 +50,21 @@ impl CheckedMatrix {
             return invalid(".columns", "expected at least 1, got 0".into());
         }
         let cells = u64::from(rows) * u64::from(columns);
-        if cells > u64::from(limits.max_cells) {
-            return Err(Error::OverLimit {
-                what: "rows × columns",
-                came: cells,
-                limit: limits.max_cells.into(),
-                setting: "limits.max_cells",
-            });
+        if csr.is_none() {
+            over_limit("rows × columns", cells, limits.max_cells, "limits.max_cells")?;
         }
-        let values = match (values.is_empty(), float64.is_empty()) {
-            (false, false) => {
-                return invalid("", "expected either values or float64, got both".into());
+        let numbers = Numbers::only(values, float64, float32, field)?;
+        // A sparse matrix without a value has no encoding that says so.
+        let encoding = numbers.as_ref().map_or(Encoding::Float64, Numbers::encoding);
+        let content = match (csr, numbers) {
+            (None, None) => return invalid("", format!("expected {cells} values, got none")),
+            (None, Some(numbers)) => {
+                numbers.check_count(cells, "rows × columns", field)?;
+                Content::Dense(numbers)
             }
-            (true, true) => {
-                return invalid("", format!("expected {cells} values, got none"));
-            }
-            (false, true) if values.len() as u64 == cells => Values::Doubles(values),
-            (false, true) => {
-                let problem = format!("expected rows × columns = {cells} values, got {}", values.len());
-                return invalid(".values", problem);
-            }
-            (true, false) if float64.len() as u64 == cells * 8 => Values::Bytes(float64),
-            (true, false) => {
-                let problem = format!(
-                    "expected rows × columns × 8 = {} bytes, got {}",
-                    cells * 8,
-                    float64.len()
-                );
-                return invalid(".float64", problem);
+            (Some(csr), numbers) => {
+                let csr = sparse::check(&csr, numbers, rows, columns, field, limits)?;
+                Content::Sparse(Box::new(csr))
             }
         };
         if !feature_names.is_empty() && feature_names.len() != columns as usize {
@@ -92,21 +74,16 @@ impl CheckedMatrix {
         let checked = Self {
             rows: rows as usize,
             columns: columns as usize,
-            values,
+            content,
+            encoding,
             feature_names,
         };
         match checked.view().first_non_finite() {
             None => Ok(checked),
-            Some((row, column)) => {
-                let part = match checked.encoding() {
-                    Encoding::Doubles => ".values",
-                    Encoding::Bytes => ".float64",
-                };
-                invalid(
-                    part,
-                    format!("expected finite values, got NaN or infinity in row {row}, column {column}"),
-                )
-            }
+            Some((row, column)) => Err(Error::invalid(
+                format!("{field}.{}", encoding.name()),
+                format!("expected finite values, got NaN or infinity in row {row}, column {column}"),
+            )),
         }
     }
 
@@ -118,43 +95,56 @@ impl CheckedMatrix {
         self.columns
     }
 
+    /// How many values are looked at to read all rows.
+    pub(crate) fn stored(&self) -> usize {
+        match &self.content {
+            Content::Dense(_) => self.rows * self.columns,
+            Content::Sparse(csr) => csr.nonzeros() + self.rows,
+        }
+    }
+
     pub(crate) fn feature_names(&self) -> &[String] {
         &self.feature_names
     }
 
-    pub(crate) fn encoding(&self) -> Encoding {
-        match self.values {
-            Values::Doubles(_) => Encoding::Doubles,
-            Values::Bytes(_) => Encoding::Bytes,
+    /// Checks the names against `expected` when both have any; `who_expects` begins the message.
+    pub(crate) fn check_names(
+        &self,
+        expected: &[String],
+        who_expects: fmt::Arguments<'_>,
+        field: &str,
+    ) -> Result<(), Error> {
+        let names = expected.iter().zip(&self.feature_names).enumerate();
+        match names.into_iter().find(|(_, (expected, got))| expected != got) {
+            None => Ok(()),
+            Some((column, (expected, got))) => {
+                let problem = format!("{who_expects} {:?}, got {:?}", shown(expected), shown(got));
+                Err(Error::invalid(format!("{field}.feature_names[{column}]"), problem))
+            }
         }
+    }
+
+    /// The values, row after row; none when the matrix is sparse.
+    pub(crate) fn into_dense(self) -> Option<Vec<f64>> {
+        match self.content {
+            Content::Dense(numbers) => Some(numbers.into_doubles()),
+            Content::Sparse(_) => None,
+        }
+    }
+
+    pub(crate) fn encoding(&self) -> Encoding {
+        self.encoding
     }
 
     /// The matrix as the algorithms read it, where it lies.
     pub(crate) fn view(&self) -> Rows<'_> {
-        match &self.values {
-            Values::Doubles(values) => Rows::from_values(values, self.rows, self.columns),
-            Values::Bytes(bytes) => Rows::from_le_bytes(bytes, self.rows, self.columns),
+        let (rows, columns) = (self.rows, self.columns);
+        match &self.content {
+            Content::Dense(Numbers::Values(values)) => Rows::from_values(values, rows, columns),
+            Content::Dense(Numbers::Float64(bytes)) => Rows::from_le_bytes(bytes, rows, columns),
+            Content::Dense(Numbers::Float32(bytes)) => Rows::from_single_le_bytes(bytes, rows, columns),
+            Content::Sparse(csr) => return Rows::from(&**csr),
         }
         .expect("check() compared the length with rows × columns")
-    }
-}
-
-/// A matrix for a response.
-pub(crate) fn encoded(values: Vec<f64>, rows: usize, columns: usize, encoding: Encoding) -> Matrix {
-    let (values, float64) = match encoding {
-        Encoding::Doubles => (values, Bytes::new()),
-        Encoding::Bytes => {
-            let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-            (Vec::new(), bytes.into())
-        }
-    };
-    Matrix {
-        rows: rows as u32,
-        columns: columns as u32,
-        values,
-        float64,
-        float32: Bytes::new(),
-        csr: None,
-        feature_names: Vec::new(),
     }
 }

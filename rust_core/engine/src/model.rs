@@ -1,8 +1,9 @@
 //! A fitted model as it is served.
 
-use ferrule_algorithms::{kmeans::KMeans, logistic_regression::LogisticRegression};
+use ferrule_algorithms::{Precision, kmeans::KMeans, logistic_regression::LogisticRegression, scaling::Step};
 use ferrule_proto::ferrule::v1::{Integers, Labels, Strings, labels::Kind};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// An algorithm's result with the names that its data had.
 #[derive(Debug, Clone)]
@@ -10,6 +11,20 @@ pub(crate) struct Model {
     pub algorithm: Algorithm,
     /// None, or one for each column.
     pub feature_names: Vec<String>,
+    /// The type of the values that it was fitted to.
+    pub precision: Precision,
+    pub origin: Origin,
+}
+
+/// Where a model came from. For people and tools: nothing here changes an answer.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Origin {
+    /// The library and class that it was fitted by, as "scikit-learn 1.9.1, sklearn.cluster.KMeans"; empty when it was Ferrule.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub source: String,
+    /// What a Python estimator has beside its arrays (parameters, iterations, inertia); null when it was none.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub estimator: Value,
 }
 
 /// What was fitted.
@@ -32,6 +47,14 @@ impl Model {
         match &self.algorithm {
             Algorithm::KMeans(model) => model.columns(),
             Algorithm::LogisticRegression(model, _) => model.columns(),
+        }
+    }
+
+    /// The scaling steps that rows pass before they reach the algorithm; usually none.
+    pub(crate) fn scaling(&self) -> &[Step] {
+        match &self.algorithm {
+            Algorithm::KMeans(model) => model.scaling(),
+            Algorithm::LogisticRegression(model, _) => model.scaling(),
         }
     }
 
@@ -75,6 +98,22 @@ impl Classes {
         match self {
             Self::Integers(values) => values.len(),
             Self::Strings(values) => values.len(),
+        }
+    }
+
+    /// Refuses classes of which two are the same.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        fn twice<T: Ord + std::fmt::Debug>(classes: &[T]) -> Result<(), String> {
+            let mut sorted: Vec<&T> = classes.iter().collect();
+            sorted.sort_unstable();
+            match sorted.windows(2).find(|pair| pair[0] == pair[1]) {
+                Some(pair) => Err(format!("expected distinct classes, got {:?} twice", pair[0])),
+                None => Ok(()),
+            }
+        }
+        match self {
+            Self::Integers(classes) => twice(classes),
+            Self::Strings(classes) => twice(classes),
         }
     }
 

@@ -1,6 +1,6 @@
 //! `PredictionService.Predict`.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
 use ferrule_proto::ferrule::v1::{PredictRequest, PredictResponse, predict_request::Selector};
@@ -19,13 +19,22 @@ use crate::{
 
 /// A request that a model can answer.
 pub(crate) struct Predict {
-    name: ModelName,
-    version: u32,
-    /// Name and version as messages show them.
-    shown: String,
+    named: Named,
     model: Arc<Model>,
     matrix: CheckedMatrix,
     outputs: Outputs,
+}
+
+/// Name and version; written out where a message shows them.
+struct Named {
+    name: ModelName,
+    version: u32,
+}
+
+impl fmt::Display for Named {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.name, self.version)
+    }
 }
 
 impl Predict {
@@ -38,9 +47,7 @@ impl Predict {
         let (version, model) = repository.find(&name, selected)?;
         let matrix = CheckedMatrix::check(request.input, "input", limits)?;
         let predict = Self {
-            shown: format!("{name}/{version}"),
-            name,
-            version,
+            named: Named { name, version },
             model,
             matrix,
             outputs,
@@ -52,7 +59,7 @@ impl Predict {
     fn question(&self) -> Question<'_> {
         Question {
             model: &self.model,
-            name: &self.shown,
+            name: &self.named,
             matrix: &self.matrix,
             field: "input",
             outputs: self.outputs,
@@ -68,8 +75,8 @@ impl Predict {
     pub(crate) fn answer(self, limits: &Limits, wanted: &Wanted) -> Result<Bytes, Error> {
         let prediction = self.question().answer(wanted)?;
         let message = PredictResponse {
-            model: self.name.into(),
-            version: self.version,
+            model: self.named.name.into(),
+            version: self.named.version,
             prediction: Some(prediction),
         };
         response(&message, limits)

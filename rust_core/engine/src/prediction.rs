@@ -1,5 +1,7 @@
 //! From a model and checked rows to the answers of a response.
 
+use std::fmt::Display;
+
 use bytes::Bytes;
 use ferrule_algorithms::PredictError;
 use ferrule_proto::ferrule::v1::{Integers, Labels, Output, Prediction, labels::Kind};
@@ -7,8 +9,9 @@ use ferrule_proto::ferrule::v1::{Integers, Labels, Output, Prediction, labels::K
 use crate::{
     call::Wanted,
     config::Limits,
-    error::{Error, shown},
-    matrix::{CheckedMatrix, encoded},
+    encoding::Encoding,
+    error::{Error, over_limit},
+    matrix::CheckedMatrix,
     model::{Algorithm, Classes, Family, Model},
 };
 
@@ -46,13 +49,13 @@ impl Outputs {
         Ok(outputs)
     }
 
-    /// Checks, before anything is computed, that a model of this family has these outputs for `rows` rows, within the
-    /// limits. `name` is how messages call the model.
+    /// Checks, before anything is computed, that a model of this family has these outputs for the rows of `matrix`, within
+    /// the limits. `name` is how messages call the model.
     pub(crate) fn check_answer(
         self,
         family: Family<'_>,
-        name: &str,
-        rows: usize,
+        name: &dyn Display,
+        matrix: &CheckedMatrix,
         limits: &Limits,
     ) -> Result<(), Error> {
         let lacking = match family {
@@ -63,16 +66,16 @@ impl Outputs {
         };
         if let Some(output) = lacking {
             return Err(Error::WrongKind {
-                model: name.to_owned(),
+                model: name.to_string(),
                 kind: family.kind(),
                 output,
             });
         }
-        self.check_size(family, rows as u64, limits)
+        self.check_size(family, matrix.rows() as u64, matrix.encoding(), limits)
     }
 
     /// The response is never larger than this says, so it is refused before anything is allocated.
-    fn check_size(self, family: Family<'_>, rows: u64, limits: &Limits) -> Result<(), Error> {
+    fn check_size(self, family: Family<'_>, rows: u64, encoding: Encoding, limits: &Limits) -> Result<(), Error> {
         /// Keys, lengths, shapes and names around the values.
         const AROUND: u64 = 4096;
         let width = family.width() as u64;
@@ -84,14 +87,12 @@ impl Outputs {
         ]
         .map(|(wanted, width)| if wanted { width } else { 0 });
         let cells = rows * widths.iter().copied().max().unwrap_or(0);
-        if cells > limits.max_cells.into() {
-            return Err(Error::OverLimit {
-                what: "rows × outputs of the response",
-                came: cells,
-                limit: limits.max_cells.into(),
-                setting: "limits.max_cells",
-            });
-        }
+        over_limit(
+            "rows × outputs of the response",
+            cells,
+            limits.max_cells,
+            "limits.max_cells",
+        )?;
         let label = match family {
             _ if !self.labels => 0,
             Family::KMeans { .. } => 5,
@@ -102,16 +103,13 @@ impl Outputs {
                 classes: Classes::Strings(classes),
             } => classes.iter().map(String::len).max().unwrap_or(0) as u64 + 6,
         };
-        let bytes = AROUND + rows * (widths.iter().sum::<u64>() * 8 + label);
-        if bytes > limits.max_message_bytes.into() {
-            return Err(Error::OverLimit {
-                what: "size of the response in bytes",
-                came: bytes,
-                limit: limits.max_message_bytes.into(),
-                setting: "limits.max_message_bytes",
-            });
-        }
-        Ok(())
+        let bytes = AROUND + rows * (widths.iter().sum::<u64>() * encoding.width() as u64 + label);
+        over_limit(
+            "size of the response in bytes",
+            bytes,
+            limits.max_message_bytes,
+            "limits.max_message_bytes",
+        )
     }
 }
 
@@ -119,7 +117,7 @@ impl Outputs {
 pub(crate) struct Question<'a> {
     pub model: &'a Model,
     /// How messages call the model.
-    pub name: &'a str,
+    pub name: &'a dyn Display,
     pub matrix: &'a CheckedMatrix,
     /// Where the matrix is in the request.
     pub field: &'static str,
@@ -140,20 +138,13 @@ impl Question<'_> {
             let problem = format!("{name} expects {}, got {}", model.columns(), matrix.columns());
             return Err(Error::invalid(format!("{field}.columns"), problem));
         }
-        if !model.feature_names.is_empty() && !matrix.feature_names().is_empty() {
-            for (column, (expected, got)) in model.feature_names.iter().zip(matrix.feature_names()).enumerate() {
-                if expected != got {
-                    let problem = format!("{name} expects {:?}, got {:?}", shown(expected), shown(got));
-                    return Err(Error::invalid(format!("{field}.feature_names[{column}]"), problem));
-                }
-            }
-        }
-        outputs.check_answer(model.family(), name, matrix.rows(), limits)
+        matrix.check_names(&model.feature_names, format_args!("{name} expects"), field)?;
+        outputs.check_answer(model.family(), name, matrix, limits)
     }
 
     /// Multiplications that the answer takes, about.
     pub(crate) fn work(&self) -> u64 {
-        (self.matrix.rows() * self.matrix.columns()) as u64 * self.model.family().width() as u64
+        self.matrix.stored() as u64 * self.model.family().width() as u64
     }
 
     /// Computes the answers. The question was [checked](Self::check).
@@ -163,9 +154,11 @@ impl Question<'_> {
         let rows = matrix.view();
         let table = |width: usize, compute: &dyn Fn(&mut [f64]) -> Result<(), PredictError>| {
             let mut values = vec![0.0; matrix.rows() * width];
-            compute(&mut values)
-                .map(|()| encoded(values, matrix.rows(), width, matrix.encoding()))
-                .map_err(|error| self.refusal(&error, wanted))
+            compute(&mut values).map_err(|error| self.refusal(&error, wanted))?;
+            matrix
+                .encoding()
+                .encode(values, matrix.rows(), width)
+                .map_err(|row| self.refusal(&PredictError::NotFinite { row }, wanted))
         };
         let mut prediction = Prediction::default();
         match &self.model.algorithm {
@@ -218,6 +211,7 @@ impl Question<'_> {
                     self.name
                 ),
             ),
+            PredictError::Sparse { .. } => Error::invalid(self.field, error.to_string()),
             PredictError::Columns { .. } | PredictError::OutputLength { .. } => Error::incident(error),
         }
     }
@@ -226,13 +220,11 @@ impl Question<'_> {
 /// A message as bytes, or a refusal if it is larger than the servers send.
 pub(crate) fn response(message: &impl prost::Message, limits: &Limits) -> Result<Bytes, Error> {
     let length = message.encoded_len() as u64;
-    if length > limits.max_message_bytes.into() {
-        return Err(Error::OverLimit {
-            what: "size of the response in bytes",
-            came: length,
-            limit: limits.max_message_bytes.into(),
-            setting: "limits.max_message_bytes",
-        });
-    }
+    over_limit(
+        "size of the response in bytes",
+        length,
+        limits.max_message_bytes,
+        "limits.max_message_bytes",
+    )?;
     Ok(message.encode_to_vec().into())
 }

@@ -7,7 +7,7 @@
 //!
 //! Versions are immutable; [`disk`] says how one is published.
 
-mod disk;
+pub(crate) mod disk;
 
 use std::{
     collections::BTreeMap,

@@ -2,89 +2,22 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod served;
+
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use ferrule_engine::{Board, Call, Code, Config, Context, Engine, Method, Status, config::Layers};
 use ferrule_proto::{
     ferrule::v1::{
-        self, FitData, FitPredictRequest, FitPredictResponse, FitSpec, Integers, KMeans, Labels, LogisticRegression,
-        Matrix, Output, PredictRequest, PredictResponse, Strings, fit_spec::Algorithm, labels::Kind,
-        predict_request::Selector,
+        self, FitData, FitPredictRequest, FitSpec, Integers, KMeans, Labels, LogisticRegression, Output,
+        PredictRequest, Strings, fit_spec::Algorithm, labels::Kind, predict_request::Selector,
     },
-    google::rpc,
     grpc::health::v1::{HealthCheckRequest, HealthCheckResponse, health_check_response::ServingStatus},
 };
 use proptest::prelude::*;
 use prost::Message;
-use tempfile::TempDir;
-
-struct Served {
-    engine: Engine,
-    _models: TempDir,
-}
-
-fn served_with(change: impl FnOnce(&mut Config)) -> Served {
-    let models = tempfile::tempdir().unwrap();
-    let mut config = Config::resolve(Layers::default()).unwrap();
-    config.models.directory = models.path().to_owned();
-    config.models.poll_interval = Duration::from_millis(5);
-    change(&mut config);
-    let board = Board::create(1).unwrap();
-    Served {
-        engine: Engine::start(&config, board.seat(0)).unwrap(),
-        _models: models,
-    }
-}
-
-fn served() -> Served {
-    served_with(|_| {})
-}
-
-impl Served {
-    fn bytes(&self, method: Method, request: Bytes, context: Context) -> Result<Bytes, Status> {
-        match self.engine.call(method, request, context) {
-            Call::Answered(answer) => answer,
-            Call::Running(pending) => pending.wait(),
-        }
-    }
-
-    fn call<R: Message + Default>(&self, method: Method, request: &impl Message) -> Result<R, Status> {
-        let request = request.encode_to_vec().into();
-        self.bytes(method, request, Context::default())
-            .map(|response| R::decode(response).unwrap())
-    }
-
-    fn fit(&self, request: &FitPredictRequest) -> Result<FitPredictResponse, Status> {
-        self.call(Method::FitPredict, request)
-    }
-
-    fn predict(&self, request: &PredictRequest) -> Result<PredictResponse, Status> {
-        self.call(Method::Predict, request)
-    }
-}
-
-fn doubles(rows: u32, columns: u32, values: &[f64]) -> Option<Matrix> {
-    Some(Matrix {
-        rows,
-        columns,
-        values: values.to_vec(),
-        ..Matrix::default()
-    })
-}
-
-fn float64(rows: u32, columns: u32, values: &[f64]) -> Option<Matrix> {
-    Some(Matrix {
-        rows,
-        columns,
-        float64: values
-            .iter()
-            .flat_map(|value| value.to_le_bytes())
-            .collect::<Vec<_>>()
-            .into(),
-        ..Matrix::default()
-    })
-}
+use served::{Served, asking, doubles, field_at_fault, float64, integers, served, served_with};
 
 const CORNERS: [f64; 8] = [0.0, 0.0, 0.0, 1.0, 10.0, 10.0, 10.0, 11.0];
 
@@ -141,28 +74,6 @@ fn endless() -> FitPredictRequest {
         ..KMeans::default()
     }));
     request
-}
-
-fn asking(model: &str, input: Option<Matrix>) -> PredictRequest {
-    PredictRequest {
-        model: model.into(),
-        input,
-        ..PredictRequest::default()
-    }
-}
-
-fn integers(labels: Option<Labels>) -> Vec<i64> {
-    match labels.unwrap().kind.unwrap() {
-        Kind::Integers(Integers { values }) => values,
-        Kind::Strings(_) => panic!("integers were expected"),
-    }
-}
-
-fn field_at_fault(status: &Status) -> String {
-    let details = rpc::Status::decode(&*status.details).unwrap();
-    assert_eq!((details.code, &details.message), (status.code as i32, &status.message));
-    let violation: rpc::BadRequest = details.details[0].to_msg().unwrap();
-    violation.field_violations[0].field.clone()
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! The compiled half of the Python package `ferrule`: it converts, detaches from the interpreter and maps errors.
 //!
-//! Two faces that do not know each other:
+//! Three faces that do not know each other:
 //! - for a server: [`command_line`], [`config`], [`board`], [`engine`], [`session`], [`status`], [`log`];
-//! - for estimators: [`kmeans`], [`logistic_regression`], over [`matrix`] and [`signals`].
+//! - for estimators: [`kmeans`], [`mini_batch_kmeans`], [`logistic_regression`], over [`matrix`], [`random`] and [`signals`];
+//! - for files without a server: [`persistence`].
 //!
 //! NumPy is loaded at the first call of an estimator's function, so a server never loads it.
 
@@ -14,6 +15,9 @@ mod kmeans;
 mod log;
 mod logistic_regression;
 mod matrix;
+mod mini_batch_kmeans;
+mod persistence;
+mod random;
 mod session;
 mod signals;
 mod status;
@@ -29,7 +33,7 @@ mod _core {
     #[pymodule_export]
     use crate::engine::{Engine, Method, Pending, methods};
     #[pymodule_export]
-    use crate::kmeans::{KMeansFit, kmeans_fit, kmeans_predict, kmeans_transform};
+    use crate::kmeans::{KMeansFit, kmeans_fit, kmeans_label, kmeans_predict, kmeans_transform};
     #[pymodule_export]
     use crate::log::{log, start_logging};
     #[pymodule_export]
@@ -37,6 +41,12 @@ mod _core {
         LogisticRegressionFit, logistic_regression_decision_function, logistic_regression_fit,
         logistic_regression_predict, logistic_regression_predict_proba,
     };
+    #[pymodule_export]
+    use crate::mini_batch_kmeans::{
+        MiniBatchFit, MiniBatchParameters, MiniBatchState, mini_batch_fit, mini_batch_learn, mini_batch_start,
+    };
+    #[pymodule_export]
+    use crate::persistence::{Publication, RepositoryEntry, StoredModel, repository_entries};
     #[pymodule_export]
     use crate::session::Session;
     #[pymodule_export]

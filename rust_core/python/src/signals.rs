@@ -14,7 +14,7 @@ use ferrule_algorithms::{Interrupt, Iteration, Observer, never};
 use pyo3::prelude::*;
 
 /// How often Python's signal handlers get their turn.
-const TURN: Duration = Duration::from_millis(20);
+const TURN: Duration = Duration::from_millis(5);
 
 /// Work below this many multiply-adds is over before anyone could press Ctrl-C.
 const SHORT: usize = 1 << 22;

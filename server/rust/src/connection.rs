@@ -71,7 +71,8 @@ pub(crate) async fn serve(
     let ongoing = Arc::downgrade(&calls);
     let serve_call = service_fn(move |request| {
         let (service, call) = (service.clone(), calls.clone());
-        async move { Ok::<_, Infallible>(service.answer(request, call).await) }
+        // Boxed, as the task that runs it is moved several times, and a pointer moves faster than a call's whole state.
+        Box::pin(async move { Ok::<_, Infallible>(service.answer(request, call).await) })
     });
     let sent = greeted.sent();
     let mut connection = pin!(protocol.serve_connection(greeted, serve_call));

@@ -1,11 +1,12 @@
 """Client of Ferrule: K-Means and logistic regression, fitted and served over gRPC.
 
-``Client`` is the connection; ``KMeans`` and ``LogisticRegression`` say what to fit; ``FerruleError`` and its
+``Client`` and ``AsyncClient`` are connections; ``KMeans`` and ``LogisticRegression`` say what to fit; ``FerruleError`` and its
 subclasses say why there is no answer.
 """
 
 from .algorithms import Algorithm, KMeans, LogisticRegression
-from .client import Client
+from .client import AsyncClient, Client
+from .connection import Connection
 from .errors import (
     Cancelled,
     DeadlineExceeded,
@@ -23,17 +24,22 @@ from .errors import (
     Unknown,
 )
 from .results import FitReport, FitResult, Model, ModelInfo, ModelState, ModelVersion, Output, Prediction, ServingStatus
+from .rows import Floats, RowsLike
+from .security import Tls
 
 __all__ = [
     "Algorithm",
+    "AsyncClient",
     "Cancelled",
     "Client",
+    "Connection",
     "DeadlineExceeded",
     "FailedPrecondition",
     "FerruleError",
     "FieldViolation",
     "FitReport",
     "FitResult",
+    "Floats",
     "Internal",
     "InvalidArgument",
     "KMeans",
@@ -47,7 +53,9 @@ __all__ = [
     "PermissionDenied",
     "Prediction",
     "ResourceExhausted",
+    "RowsLike",
     "ServingStatus",
+    "Tls",
     "Unauthenticated",
     "Unavailable",
     "Unimplemented",

@@ -129,13 +129,15 @@ class Unknown(FerruleError):
 _BY_CODE = {kind.code: kind for kind in FerruleError.__subclasses__()}
 
 
-def from_call(call: grpc.Call) -> FerruleError:
-    """The exception for a call that failed; what grpcio raises is one."""
+def from_call(call: Any) -> FerruleError:
+    """The exception for a call that failed, which is what grpcio raises."""
     kind = _BY_CODE.get(call.code(), Unknown)
-    return kind(call.details() or "", tuple(_details(call)))
+    error = kind(call.details() or "", tuple(_details(call)))
+    error.__cause__ = call
+    return error
 
 
-def _details(call: grpc.Call) -> Iterator[Any]:
+def _details(call: Any) -> Iterator[Any]:
     for key, value in call.trailing_metadata() or ():
         if key != _DETAILS:
             continue

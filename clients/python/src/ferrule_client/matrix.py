@@ -1,103 +1,77 @@
-"""Arrays to and from the contract's matrices and labels."""
+"""Rows and answers to and from the contract's matrices."""
 
-from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from . import messages, wire
+from .rows import Floats, Rows, floats
 
-#: Doubles as the contract writes them.
-_DOUBLE = np.dtype("<f8")
+#: The fields for numbers, by their bytes.
+_ENCODINGS = {4: "float32", 8: "float64"}
+
+_FEW_BYTES = 4096
 
 
-def encode(values: npt.ArrayLike, feature_names: Sequence[str] | None = None) -> wire.Parts:
-    """A ``Matrix`` of anything that ``numpy.asarray`` makes a 2-D float64 array of.
+def encode(rows: Rows) -> wire.Parts:
+    """A ``Matrix`` of rows. Many values that lie row after row, and indices of 32 bits, are not copied here.
 
-    The values of a C-contiguous float64 array are not copied here. ``feature_names`` has one name for each column;
-    without it, the names of a data frame's columns are taken when all are strings.
-
-    Raises ValueError when the array is not two-dimensional or its values are not numbers.
+    Raises ValueError when there are more rows or columns than the contract can count.
     """
-    if feature_names is None:
-        feature_names = _column_names(values)
-    array = _doubles(values, "X")
-    if array.ndim != 2:
-        raise ValueError(f"X: expected 2 dimensions (rows, columns), got shape {array.shape}")
-    rows, columns = array.shape
-    head = messages.Matrix(rows=rows, columns=columns, feature_names=feature_names or ())
-    return [head.SerializeToString(), *wire.field(messages.Matrix, "float64", [_view(array)])]
+    values, names = rows
+    if isinstance(values, np.ndarray):
+        return [_head(*values.shape, names, values.dtype.itemsize), _buffer(values)]
+    # SciPy allows room after the last value.
+    count = int(values.indptr[-1])
+    places = wire.field(messages.Csr, "indptr", [_integers(values.indptr, 8)])
+    places += wire.field(messages.Csr, "indices", [_integers(values.indices[:count], 4)])
+    entries = wire.field(messages.Matrix, _ENCODINGS[values.dtype.itemsize], [_buffer(values.data[:count])])
+    height, width = values.shape
+    return [_shape(height, width, names), *wire.field(messages.Matrix, "csr", places), *entries]
 
 
 def encode_weights(values: npt.ArrayLike) -> wire.Parts:
     """The packed ``sample_weight`` of anything that makes a 1-D float64 array. Raises ValueError otherwise."""
-    array = _doubles(values, "sample_weight")
+    array = floats(np.asarray(values), "sample_weight")
     if array.ndim != 1:
         raise ValueError(f"sample_weight: expected 1 dimension, got shape {array.shape}")
-    return [_view(array)]
+    return [_buffer(array.astype("<f8", copy=False))]
 
 
-def decode(matrix: Any) -> npt.NDArray[np.float64]:
-    """The values of a ``Matrix``, rows × columns, in an array of the caller's own."""
+def decode(matrix: Any) -> Floats:
+    """The values of a dense ``Matrix``, rows × columns, of the type that it has, in an array of the caller's own."""
+    values: Floats
     if matrix.float64:
-        values = np.frombuffer(bytearray(matrix.float64), dtype=_DOUBLE).astype(np.float64, copy=False)
+        values = np.frombuffer(matrix.float64, dtype="<f8").astype(np.float64)
+    elif matrix.float32:
+        values = np.frombuffer(matrix.float32, dtype="<f4").astype(np.float32)
     else:
         values = np.array(matrix.values, dtype=np.float64)
     return values.reshape(matrix.rows, matrix.columns)
 
 
-def encode_labels(values: npt.ArrayLike) -> Any:
-    """``Labels`` of integers or strings, one for each row; booleans are sent as 0 and 1.
-
-    Raises ValueError when they are anything else, mixed, beyond 64 bits or not one-dimensional.
-    """
-    array = np.asarray(values)
-    if array.ndim != 1:
-        raise ValueError(f"y: expected 1 dimension, got shape {array.shape}")
-    labels = messages.Labels()
-    items = array.tolist()
-    if all(isinstance(item, int) for item in items):
-        try:
-            labels.integers.values.extend(map(int, items))
-        except (ValueError, OverflowError):
-            raise ValueError("y: expected integers of 64 bits") from None
-        labels.integers.SetInParent()
-    elif all(isinstance(item, str) for item in items):
-        labels.strings.values.extend(items)
-    else:
-        kinds = ", ".join(sorted({type(item).__name__ for item in items}))
-        raise ValueError(f"y: expected all integers or all strings, got {kinds}")
-    return labels
+# Most callers send rows of few shapes.
+@lru_cache(maxsize=64)
+def _head(rows: int, columns: int, names: tuple[str, ...], width: int) -> bytes:
+    """All but the values of a dense matrix, whose numbers have ``width`` bytes."""
+    return _shape(rows, columns, names) + wire.head(messages.Matrix, _ENCODINGS[width], rows * columns * width)
 
 
-def decode_labels(labels: Any) -> npt.NDArray[Any]:
-    """An int64 array, or an object array of ``str``: as the model was trained."""
-    if labels.WhichOneof("kind") == "strings":
-        return np.array(list(labels.strings.values), dtype=object)
-    return np.array(labels.integers.values, dtype=np.int64)
-
-
-def _doubles(values: npt.ArrayLike, name: str) -> npt.NDArray[np.float64]:
+def _shape(rows: int, columns: int, names: tuple[str, ...]) -> bytes:
     try:
-        array = np.asarray(values)
-        doubles = array.astype(_DOUBLE, copy=False) if array.dtype.kind in "biufO" else None
-    except (TypeError, ValueError) as problem:
-        raise ValueError(f"{name}: expected numbers, got {problem}") from None
-    # NumPy would drop imaginary parts, parse text and count days.
-    if doubles is None:
-        raise ValueError(f"{name}: expected numbers, got dtype {array.dtype}")
-    return doubles
+        shape: bytes = messages.Matrix(rows=rows, columns=columns, feature_names=names).SerializeToString()
+    except ValueError:
+        raise ValueError(f"X: expected less than 2^32 rows and columns, got {rows} × {columns}") from None
+    return shape
 
 
-def _view(array: npt.NDArray[np.float64]) -> memoryview:
-    # A memoryview with a zero in its shape can't be cast to bytes.
-    return np.ascontiguousarray(array).data.cast("B") if array.size else memoryview(b"")
+def _integers(values: npt.NDArray[Any], width: int) -> bytes | memoryview:
+    # What is not negative has the same bytes with and without a sign.
+    return _buffer(values.astype(f"<i{width}", copy=False))
 
 
-def _column_names(values: object) -> list[str] | None:
-    names = getattr(values, "columns", None)
-    if names is None:
-        return None
-    names = list(names)
-    return names if all(isinstance(name, str) for name in names) else None
+def _buffer(values: npt.NDArray[Any]) -> bytes | memoryview:
+    """The values' bytes, row after row. To copy a few of them takes less time than not to."""
+    return values.tobytes() if values.nbytes < _FEW_BYTES else np.ascontiguousarray(values).data

@@ -23,6 +23,7 @@ def _message(name: str) -> Any:
 
 
 Matrix = _message("ferrule.v1.Matrix")
+Csr = _message("ferrule.v1.Csr")
 Labels = _message("ferrule.v1.Labels")
 PredictRequest = _message("ferrule.v1.PredictRequest")
 PredictResponse = _message("ferrule.v1.PredictResponse")

@@ -5,20 +5,27 @@ fields are serialized as usual, and the large ones are appended by hand: protobu
 order, and one join at the end makes the only copy. See https://protobuf.dev/programming-guides/encoding.
 """
 
+from functools import lru_cache
 from typing import Any, TypeAlias
 
-Buffer: TypeAlias = bytes | memoryview
 #: The pieces of a serialized message, in order.
-Parts: TypeAlias = list[Buffer]
+Parts: TypeAlias = list[bytes | memoryview]
 
 _LENGTH_DELIMITED = 2
 
 
 def field(message: Any, name: str, parts: Parts) -> Parts:
     """The parts of field ``name`` (bytes, packed numbers or a message) of the class ``message``."""
-    number: int = message.DESCRIPTOR.fields_by_name[name].number
-    length = sum(part.nbytes if isinstance(part, memoryview) else len(part) for part in parts)
-    return [_varint(number << 3 | _LENGTH_DELIMITED) + _varint(length), *parts]
+    length = 0
+    for part in parts:
+        length += len(part) if isinstance(part, bytes) else part.nbytes
+    return [head(message, name, length), *parts]
+
+
+@lru_cache(maxsize=256)
+def head(message: Any, name: str, length: int) -> bytes:
+    """What stands before the ``length`` bytes of field ``name`` of the class ``message``."""
+    return _varint(message.DESCRIPTOR.fields_by_name[name].number << 3 | _LENGTH_DELIMITED) + _varint(length)
 
 
 def _varint(value: int) -> bytes:

@@ -1,10 +1,25 @@
-//! First centres by greedy k-means++.
+//! First centres drawn from the rows.
 
 use crate::blocks::Blocks;
-use crate::error::FitError;
-use crate::numpy_random::RandomState;
-use crate::packed::{Packed, squared_distance};
+use crate::error::{Field, FitError};
+use crate::kmeans::centers::Centers;
+use crate::numpy_random::{Cumulative, RandomState};
 use crate::sample::Sample;
+
+/// Draws `n_clusters` rows by weight, none twice, as first centres (row-major).
+pub(crate) fn random_rows(
+    sample: Sample<'_>,
+    n_clusters: usize,
+    random: &mut RandomState,
+) -> Result<Vec<f64>, FitError> {
+    let possible = sample.possible()?;
+    if possible < n_clusters {
+        let expected = format!("at least {n_clusters} weights above zero, to draw as many rows");
+        return Err(FitError::invalid(Field::SampleWeight, expected, possible));
+    }
+    let chosen = random.distinct_by_odds(sample.len(), |index| sample.odds(index), n_clusters, sample.interrupt)?;
+    Ok(chosen.into_iter().flat_map(|index| sample.row(index)).collect())
+}
 
 /// Draws `n_clusters` rows as first centres (row-major). The first is drawn by weight. For each further one, `2 + ⌊ln k⌋`
 /// candidates are drawn by weight times squared distance to the nearest centre so far, and the one is kept that leaves the
@@ -20,7 +35,7 @@ pub(crate) fn k_means_plus_plus(
     let columns = sample.columns();
     let trials = 2 + (n_clusters as f64).ln() as usize;
 
-    let first = random.choice(sample.len(), sample.weight_sum(), |index| sample.weight(index));
+    let first = Cumulative::new(sample.len(), |index| sample.odds(index), sample.interrupt)?.choice(random);
     let mut centers = Vec::with_capacity(n_clusters * columns);
     let first = sample.row(first);
     centers.extend_from_slice(&first);
@@ -53,7 +68,9 @@ struct Nearest<'a> {
     squared: Vec<f64>,
     /// Running sums of weight × squared distance.
     cumulative: Vec<f64>,
-    candidates: Packed,
+    /// The centre that was added last.
+    center: Centers,
+    candidates: Centers,
     /// One potential for each candidate, by block.
     potentials: Vec<Vec<f64>>,
 }
@@ -68,17 +85,20 @@ impl<'a> Nearest<'a> {
             blocks,
             squared: vec![f64::INFINITY; rows],
             cumulative: vec![0.0; rows],
-            candidates: Packed::new(&vec![0.0; trials * columns], columns, f64::INFINITY),
+            center: Centers::new(vec![0.0; columns], columns),
+            candidates: Centers::new(vec![0.0; trials * columns], columns),
             potentials: vec![vec![0.0; trials]; blocks.count()],
         }
     }
 
     /// Takes `center` into account; the potential that it leaves.
     fn add_center(&mut self, center: &[f64]) -> Result<f64, FitError> {
+        self.center.set(center);
         let Self {
             sample,
             blocks,
             squared,
+            center,
             potentials,
             ..
         } = self;
@@ -89,7 +109,7 @@ impl<'a> Nearest<'a> {
             sample.tiles(blocks, block, |tile, rows| {
                 for (index, row) in tile.zip(rows.rows(columns)) {
                     let squared = &mut squared[index - first];
-                    *squared = squared.min(squared_distance(row.dense(), center));
+                    *squared = squared.min(center.squared_distance(row, 0));
                     potential[0] += sample.weight(index) * *squared;
                 }
             })
@@ -118,11 +138,12 @@ impl<'a> Nearest<'a> {
         let columns = sample.columns();
         blocks.reduce(potentials, |block, potentials| {
             potentials.fill(0.0);
+            let mut distances = vec![0.0; potentials.len()];
             sample.tiles(blocks, block, |tile, rows| {
                 for (index, row) in tile.zip(rows.rows(columns)) {
-                    let distances = candidates.squared_distances(row.dense()).flatten();
-                    for (potential, distance) in potentials.iter_mut().zip(distances) {
-                        *potential += sample.weight(index) * squared[index].min(distance);
+                    candidates.squared_distances(row, &mut distances);
+                    for (potential, distance) in potentials.iter_mut().zip(&distances) {
+                        *potential += sample.weight(index) * squared[index].min(*distance);
                     }
                 }
             })

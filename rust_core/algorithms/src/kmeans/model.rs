@@ -1,18 +1,20 @@
 //! Fitted centres, and what they say of new rows.
 
-use crate::error::{ModelError, PredictError};
+use crate::error::{Field, FitError, ModelError, PredictError};
 use crate::interrupt::Interrupt;
-use crate::packed::Packed;
+use crate::kmeans::centers::Centers;
+use crate::kmeans::lloyd::{Buffers, Lloyd};
 use crate::predict::Prediction;
 use crate::rows::Rows;
+use crate::sample::Sample;
+use crate::scaling::{Scaling, Step};
 
 /// Fitted centres.
 #[derive(Debug, Clone)]
 pub struct KMeans {
-    centers: Vec<f64>,
-    packed: Packed,
-    n_clusters: usize,
+    centers: Centers,
     columns: usize,
+    scaling: Scaling,
 }
 
 impl KMeans {
@@ -46,23 +48,36 @@ impl KMeans {
         if let Some(index) = centers.iter().position(|value| !value.is_finite()) {
             return Err(ModelError::NotFinite { name: "centers", index });
         }
-        let packed = Packed::new(&centers, columns, f64::INFINITY);
         Ok(Self {
-            centers,
-            packed,
-            n_clusters,
+            centers: Centers::new(centers, columns),
             columns,
+            scaling: Scaling::default(),
         })
+    }
+
+    /// The model behind scaling steps, which rows pass before they reach it; replaces earlier ones.
+    ///
+    /// # Errors
+    /// [`ModelError`] when a step's vector has another length than rows have columns, a value is not finite, a divisor is 0, or a range
+    /// to cut to is empty.
+    pub fn with_scaling(self, steps: Vec<Step>) -> Result<Self, ModelError> {
+        let scaling = Scaling::new(steps, self.columns)?;
+        Ok(Self { scaling, ..self })
+    }
+
+    /// The scaling steps in front of the model; usually none.
+    pub fn scaling(&self) -> &[Step] {
+        self.scaling.steps()
     }
 
     /// The centres, row-major (`n_clusters × columns`).
     pub fn centers(&self) -> &[f64] {
-        &self.centers
+        self.centers.values()
     }
 
     /// Number of clusters.
     pub fn n_clusters(&self) -> usize {
-        self.n_clusters
+        self.centers.count()
     }
 
     /// Number of columns.
@@ -75,14 +90,36 @@ impl KMeans {
     /// # Errors
     /// [`PredictError`]: other columns or output length, a row without a finite distance, or interrupted.
     pub fn predict(&self, rows: Rows<'_>, labels: &mut [i32], interrupt: Interrupt<'_>) -> Result<(), PredictError> {
-        self.prediction(rows, 1, interrupt)
-            .write(labels, |row, label| match self.packed.nearest(row.dense()) {
+        self.prediction(rows, 1, interrupt)?
+            .write(labels, |row, label| match self.centers.nearest(row) {
                 Some((cluster, _)) => {
                     label[0] = cluster as i32;
                     true
                 }
                 None => false,
             })
+    }
+
+    /// Each row's cluster, and the inertia: the sum of the squared distances of the rows to their nearest centres, each times the
+    /// row's weight (1 where none are given).
+    ///
+    /// # Errors
+    /// [`FitError`]: other columns, a value or weight out of its range, an overflow, or interrupted.
+    pub fn label(
+        &self,
+        rows: Rows<'_>,
+        weights: Option<&[f64]>,
+        interrupt: Interrupt<'_>,
+    ) -> Result<(Vec<i32>, f64), FitError> {
+        if rows.columns() != self.columns {
+            let expected = format!("{} columns", self.columns);
+            return Err(FitError::invalid(Field::Rows, expected, rows.columns()));
+        }
+        let sample = Sample::check(rows, weights, interrupt)?;
+        let mut labels = vec![-1; rows.rows()];
+        let mut buffers = Buffers::new(self.n_clusters(), self.columns);
+        let inertia = Lloyd::new(sample, &mut buffers).label(self.centers(), &mut labels)?;
+        Ok((labels, inertia))
     }
 
     /// Writes each row's Euclidean distances to all centres to `distances` (row-major, `rows × n_clusters`).
@@ -95,25 +132,28 @@ impl KMeans {
         distances: &mut [f64],
         interrupt: Interrupt<'_>,
     ) -> Result<(), PredictError> {
-        self.prediction(rows, self.n_clusters, interrupt)
+        self.prediction(rows, self.n_clusters(), interrupt)?
             .write(distances, |row, distances| {
-                for (distance, squared) in distances
-                    .iter_mut()
-                    .zip(self.packed.squared_distances(row.dense()).flatten())
-                {
-                    *distance = squared.sqrt();
+                self.centers.squared_distances(row, distances);
+                for distance in distances.iter_mut() {
+                    *distance = distance.sqrt();
                 }
                 distances.iter().all(|distance| distance.is_finite())
             })
     }
 
-    fn prediction<'a>(&self, rows: Rows<'a>, width: usize, interrupt: Interrupt<'a>) -> Prediction<'a> {
-        Prediction {
-            rows,
+    fn prediction<'a>(
+        &'a self,
+        rows: Rows<'a>,
+        width: usize,
+        interrupt: Interrupt<'a>,
+    ) -> Result<Prediction<'a>, PredictError> {
+        Ok(Prediction {
+            rows: rows.scaled(&self.scaling)?,
             columns: self.columns,
             width,
-            row_work: self.centers.len(),
+            row_work: rows.row_values().saturating_mul(self.n_clusters()),
             interrupt,
-        }
+        })
     }
 }

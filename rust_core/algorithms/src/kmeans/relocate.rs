@@ -1,8 +1,10 @@
 //! New places for empty clusters.
 
+use std::cmp::Ordering;
+
 use crate::blocks::Blocks;
 use crate::error::FitError;
-use crate::packed::squared_distance;
+use crate::kmeans::centers::Centers;
 use crate::sample::Sample;
 
 /// Gives each cluster without weight one of the rows farthest from their own centres: the farthest row to the lowest such
@@ -14,7 +16,7 @@ pub(crate) fn relocate(
     sample: Sample<'_>,
     blocks: &Blocks,
     labels: &[i32],
-    centers: &[f64],
+    centers: &Centers,
     deviations: &mut [f64],
     cluster_weights: &mut [f64],
 ) -> Result<Vec<(usize, usize)>, FitError> {
@@ -26,20 +28,20 @@ pub(crate) fn relocate(
     }
     let columns = sample.columns();
     let span = |cluster: usize| cluster * columns..(cluster + 1) * columns;
-    let mut far = vec![(0.0, 0); labels.len()];
-    blocks.write(&mut far, 1, |block, far| {
-        let first = block.start;
+    // Each block keeps its farthest rows: there are no more clusters than rows, so together they are enough.
+    let mut far = vec![Vec::new(); blocks.count()];
+    blocks.reduce(&mut far, |block, far| {
         sample.tiles(blocks, block, |tile, rows| {
             for (row, values) in tile.zip(rows.rows(columns)) {
-                let center = &centers[span(labels[row] as usize)];
-                far[row - first] = (squared_distance(values.dense(), center), row);
+                far.push((centers.squared_distance(values, labels[row] as usize), row));
+                if far.len() >= 2 * empty.len() + SPARE {
+                    keep_farthest(far, empty.len());
+                }
             }
         })
     })?;
-    let by_distance = |left: &(f64, usize), right: &(f64, usize)| right.0.total_cmp(&left.0).then(left.1.cmp(&right.1));
-    // There are no more clusters than rows, and not all are empty: `far` is longer than `empty`.
-    far.select_nth_unstable_by(empty.len() - 1, by_distance);
-    far.truncate(empty.len());
+    let mut far = far.concat();
+    keep_farthest(&mut far, empty.len());
     far.sort_unstable_by(by_distance);
     if far[0].0 == 0.0 {
         return Ok(Vec::new());
@@ -52,7 +54,7 @@ pub(crate) fn relocate(
         for ((sum, value), center) in deviations[span(donor)]
             .iter_mut()
             .zip(&sample.row(row))
-            .zip(&centers[span(donor)])
+            .zip(centers.center(donor))
         {
             *sum -= weight * (value - center);
         }
@@ -60,4 +62,19 @@ pub(crate) fn relocate(
         cluster_weights[donor] -= weight;
     }
     Ok(moves)
+}
+
+/// Rows that a block gathers beyond those it needs before it drops the nearer ones.
+const SPARE: usize = 256;
+
+/// The farther row first; of rows as far, the lower one.
+fn by_distance(left: &(f64, usize), right: &(f64, usize)) -> Ordering {
+    right.0.total_cmp(&left.0).then(left.1.cmp(&right.1))
+}
+
+fn keep_farthest(far: &mut Vec<(f64, usize)>, count: usize) {
+    if far.len() > count {
+        far.select_nth_unstable_by(count - 1, by_distance);
+        far.truncate(count);
+    }
 }

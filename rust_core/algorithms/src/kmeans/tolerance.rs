@@ -3,6 +3,7 @@
 use crate::blocks::Blocks;
 use crate::error::FitError;
 use crate::packed::add_scaled;
+use crate::rows::Row;
 use crate::sample::Sample;
 
 /// `tol` times the mean of the columns' variances: what the sum of squared centre shifts is compared with. Weights play no
@@ -11,6 +12,21 @@ pub(crate) fn threshold(sample: Sample<'_>, tol: f64) -> Result<f64, FitError> {
     if tol == 0.0 {
         return Ok(0.0);
     }
+    let variance = if sample.rows().is_sparse() {
+        sparse_variance(sample)?
+    } else {
+        dense_variance(sample)?
+    };
+    if !variance.is_finite() {
+        return Err(FitError::Overflow {
+            quantity: "the variance of a column",
+        });
+    }
+    Ok(tol * variance)
+}
+
+/// Mean of the columns' variances.
+fn dense_variance(sample: Sample<'_>) -> Result<f64, FitError> {
     let count = sample.len() as f64;
     // Offsets from the first row: sums far from the origin would lose digits.
     let first = sample.row(0);
@@ -22,25 +38,48 @@ pub(crate) fn threshold(sample: Sample<'_>, tol: f64) -> Result<f64, FitError> {
         let deviation = (value - first[column]) - mean_offset[column];
         deviation * deviation
     })?;
-    let variance = squares.into_iter().sum::<f64>() / count / sample.columns() as f64;
-    if !variance.is_finite() {
-        return Err(FitError::Overflow {
-            quantity: "the variance of a column",
-        });
-    }
-    Ok(tol * variance)
+    Ok(squares.into_iter().sum::<f64>() / count / sample.columns() as f64)
 }
 
-/// Sum of `term(value, column)` over the rows, for each column.
+/// [`dense_variance`] of sparse rows: the columns that a row does not name deviate by their means.
+fn sparse_variance(sample: Sample<'_>) -> Result<f64, FitError> {
+    let count = sample.len() as f64;
+    let means: Vec<f64> = column_sums(sample, |value, _| value)?
+        .into_iter()
+        .map(|sum| sum / count)
+        .collect();
+    let named = column_sums(sample, |_, _| 1.0)?;
+    let squares = column_sums(sample, |value, column| {
+        let deviation = value - means[column];
+        deviation * deviation
+    })?;
+    let deviations = squares.iter().zip(&named).zip(&means);
+    let sum: f64 = deviations
+        .map(|((squares, named), mean)| squares + (count - named) * mean * mean)
+        .sum();
+    Ok(sum / count / sample.columns() as f64)
+}
+
+/// Sum of `term(value, column)` over the rows' values, for each column.
 fn column_sums(sample: Sample<'_>, term: impl Fn(f64, usize) -> f64 + Sync) -> Result<Vec<f64>, FitError> {
     let columns = sample.columns();
-    let blocks = Blocks::new(sample.len(), columns, columns, 1);
+    let row_values = sample.rows().row_values();
+    let blocks = Blocks::new(sample.len(), row_values, row_values, columns.div_ceil(row_values));
     let mut partials = vec![vec![0.0; columns]; blocks.count()];
     blocks.reduce(&mut partials, |block, sums| {
         sample.tiles(&blocks, block, |_, rows| {
             for row in rows.rows(columns) {
-                for (column, (sum, value)) in sums.iter_mut().zip(row.dense()).enumerate() {
-                    *sum += term(*value, column);
+                match row {
+                    Row::Dense(row) => {
+                        for (column, (sum, value)) in sums.iter_mut().zip(row).enumerate() {
+                            *sum += term(*value, column);
+                        }
+                    }
+                    Row::Sparse(row) => {
+                        for (column, value) in row.entries() {
+                            sums[column] += term(value, column);
+                        }
+                    }
                 }
             }
         })

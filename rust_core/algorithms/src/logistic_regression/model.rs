@@ -7,6 +7,7 @@ use crate::interrupt::Interrupt;
 use crate::packed::LANES;
 use crate::predict::Prediction;
 use crate::rows::{Row, Rows};
+use crate::scaling::{Scaling, Step};
 
 /// Fitted coefficients and intercepts.
 #[derive(Debug, Clone)]
@@ -17,6 +18,7 @@ pub struct LogisticRegression {
     laid_out: FeatureMajor,
     n_classes: usize,
     columns: usize,
+    scaling: Scaling,
 }
 
 impl LogisticRegression {
@@ -71,7 +73,23 @@ impl LogisticRegression {
             laid_out,
             n_classes,
             columns,
+            scaling: Scaling::default(),
         })
+    }
+
+    /// The model behind scaling steps, which rows pass before they reach it; replaces earlier ones.
+    ///
+    /// # Errors
+    /// [`ModelError`] when a step's vector has another length than rows have columns, a value is not finite, a divisor is 0, or a range
+    /// to cut to is empty.
+    pub fn with_scaling(self, steps: Vec<Step>) -> Result<Self, ModelError> {
+        let scaling = Scaling::new(steps, self.columns)?;
+        Ok(Self { scaling, ..self })
+    }
+
+    /// The scaling steps in front of the model; usually none.
+    pub fn scaling(&self) -> &[Step] {
+        self.scaling.steps()
     }
 
     /// The coefficients, row-major: one row for two classes, else one for each class.
@@ -104,7 +122,7 @@ impl LogisticRegression {
     /// # Errors
     /// [`PredictError`]: other columns or output length, a row with a score that is not finite, or interrupted.
     pub fn predict(&self, rows: Rows<'_>, classes: &mut [u32], interrupt: Interrupt<'_>) -> Result<(), PredictError> {
-        let prediction = self.prediction(rows, 1, interrupt);
+        let prediction = self.prediction(rows, 1, interrupt)?;
         if self.n_classes == 2 {
             return prediction.write(classes, |row, class| {
                 let score = self.score(row);
@@ -137,7 +155,7 @@ impl LogisticRegression {
         scores: &mut [f64],
         interrupt: Interrupt<'_>,
     ) -> Result<(), PredictError> {
-        self.prediction(rows, self.scores(), interrupt)
+        self.prediction(rows, self.scores(), interrupt)?
             .write(scores, |row, scores| {
                 if self.n_classes == 2 {
                     scores[0] = self.score(row);
@@ -158,7 +176,7 @@ impl LogisticRegression {
         probabilities: &mut [f64],
         interrupt: Interrupt<'_>,
     ) -> Result<(), PredictError> {
-        self.prediction(rows, self.n_classes, interrupt)
+        self.prediction(rows, self.n_classes, interrupt)?
             .write(probabilities, |row, probabilities| {
                 if self.n_classes == 2 {
                     let score = self.score(row);
@@ -173,14 +191,19 @@ impl LogisticRegression {
             })
     }
 
-    fn prediction<'a>(&self, rows: Rows<'a>, width: usize, interrupt: Interrupt<'a>) -> Prediction<'a> {
-        Prediction {
-            rows,
+    fn prediction<'a>(
+        &'a self,
+        rows: Rows<'a>,
+        width: usize,
+        interrupt: Interrupt<'a>,
+    ) -> Result<Prediction<'a>, PredictError> {
+        Ok(Prediction {
+            rows: rows.scaled(&self.scaling)?,
             columns: self.columns,
             width,
             row_work: self.scores().saturating_mul(rows.row_values()),
             interrupt,
-        }
+        })
     }
 
     /// The score of class 1 against class 0.

@@ -32,42 +32,81 @@ impl Stamp {
 }
 
 /// The models in a repository. A directory that is gone is an error, as when a disk is not mounted.
-pub(super) fn models(directory: &Path) -> io::Result<Vec<(ModelName, PathBuf)>> {
+pub(crate) fn models(directory: &Path) -> io::Result<Vec<(ModelName, PathBuf)>> {
     fs::metadata(directory)?;
     entries(directory, |name| ModelName::new(name).ok())
 }
 
 /// The versions in a model's folder.
-pub(super) fn versions(model: &Path) -> io::Result<Vec<(u32, PathBuf)>> {
+pub(crate) fn versions(model: &Path) -> io::Result<Vec<(u32, PathBuf)>> {
     entries(model, version_number)
 }
 
 /// Writes a model's file as the next version of `name`.
 pub(super) fn publish(directory: &Path, name: &ModelName, bytes: &[u8]) -> io::Result<u32> {
-    static COUNTER: AtomicU32 = AtomicU32::new(0);
-    let model = directory.join(name.as_str());
-    fs::create_dir_all(&model)?;
-    let unfinished = model.join(format!(
-        "{UNFINISHED}{}-{}-{}",
-        process::id(),
-        COUNTER.fetch_add(1, Ordering::Relaxed),
-        SystemTime::now()
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .map_or(0, |now| now.as_nanos()),
-    ));
-    fs::create_dir(&unfinished)?;
-    let claimed = write_synced(&unfinished.join(FILE_NAME), bytes)
-        .and_then(|()| sync(&unfinished))
-        .and_then(|()| claim(&unfinished, &model));
-    if claimed.is_err() {
-        let _ = fs::remove_dir_all(&unfinished);
+    Unfinished::write(directory, name, bytes)?.claim()
+}
+
+/// A model's file, written and synced beside the versions of its model. Dropping it removes it.
+#[derive(Debug)]
+pub(crate) struct Unfinished {
+    directory: PathBuf,
+    name: ModelName,
+    folder: PathBuf,
+}
+
+impl Unfinished {
+    /// Writes a file that is to be the next version of `name`.
+    pub(crate) fn write(directory: &Path, name: &ModelName, bytes: &[u8]) -> io::Result<Self> {
+        static COUNTER: AtomicU32 = AtomicU32::new(0);
+        let model = directory.join(name.as_str());
+        let folder = model.join(format!(
+            "{UNFINISHED}{}-{}-{}",
+            process::id(),
+            COUNTER.fetch_add(1, Ordering::Relaxed),
+            SystemTime::now()
+                .duration_since(SystemTime::UNIX_EPOCH)
+                .map_or(0, |now| now.as_nanos()),
+        ));
+        let make = || fs::create_dir_all(&model).and_then(|()| fs::create_dir(&folder));
+        make().or_else(|error| match error.kind() {
+            // Another publication that came to nothing took the model's empty folder away meanwhile.
+            io::ErrorKind::NotFound => make(),
+            _ => Err(error),
+        })?;
+        let unfinished = Self {
+            directory: directory.to_owned(),
+            name: name.clone(),
+            folder,
+        };
+        write_synced(&unfinished.file(), bytes)?;
+        sync(&unfinished.folder)?;
+        Ok(unfinished)
     }
-    let version = claimed?;
-    // Others may have seen it: it is published, whether or not it would outlast a power cut.
-    if let Err(error) = sync(&model).and_then(|()| sync(directory)) {
-        tracing::warn!(model = %name, version, %error, "a published version may not be on disk yet");
+
+    /// Where the file is until it is published.
+    pub(crate) fn file(&self) -> PathBuf {
+        self.folder.join(FILE_NAME)
     }
-    Ok(version)
+
+    /// Publishes the file and returns its version.
+    pub(crate) fn claim(self) -> io::Result<u32> {
+        let model = self.directory.join(self.name.as_str());
+        let version = claim(&self.folder, &model)?;
+        // Others may have seen it: it is published, whether or not it would outlast a power cut.
+        if let Err(error) = sync(&model).and_then(|()| sync(&self.directory)) {
+            tracing::warn!(model = %self.name, version, %error, "a published version may not be on disk yet");
+        }
+        Ok(version)
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        // Gone when it was published. The model's folder goes too, if this was to be its first version.
+        let _ = fs::remove_dir_all(&self.folder);
+        let _ = fs::remove_dir(self.directory.join(self.name.as_str()));
+    }
 }
 
 /// Removes what servers that died left unfinished.
@@ -113,13 +152,13 @@ fn version_number(name: &str) -> Option<u32> {
         .filter(|&version: &u32| version > 0 && version.to_string() == name)
 }
 
-fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = fs::File::create_new(path)?;
     io::Write::write_all(&mut file, bytes)?;
     file.sync_all()
 }
 
-fn sync(folder: &Path) -> io::Result<()> {
+pub(crate) fn sync(folder: &Path) -> io::Result<()> {
     fs::File::open(folder)?.sync_all()
 }
 

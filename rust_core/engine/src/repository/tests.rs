@@ -1,14 +1,16 @@
-use ferrule_algorithms::kmeans::KMeans;
+use ferrule_algorithms::{Precision, kmeans::KMeans};
 
 use std::time::SystemTime;
 
 use super::*;
-use crate::model::Algorithm;
+use crate::model::{Algorithm, Origin};
 
 fn model(centre: f64) -> Model {
     Model {
         algorithm: Algorithm::KMeans(KMeans::new(vec![centre], 1, 1).unwrap()),
         feature_names: vec![],
+        precision: Precision::default(),
+        origin: Origin::default(),
     }
 }
 

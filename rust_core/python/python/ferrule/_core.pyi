@@ -3,7 +3,9 @@
 Everything here converts, releases the GIL where work is long, and maps errors. It decides nothing.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from os import PathLike
+from pathlib import Path
 from typing import Any, Literal, TypeAlias, final
 
 import numpy as np
@@ -17,12 +19,19 @@ __all__ = [
     "KMeansFit",
     "LogisticRegressionFit",
     "Method",
+    "MiniBatchFit",
+    "MiniBatchParameters",
+    "MiniBatchState",
     "Pending",
+    "Publication",
+    "RepositoryEntry",
     "Session",
     "Status",
+    "StoredModel",
     "UsageError",
     "command_line",
     "kmeans_fit",
+    "kmeans_label",
     "kmeans_predict",
     "kmeans_transform",
     "log",
@@ -31,8 +40,19 @@ __all__ = [
     "logistic_regression_predict",
     "logistic_regression_predict_proba",
     "methods",
+    "mini_batch_fit",
+    "mini_batch_learn",
+    "mini_batch_start",
+    "repository_entries",
     "start_logging",
 ]
+
+# Rows: C-contiguous, or (data, indices, indptr, shape) of a CSR matrix; float64 or float32.
+_Rows: TypeAlias = (
+    NDArray[np.float64] | NDArray[np.float32] | tuple[NDArray[Any], NDArray[Any], NDArray[Any], tuple[int, int]]
+)
+# Key and position of a Mersenne Twister.
+_TwisterState: TypeAlias = tuple[NDArray[np.uint32], int]
 
 # ---- A server's face: the command line and the settings
 
@@ -229,6 +249,75 @@ class Session:
     def cancel(self) -> None:
         """The caller has gone: ends the stream and a wait for its next reply."""
 
+# ---- Files without a server. Wrong content raises ValueError, what the system refuses OSError.
+
+@final
+class StoredModel:
+    """A model as files hold it, checked."""
+
+    @staticmethod
+    def compose(description: str, arrays: Mapping[str, NDArray[np.float64]]) -> StoredModel:
+        """The model that a description (JSON) and arrays make; ``rust_core/engine/src/model_description.rs`` says how."""
+    @staticmethod
+    def read(path: str | PathLike[str]) -> StoredModel:
+        """Reads a file as a server does, checksum and all."""
+    @property
+    def description(self) -> str:
+        """Everything that is not an array, as JSON."""
+    @property
+    def kind(self) -> Literal["k_means", "logistic_regression"]:
+        """What was fitted."""
+    @property
+    def columns(self) -> int:
+        """Number of columns of the rows that the model takes."""
+    @property
+    def width(self) -> int:
+        """Clusters or classes."""
+    def arrays(self) -> dict[str, NDArray[np.float64]]:
+        """The arrays by name."""
+    def write(self, path: str | PathLike[str]) -> None:
+        """Writes a file, which is there whole or not at all."""
+    def prepare(self, directory: str | PathLike[str], name: str) -> Publication:
+        """Writes the file beside the versions of a model in a repository and reads it back."""
+    def predict(self, x: _Rows) -> NDArray[np.uint32]:
+        """The cluster of each row, or the index of its class."""
+    def transform(self, x: _Rows) -> NDArray[np.float64]:
+        """The distance of each row to each centre."""
+    def decision_function(self, x: _Rows) -> NDArray[np.float64]:
+        """The scores of each row: one for two classes, else one for each class."""
+    def predict_proba(self, x: _Rows) -> NDArray[np.float64]:
+        """The probability of each class for each row."""
+
+@final
+class Publication:
+    """A file that is written but has no version yet; deleting it removes the file."""
+
+    def model(self) -> StoredModel:
+        """The model as it was read back from the file. Raises RuntimeError once it was published or abandoned."""
+    def publish(self) -> tuple[int, Path]:
+        """Makes it the model's next version: the version, and where the file is now. Once only."""
+    def abandon(self) -> None:
+        """Removes the file, unless it was published."""
+
+@final
+class RepositoryEntry:
+    """A version of a model in a repository."""
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+    @property
+    def version(self) -> int:
+        """The version's number."""
+    @property
+    def path(self) -> Path:
+        """Where its file is."""
+
+def repository_entries(
+    directory: str | PathLike[str], name: str | None = None, version: int | None = None
+) -> list[RepositoryEntry]:
+    """The versions in a repository, in order: all, or those of one model, or one. Raises OSError when there is none."""
+
 # ---- The estimators' face. X, centers and coefficients are C-contiguous float64 arrays. Wrong arguments raise
 # ValueError; Ctrl-C ends long work with KeyboardInterrupt.
 
@@ -252,30 +341,135 @@ class KMeansFit:
     def converged(self) -> bool:
         """Whether the best run stopped by itself."""
     @property
+    def strict(self) -> bool:
+        """Whether it stopped because no row changed its cluster."""
+    @property
     def distinct_labels(self) -> int:
         """Clusters that have a row."""
+    @property
+    def words_drawn(self) -> int:
+        """32-bit words drawn from the random state."""
 
 def kmeans_fit(
-    x: NDArray[np.float64],
+    x: _Rows,
     *,
     n_clusters: int,
-    init: NDArray[np.float64] | None,
-    n_init: int,
+    init: str | Sequence[NDArray[np.float64]],
+    n_init: int | None,
     max_iter: int,
     tol: float,
-    seed: int,
+    random: _TwisterState,
     sample_weight: NDArray[np.float64] | None,
+    progress: Callable[[int, int, float], object] | None,
 ) -> KMeansFit:
-    """Fits K-Means; `init` None means greedy k-means++."""
+    """Fits K-Means; `init` is "k-means++", "random" or the centres of each run. `progress` is called with run, iteration and
+    inertia.
+    """
 
-def kmeans_predict(x: NDArray[np.float64], centers: NDArray[np.float64]) -> NDArray[np.int32]:
+def kmeans_predict(x: _Rows, centers: NDArray[np.float64]) -> NDArray[np.int32]:
     """The nearest centre of each row."""
 
-def kmeans_transform(x: NDArray[np.float64], centers: NDArray[np.float64]) -> NDArray[np.float64]:
+def kmeans_transform(x: _Rows, centers: NDArray[np.float64]) -> NDArray[np.float64]:
     """The distances of each row to each centre."""
 
-# Rows: a C-contiguous matrix of float64 or float32, or data, indices, indptr and shape of a CSR matrix.
-_Rows: TypeAlias = NDArray[np.floating[Any]] | tuple[NDArray[Any], NDArray[Any], NDArray[Any], tuple[int, int]]
+def kmeans_label(
+    x: _Rows, centers: NDArray[np.float64], sample_weight: NDArray[np.float64] | None
+) -> tuple[NDArray[np.int32], float]:
+    """The nearest centre of each row, and the inertia."""
+
+@final
+class MiniBatchParameters:
+    """How to fit in mini-batches."""
+
+    def __new__(
+        cls,
+        *,
+        n_clusters: int,
+        init: str | Sequence[NDArray[np.float64]],
+        n_init: int | None,
+        max_iter: int,
+        batch_size: int,
+        init_size: int | None,
+        tol: float,
+        max_no_improvement: int | None,
+        reassignment_ratio: float,
+        compute_labels: bool,
+    ) -> MiniBatchParameters: ...
+    def init_rows(self, rows: int) -> int:
+        """Rows that are drawn of `rows` to find first centres."""
+
+@final
+class MiniBatchState:
+    """Centres, and what they have learnt from so far."""
+
+    @property
+    def centers(self) -> NDArray[np.float64]:
+        """n_clusters × columns."""
+    @property
+    def counts(self) -> NDArray[np.float64]:
+        """Weight that each centre has won."""
+    @property
+    def rows_since_reassignment(self) -> int:
+        """Rows seen since centres that win little were last looked for."""
+    @property
+    def words_drawn(self) -> int:
+        """32-bit words drawn from the random state."""
+
+@final
+class MiniBatchFit:
+    """A fit in mini-batches."""
+
+    @property
+    def state(self) -> MiniBatchState:
+        """The centres; more batches can follow."""
+    @property
+    def labels(self) -> NDArray[np.int32]:
+        """The cluster of each row; empty unless asked for."""
+    @property
+    def inertia(self) -> float:
+        """Weighted sum of squared distances to the nearest centre, or an estimate of it."""
+    @property
+    def n_iter(self) -> int:
+        """How often as many rows were drawn as there are, rounded up."""
+    @property
+    def n_steps(self) -> int:
+        """Number of batches."""
+    @property
+    def converged(self) -> bool:
+        """Whether a stopping test was met."""
+
+def mini_batch_fit(
+    x: _Rows,
+    parameters: MiniBatchParameters,
+    *,
+    centers: NDArray[np.float64] | None,
+    random: _TwisterState,
+    sample_weight: NDArray[np.float64] | None,
+    progress: Callable[[int, int, float], object] | None,
+) -> MiniBatchFit:
+    """Fits in mini-batches; from `centers`, if given, as the choice of a start that is done with."""
+
+def mini_batch_start(
+    x: _Rows,
+    parameters: MiniBatchParameters,
+    *,
+    random: _TwisterState,
+    sample_weight: NDArray[np.float64] | None,
+) -> MiniBatchState:
+    """First centres."""
+
+def mini_batch_learn(
+    x: _Rows,
+    *,
+    centers: NDArray[np.float64],
+    counts: NDArray[np.float64],
+    rows_since_reassignment: int,
+    batch_size: int,
+    reassignment_ratio: float,
+    random: _TwisterState,
+    sample_weight: NDArray[np.float64] | None,
+) -> MiniBatchState:
+    """What the centres have become after one more batch."""
 
 @final
 class LogisticRegressionFit:

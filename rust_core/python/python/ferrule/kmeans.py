@@ -1,35 +1,44 @@
 """K-Means as a scikit-learn estimator."""
 
 import warnings
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin
+from scipy import sparse
+from sklearn.base import _fit_context
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_array
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils._param_validation import StrOptions
 
 from ferrule import _core
-from ferrule.validation import checked_count, checked_number, checked_rows, checked_seed, checked_weights
+from ferrule.nearest_center import NearestCenter, as_matrix, dtype_of
+from ferrule.progress import Progress
+from ferrule.random_state import LentRandomState
+from ferrule.validation import Rows, checked_rows, checked_weights, row_count
 
 
-class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[misc]
+class KMeans(NearestCenter):
     """K-Means clustering: Lloyd's algorithm (Lloyd 1982) from greedy k-means++ (Arthur and Vassilvitskii 2007).
 
-    Parameters, attributes and answers are those of `sklearn.cluster.KMeans`. An integer seed draws the same first
-    centres. Computes in float64; float32 input is converted.
+    Parameters, attributes and answers are those of `sklearn.cluster.KMeans`: a seed, or a `RandomState` in the same state,
+    draws the same first centres. Rows are read where they lie, dense or sparse, float64 or float32; sums are float64.
 
     Args:
         n_clusters: Number of clusters, 1 to the number of rows.
-        init: ``"k-means++"``, or the first centres, n_clusters × columns.
-        n_init: Number of starts, of which the lowest inertia wins; ``"auto"`` is 1. Given centres are started once.
+        init: ``"k-means++"``; ``"random"``, rows drawn by weight; the first centres, n_clusters × columns; or a callable
+            that gives them for each start, called with the rows (dense ones less their mean, to which the centres are
+            then relative), n_clusters and random_state=RandomState.
+        n_init: Number of starts, of which the lowest inertia wins; ``"auto"`` is 10 for random rows and a callable, else 1.
+            Given centres are started once.
         max_iter: Most iterations of one start, at least 1.
         tol: Relative tolerance on the squared movement of the centres between iterations, at least 0.
-        random_state: Seed, 0 to 2³² - 1; a `numpy.random.RandomState` or None is asked for one.
+        verbose: Whether to print the inertia of every iteration. See also `set_progress`.
+        random_state: Seed, 0 to 2³² - 1; a `numpy.random.RandomState`, which is drawn from; or None for NumPy's own.
+        copy_x: Taken for scikit-learn's sake: rows are never changed.
+        algorithm: ``"lloyd"`` or ``"elkan"``: two ways to the same answer, of which this class picks one itself.
 
     Attributes:
-        cluster_centers_: Centres, n_clusters × columns.
+        cluster_centers_: Centres, n_clusters × columns; float32 for float32 rows.
         labels_: Cluster of each training row.
         inertia_: Weighted sum of squared distances of the training rows to their centres.
         n_iter_: Iterations of the best start.
@@ -37,23 +46,36 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         feature_names_in_: Names of the columns, where the training data had them.
     """
 
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **NearestCenter._parameter_constraints,
+        "copy_x": ["boolean"],
+        "algorithm": [StrOptions({"lloyd", "elkan"})],
+    }
+
     def __init__(
         self,
         n_clusters: int = 8,
         *,
-        init: str | ArrayLike = "k-means++",
+        init: Any = "k-means++",
         n_init: str | int = "auto",
         max_iter: int = 300,
         tol: float = 1e-4,
+        verbose: int = 0,
         random_state: Any = None,
+        copy_x: bool = True,
+        algorithm: str = "lloyd",
     ) -> None:
         self.n_clusters = n_clusters
         self.init = init
         self.n_init = n_init
         self.max_iter = max_iter
         self.tol = tol
+        self.verbose = verbose
         self.random_state = random_state
+        self.copy_x = copy_x
+        self.algorithm = algorithm
 
+    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
     def fit(self, X: Any, y: object = None, sample_weight: ArrayLike | None = None) -> Self:  # noqa: ARG002
         """Fits the centres to the rows of X; y is ignored.
 
@@ -61,75 +83,68 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
             ValueError: A parameter, weight or value is out of its range.
             KeyboardInterrupt: Ctrl-C; the estimator keeps what it had before.
         """
-        n_clusters = checked_count("n_clusters", self.n_clusters)
         rows = checked_rows(self, X, reset=True)
-        init = self._first_centers()
+        self._check_row_count(rows)
+        n_init = self._starts(of_draws=10)
+        if self.algorithm == "elkan" and self.n_clusters == 1:
+            warnings.warn(
+                "algorithm='elkan' doesn't make sense for a single cluster. Using 'lloyd' instead.",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+        weights = checked_weights(sample_weight, row_count(rows))
+        random = LentRandomState(self.random_state)
         fit = _core.kmeans_fit(
             rows,
-            n_clusters=n_clusters,
-            init=init,
-            n_init=self._starts(init),
-            max_iter=checked_count("max_iter", self.max_iter),
-            tol=checked_number("tol", self.tol),
-            seed=checked_seed(self.random_state),
-            sample_weight=checked_weights(sample_weight, len(rows)),
+            n_clusters=self.n_clusters,
+            init=self._start(rows, n_init, random.random_state),
+            n_init=n_init,
+            max_iter=self.max_iter,
+            tol=self.tol,
+            random=random.state(),
+            sample_weight=weights,
+            progress=self._observer(*[_Printer()] if self.verbose else []),
         )
-        if fit.distinct_labels < n_clusters:
+        random.skip(fit.words_drawn)
+        if self.verbose and fit.converged:
+            reason = "strict convergence" if fit.strict else "center shift within tolerance"
+            print(f"Converged at iteration {fit.n_iter - 1}: {reason}.")  # noqa: T201
+        if fit.distinct_labels < self.n_clusters:
             warnings.warn(
-                f"Number of distinct clusters ({fit.distinct_labels}) found smaller than n_clusters ({n_clusters}): "
-                "X may have duplicate rows.",
+                f"Number of distinct clusters ({fit.distinct_labels}) found smaller than n_clusters "
+                f"({self.n_clusters}). Possibly due to duplicate points in X.",
                 ConvergenceWarning,
                 stacklevel=2,
             )
-        self.cluster_centers_ = fit.centers
+        self.cluster_centers_ = fit.centers.astype(dtype_of(rows), copy=False)
         self.labels_ = fit.labels
         self.inertia_ = fit.inertia
         self.n_iter_ = fit.n_iter
-        self._n_features_out = n_clusters
         return self
 
-    def predict(self, X: Any) -> NDArray[np.int32]:
-        """The cluster of each row: its nearest centre, the lowest index among equals."""
-        check_is_fitted(self)
-        return _core.kmeans_predict(checked_rows(self, X, reset=False), self.cluster_centers_)
-
-    def transform(self, X: Any) -> NDArray[np.float64]:
-        """The Euclidean distance of each row to each centre, rows × n_clusters."""
-        check_is_fitted(self)
-        return _core.kmeans_transform(checked_rows(self, X, reset=False), self.cluster_centers_)
-
-    def score(self, X: Any, y: object = None, sample_weight: ArrayLike | None = None) -> float:  # noqa: ARG002
-        """Minus the weighted sum of squared distances of the rows to their nearest centres; y is ignored."""
-        check_is_fitted(self)
-        rows = checked_rows(self, X, reset=False)
-        weights = checked_weights(sample_weight, len(rows))
-        deviations = rows - self.cluster_centers_[_core.kmeans_predict(rows, self.cluster_centers_)]
-        squared = np.einsum("ij,ij->i", deviations, deviations)
-        return -float(squared.sum() if weights is None else weights @ squared)
-
-    def _first_centers(self) -> NDArray[np.float64] | None:
-        """The centres that the user gave, if any."""
+    def _start(self, rows: Rows, n_init: int, random_state: np.random.RandomState) -> "str | list[NDArray[np.float64]]":
+        """How the compiled module draws first centres, or the centres for each start."""
         if isinstance(self.init, str):
-            if self.init != "k-means++":
-                raise ValueError(f"init: expected 'k-means++' or an array of centres, got {self.init!r}")
-            return None
-        if callable(self.init):
-            raise ValueError("init: expected 'k-means++' or an array of centres, got a callable")  # noqa: TRY004 (scikit-learn raises ValueError)
-        centers: NDArray[np.float64] = check_array(self.init, dtype=np.float64, order="C", input_name="init")
-        if centers.shape != (self.n_clusters, self.n_features_in_):
-            raise ValueError(
-                f"init: expected shape ({self.n_clusters}, {self.n_features_in_}) for {self.n_clusters} clusters and "
-                f"{self.n_features_in_} columns, got {centers.shape}"
-            )
-        return centers
+            return self.init
+        if not callable(self.init):
+            return [self._checked_centers(self.init, rows)]
+        # As in scikit-learn, which takes the mean from dense rows: a callable sees those, and answers in their terms.
+        matrix: Any = as_matrix(rows)
+        mean: Any = 0.0 if sparse.issparse(matrix) else matrix.mean(axis=0)
+        if not sparse.issparse(matrix):
+            matrix = matrix - mean
+        starts = (self.init(matrix, self.n_clusters, random_state=random_state) for _ in range(n_init))
+        return [self._checked_centers(centers, rows) + mean for centers in starts]
 
-    def _starts(self, init: NDArray[np.float64] | None) -> int:
-        if isinstance(self.n_init, str):
-            if self.n_init != "auto":
-                raise ValueError(f"n_init: expected 'auto' or a whole number, at least 1, got {self.n_init!r}")
-            return 1
-        starts = checked_count("n_init", self.n_init)
-        if init is not None and starts > 1:
-            warnings.warn(f"Given centres are started once, not n_init={starts} times.", RuntimeWarning, stacklevel=3)
-            return 1
-        return starts
+
+class _Printer:
+    """Prints what `verbose` asks for."""
+
+    def __init__(self) -> None:
+        self.run = 0
+
+    def __call__(self, progress: Progress) -> None:
+        if progress.run != self.run:
+            self.run = progress.run
+            print("Initialization complete")  # noqa: T201
+        print(f"Iteration {progress.n_iter - 1}, inertia {progress.objective}.")  # noqa: T201

@@ -194,6 +194,12 @@ class LogisticRegression(FollowsProgress, ClassifierMixin, BaseEstimator):  # ty
         rows = self._rows(X)
         return self._rounded(rows, _core.logistic_regression_predict_proba(rows, *self._coefficients()))
 
+    def to_sklearn(self) -> Any:
+        """The fitted `sklearn.linear_model.LogisticRegression` with the same answers; see `ferrule.to_sklearn`."""
+        from ferrule.persistence import to_sklearn
+
+        return to_sklearn(self)
+
     def predict_log_proba(self, X: Any) -> NDArray[np.floating[Any]]:
         """The logarithm of `predict_proba`."""
         with np.errstate(divide="ignore"):

@@ -1,0 +1,273 @@
+//! Distances of rows, dense or sparse, to centres.
+
+use crate::csr::SparseRow;
+use crate::packed::{LANES, Lanes, Packed, squared_distance};
+use crate::rows::Row;
+
+/// Centres, laid out for comparison with rows.
+///
+/// A dense row's squared distance is the sum of its squared differences. A sparse row's is that sum over the columns it names,
+/// plus the squares of the centre's values in the other columns, as the sum of all squares less those of the named columns.
+/// These two sums keep about 106 bits each, so that little is lost where they are large and nearly equal: a row that names every
+/// column has the same distance, to the last bit, as the dense row.
+#[derive(Debug, Clone)]
+pub(crate) struct Centers {
+    values: Vec<f64>,
+    columns: usize,
+    packed: Packed,
+    /// Sum of each centre's squares, tile after tile.
+    squares: Vec<[LongSum; LANES]>,
+}
+
+/// A sum whose rounding errors are summed too (D. E. Knuth, The Art of Computer Programming 2, 4.2.2, theorem B).
+#[derive(Debug, Clone, Copy, Default)]
+struct LongSum {
+    high: f64,
+    low: f64,
+}
+
+impl LongSum {
+    fn add(&mut self, term: f64) {
+        let sum = self.high + term;
+        let added = sum - self.high;
+        self.low += (self.high - (sum - added)) + (term - added);
+        self.high = sum;
+    }
+
+    /// What is left of this sum of squares when those of `part` are taken away.
+    fn without(self, part: Self) -> f64 {
+        let rest = (self.high - part.high) + (self.low - part.low);
+        // Not `max`: NaN, where squares overflow, must not become 0.
+        if rest < 0.0 { 0.0 } else { rest }
+    }
+}
+
+impl Centers {
+    /// Row-major `values`, a whole number of centres of `columns` values.
+    pub(crate) fn new(values: Vec<f64>, columns: usize) -> Self {
+        let packed = Packed::new(&values, columns, f64::INFINITY);
+        let squares = vec![[LongSum::default(); LANES]; (values.len() / columns).div_ceil(LANES)];
+        let mut centers = Self {
+            values,
+            columns,
+            packed,
+            squares,
+        };
+        centers.sum_squares();
+        centers
+    }
+
+    /// Replaces the centres by as many others.
+    pub(crate) fn set(&mut self, values: &[f64]) {
+        self.values.copy_from_slice(values);
+        self.packed.set(values);
+        self.sum_squares();
+    }
+
+    fn sum_squares(&mut self) {
+        for (cluster, center) in self.values.chunks_exact(self.columns).enumerate() {
+            self.squares[cluster / LANES][cluster % LANES] = sum_of_squares(center);
+        }
+    }
+
+    /// Number of centres.
+    pub(crate) fn count(&self) -> usize {
+        self.values.len() / self.columns
+    }
+
+    /// The centres, row-major.
+    pub(crate) fn values(&self) -> &[f64] {
+        &self.values
+    }
+
+    /// One centre.
+    pub(crate) fn center(&self, cluster: usize) -> &[f64] {
+        &self.values[cluster * self.columns..(cluster + 1) * self.columns]
+    }
+
+    /// Squared distance of `row` to one centre: the bits that [`Centers::squared_distances`] gives.
+    pub(crate) fn squared_distance(&self, row: Row<'_>, cluster: usize) -> f64 {
+        let center = self.center(cluster);
+        match row {
+            Row::Dense(row) => squared_distance(row, center),
+            Row::Sparse(row) => {
+                let mut sum = 0.0;
+                let mut named = LongSum::default();
+                for (column, value) in row.entries() {
+                    let difference = value - center[column];
+                    sum += difference * difference;
+                    named.add(center[column] * center[column]);
+                }
+                sum + self.squares[cluster / LANES][cluster % LANES].without(named)
+            }
+        }
+    }
+
+    /// Calls `step` with the squared distances of `row` to the centres, tile after tile; lanes beyond the last centre hold
+    /// infinity.
+    fn each_tile(&self, row: Row<'_>, mut step: impl FnMut(Lanes)) {
+        match row {
+            Row::Dense(row) => self.packed.squared_distances(row).for_each(step),
+            Row::Sparse(row) => {
+                let mut left = self.count();
+                for (tile, squares) in self.packed.tiles().zip(&self.squares) {
+                    let mut distances = sparse_squared_distances(row, tile, squares);
+                    distances
+                        .iter_mut()
+                        .skip(left)
+                        .for_each(|distance| *distance = f64::INFINITY);
+                    left = left.saturating_sub(LANES);
+                    step(distances);
+                }
+            }
+        }
+    }
+
+    /// Writes the squared distances of `row` to the first centres, as many as `distances` has places for.
+    pub(crate) fn squared_distances(&self, row: Row<'_>, distances: &mut [f64]) {
+        let mut places = distances.iter_mut();
+        self.each_tile(row, |tile| {
+            for (distance, place) in tile.into_iter().zip(places.by_ref()) {
+                *place = distance;
+            }
+        });
+    }
+
+    /// Index of the nearest centre and its squared distance; the lowest index among equals. `None` when no distance is a finite
+    /// number.
+    pub(crate) fn nearest(&self, row: Row<'_>) -> Option<(usize, f64)> {
+        if let Row::Dense(row) = row {
+            return self.packed.nearest(row);
+        }
+        let mut best = (usize::MAX, f64::INFINITY);
+        let mut first = 0;
+        self.each_tile(row, |distances| {
+            for (lane, distance) in distances.into_iter().enumerate() {
+                if distance < best.1 {
+                    best = (first + lane, distance);
+                }
+            }
+            first += LANES;
+        });
+        (best.0 != usize::MAX).then_some(best)
+    }
+}
+
+fn sum_of_squares(center: &[f64]) -> LongSum {
+    let mut sum = LongSum::default();
+    for value in center {
+        sum.add(value * value);
+    }
+    sum
+}
+
+fn sparse_squared_distances(row: SparseRow<'_>, tile: &[Lanes], squares: &[LongSum; LANES]) -> Lanes {
+    let mut sums = [0.0; LANES];
+    // Apart, not as pairs, so that eight are added at once.
+    let (mut high, mut low) = ([0.0; LANES], [0.0; LANES]);
+    for (column, value) in row.entries() {
+        let lanes = &tile[column];
+        for lane in 0..LANES {
+            let difference = value - lanes[lane];
+            sums[lane] += difference * difference;
+            let mut named = LongSum {
+                high: high[lane],
+                low: low[lane],
+            };
+            named.add(lanes[lane] * lanes[lane]);
+            (high[lane], low[lane]) = (named.high, named.low);
+        }
+    }
+    for lane in 0..LANES {
+        let named = LongSum {
+            high: high[lane],
+            low: low[lane],
+        };
+        sums[lane] += squares[lane].without(named);
+    }
+    sums
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::csr::{Csr, CsrValues};
+    use crate::rows::Rows;
+
+    /// The rows as a sparse matrix that names what `named` says.
+    fn sparse(values: &[f64], columns: usize, named: impl Fn(f64) -> bool) -> Csr<'static> {
+        let (mut indptr, mut indices, mut kept) = (vec![0], Vec::new(), Vec::new());
+        for row in values.chunks(columns) {
+            for (column, &value) in row.iter().enumerate().filter(|(_, value)| named(**value)) {
+                indices.push(column as u32);
+                kept.push(value);
+            }
+            indptr.push(kept.len() as u64);
+        }
+        Csr::new(indptr.into(), indices.into(), CsrValues::Double(kept.into()), columns).unwrap()
+    }
+
+    fn distances(centers: &Centers, rows: Rows<'_>) -> Vec<Vec<f64>> {
+        let mut buffer = Vec::new();
+        rows.tile(0..rows.rows(), &mut buffer)
+            .rows(rows.columns())
+            .map(|row| {
+                let mut distances = vec![0.0; centers.count()];
+                centers.squared_distances(row, &mut distances);
+                for (cluster, distance) in distances.iter().enumerate() {
+                    assert_eq!(centers.squared_distance(row, cluster).to_bits(), distance.to_bits());
+                }
+                let (nearest, distance) = centers.nearest(row).unwrap();
+                assert_eq!(distance, distances[nearest]);
+                assert!(distances.iter().all(|other| *other >= distance));
+                distances
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_row_that_names_every_column_is_the_dense_row() {
+        for offset in [0.0, 1e3, 1e9] {
+            let values: Vec<f64> = (0..60).map(|index| offset + f64::from(index * 37 % 61) / 7.0).collect();
+            let centers = Centers::new(values[..33].to_vec(), 3);
+            let all = sparse(&values, 3, |_| true);
+            let dense = Rows::from_values(&values, 20, 3).unwrap();
+            assert_eq!(
+                distances(&centers, Rows::from(&all)),
+                distances(&centers, dense),
+                "{offset}"
+            );
+        }
+    }
+
+    #[test]
+    fn columns_that_are_not_named_are_zero() {
+        // One column lies far from the origin; the digits of the others must survive it.
+        let row = |index: i32| {
+            let small = f64::from(index % 5) / 8.0;
+            [1e8 + f64::from(index) / 16.0, 0.0, small, 0.0, -small]
+        };
+        let values: Vec<f64> = (0..40).flat_map(row).collect();
+        let centers = Centers::new(values[..50].iter().map(|value| value + 0.25).collect(), 5);
+        let named = sparse(&values, 5, |value| value != 0.0);
+        let dense = distances(&centers, Rows::from_values(&values, 40, 5).unwrap());
+        for (sparse, dense) in distances(&centers, Rows::from(&named)).iter().zip(&dense) {
+            for (sparse, dense) in sparse.iter().zip(dense) {
+                assert!((sparse - dense).abs() <= 4.0 * f64::EPSILON * dense, "{sparse} {dense}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_empty_row_lies_at_the_origin() {
+        let centers = Centers::new(vec![3.0, 4.0, 1.0, 1.0, 0.0, 1e200], 2);
+        let empty = Csr::new(vec![0, 0].into(), vec![].into(), CsrValues::Double(vec![].into()), 2).unwrap();
+        let mut buffer = Vec::new();
+        let row = Rows::from(&empty).tile(0..1, &mut buffer).rows(2).next().unwrap();
+        let mut distances = [0.0; 3];
+        centers.squared_distances(row, &mut distances);
+        assert_eq!(distances[..2], [25.0, 2.0]);
+        assert!(!distances[2].is_finite());
+        assert_eq!(centers.nearest(row), Some((1, 2.0)));
+    }
+}

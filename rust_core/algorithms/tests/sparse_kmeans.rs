@@ -1,0 +1,310 @@
+//! K-Means over sparse rows: what must hold for any data.
+
+mod matrices;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use ferrule_algorithms::kmeans::mini_batch::{self, State};
+use ferrule_algorithms::kmeans::{self, Init, KMeans};
+use ferrule_algorithms::{Csr, CsrValues, FitError, Iteration, Observer, RandomState, Rows, never};
+use matrices::{Blobs, Numbers, bits, on_threads};
+use proptest::prelude::*;
+
+/// The values as a sparse matrix that names those that `named` says.
+fn sparse(values: &[f64], columns: usize, named: impl Fn(f64) -> bool) -> Csr<'static> {
+    let (mut indptr, mut indices, mut kept) = (vec![0], Vec::new(), Vec::new());
+    for row in values.chunks(columns) {
+        for (column, &value) in row.iter().enumerate().filter(|(_, value)| named(**value)) {
+            indices.push(column as u32);
+            kept.push(value);
+        }
+        indptr.push(kept.len() as u64);
+    }
+    Csr::new(indptr.into(), indices.into(), CsrValues::Double(kept.into()), columns).expect("a sparse matrix")
+}
+
+/// Blobs of which most values are zero: each group has values in columns of its own, and in the first.
+fn gappy(seed: u64, rows: usize, columns: usize, groups: usize) -> Blobs {
+    let mut blobs = Blobs::new(seed, rows, columns, groups, 0.5);
+    for row in 0..rows {
+        let group = blobs.group[row] as usize;
+        for column in 1..columns {
+            if column % groups != group {
+                blobs.values[row * columns + column] = 0.0;
+            }
+        }
+    }
+    blobs
+}
+
+fn parameters(n_clusters: usize, seed: u32) -> kmeans::Parameters {
+    kmeans::Parameters {
+        n_clusters,
+        seed,
+        n_init: Some(2),
+        ..kmeans::Parameters::default()
+    }
+}
+
+/// Everything that a fit gives, as bits.
+fn whole(rows: Rows<'_>, weights: Option<&[f64]>, parameters: &kmeans::Parameters) -> (Vec<i32>, Vec<u64>, u64, usize) {
+    let fit = KMeans::fit(rows, weights, parameters, &never).expect("a fit");
+    (fit.labels, bits(fit.model.centers()), fit.inertia.to_bits(), fit.n_iter)
+}
+
+/// Everything that a fit in mini-batches gives, as bits.
+fn whole_mini_batch(rows: Rows<'_>, weights: Option<&[f64]>, n_clusters: usize) -> (Vec<i32>, Vec<u64>, u64, usize) {
+    let parameters = mini_batch::Parameters {
+        n_clusters,
+        batch_size: 300,
+        max_iter: 3,
+        ..mini_batch::Parameters::default()
+    };
+    let mut random = RandomState::new(1);
+    let fit = mini_batch::fit(rows, weights, &parameters, &mut random, &never).expect("a fit");
+    (
+        fit.labels,
+        bits(fit.state.centers()),
+        fit.inertia.to_bits(),
+        fit.n_steps,
+    )
+}
+
+fn close(left: &[f64], right: &[f64], tolerance: f64) -> bool {
+    let scale = right.iter().fold(0.0, |most: f64, value| most.max(value.abs()));
+    let pairs = left.iter().zip(right);
+    left.len() == right.len()
+        && pairs
+            .into_iter()
+            .all(|(left, right)| (left - right).abs() <= tolerance * scale)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// A sparse matrix that names every value is, to the last bit, the dense one.
+    #[test]
+    fn naming_every_value_is_the_dense_matrix(seed in 0..1000_u32, rows in 20..1500_usize, columns in 1..8_usize, power in 0..30_i32) {
+        let mut blobs = Blobs::new(seed.into(), rows, columns, 4, 0.7);
+        for value in &mut blobs.values {
+            *value += 2.0_f64.powi(power);
+        }
+        let all = sparse(&blobs.values, columns, |_| true);
+        let mut numbers = Numbers(seed.into());
+        let weights: Vec<f64> = (0..rows).map(|_| numbers.uniform()).collect();
+        // The tolerance is computed in another order, and only there.
+        let parameters = kmeans::Parameters { tol: 0.0, ..parameters(4, seed) };
+        for weights in [None, Some(weights.as_slice())] {
+            prop_assert_eq!(whole(Rows::from(&all), weights, &parameters), whole(blobs.rows(), weights, &parameters));
+            prop_assert_eq!(whole_mini_batch(Rows::from(&all), weights, 4), whole_mini_batch(blobs.rows(), weights, 4));
+        }
+    }
+
+    /// Leaving zeros out changes rounding alone: fit, prediction and distances.
+    #[test]
+    fn leaving_zeros_out_changes_rounding_alone(seed in 0..1000_u32, rows in 40..800_usize, columns in 6..30_usize) {
+        let blobs = gappy(seed.into(), rows, columns, 3);
+        let named = sparse(&blobs.values, columns, |value| value != 0.0);
+        let start = Init::Centers(blobs.values[..3 * columns].to_vec());
+        let parameters = kmeans::Parameters { init: start, ..parameters(3, seed) };
+        let dense = KMeans::fit(blobs.rows(), None, &parameters, &never).expect("a fit");
+        let fit = KMeans::fit(Rows::from(&named), None, &parameters, &never).expect("a fit");
+        prop_assert_eq!(&fit.labels, &dense.labels);
+        prop_assert_eq!(fit.n_iter, dense.n_iter);
+        prop_assert!(close(fit.model.centers(), dense.model.centers(), 1e-13));
+        prop_assert!((fit.inertia - dense.inertia).abs() <= 1e-12 * dense.inertia);
+
+        let mut labels = vec![-1; rows];
+        dense.model.predict(Rows::from(&named), &mut labels, &never).expect("labels");
+        prop_assert_eq!(&labels, &dense.labels);
+        let mut distances = [vec![0.0; 3 * rows], vec![0.0; 3 * rows]];
+        dense.model.transform(Rows::from(&named), &mut distances[0], &never).expect("distances");
+        dense.model.transform(blobs.rows(), &mut distances[1], &never).expect("distances");
+        prop_assert!(close(&distances[0], &distances[1], 1e-13));
+    }
+
+    /// A row given twice counts as a row of weight two; a row of weight zero counts for nothing.
+    #[test]
+    fn weights_count_sparse_rows(seed: u64, rows in 20..200_usize) {
+        let blobs = gappy(seed, rows, 12, 3);
+        let mut numbers = Numbers(seed ^ 2);
+        let counts: Vec<usize> = (0..rows).map(|row| if row < 3 { 1 } else { numbers.below(4) }).collect();
+        let weights: Vec<f64> = counts.iter().map(|count| *count as f64).collect();
+        let repeated: Vec<usize> = (0..rows).flat_map(|row| std::iter::repeat_n(row, counts[row])).collect();
+        let values: Vec<f64> = repeated.iter().flat_map(|row| blobs.row(*row).to_vec()).collect();
+        let once = sparse(&blobs.values, 12, |value| value != 0.0);
+        let often = sparse(&values, 12, |value| value != 0.0);
+        let init = Init::Centers(blobs.values[..36].to_vec());
+        let parameters = kmeans::Parameters { init, tol: 0.0, ..parameters(3, 0) };
+        let weighted = KMeans::fit(Rows::from(&once), Some(&weights), &parameters, &never).expect("a fit");
+        let plain = KMeans::fit(Rows::from(&often), None, &parameters, &never).expect("a fit");
+        prop_assert!((weighted.inertia - plain.inertia).abs() <= 1e-9 * plain.inertia.max(1e-9));
+        let labels: Vec<i32> = repeated.iter().map(|row| weighted.labels[*row]).collect();
+        prop_assert_eq!(labels, plain.labels);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(8))]
+
+    /// The same bits on any number of threads, and however rows to predict are batched.
+    #[test]
+    fn threads_and_batches_change_no_bit(seed in 0..1000_u32, rows in 1500..4000_usize, columns in 20..60_usize) {
+        let blobs = gappy(seed.into(), rows, columns, 9);
+        let csr = sparse(&blobs.values, columns, |value| value != 0.0);
+        let fit = || {
+            let of = Rows::from(&csr);
+            (whole(of, None, &parameters(9, seed)), whole_mini_batch(of, None, 9), whole_mini_batch(blobs.rows(), None, 9))
+        };
+        let one = on_threads(1, fit);
+        prop_assert_eq!(&one, &on_threads(3, fit));
+
+        let model = KMeans::new(blobs.values[..9 * columns].to_vec(), 9, columns).expect("a model");
+        let mut together = vec![0.0; 9 * rows];
+        model.transform(Rows::from(&csr), &mut together, &never).expect("distances");
+        for row in (0..rows).step_by(97) {
+            let alone = sparse(blobs.row(row), columns, |value| value != 0.0);
+            let mut distances = vec![0.0; 9];
+            model.transform(Rows::from(&alone), &mut distances, &never).expect("distances");
+            prop_assert_eq!(bits(&distances), bits(&together[9 * row..9 * (row + 1)]));
+        }
+    }
+}
+
+/// Memory for rows × columns values does not exist: these would be 1.6 TB.
+#[test]
+fn many_columns_take_no_more_memory_than_the_centres() {
+    let (rows, columns) = (1_000_000_usize, 200_000_usize);
+    let indptr: Vec<u64> = (0..=rows as u64).collect();
+    let indices: Vec<u32> = (0..rows).map(|row| (row % 2 * 100_000 + row % 7) as u32).collect();
+    let values = CsrValues::Single(vec![1.0_f32; rows].into());
+    let csr = Csr::new(indptr.into(), indices.into(), values, columns).expect("a sparse matrix");
+    let init = Init::Starts(vec![[0, 100_001].iter().fold(
+        vec![0.0; 2 * columns],
+        |mut centers, &column| {
+            centers[column + usize::from(column > 0) * columns] = 0.5;
+            centers
+        },
+    )]);
+    let parameters = kmeans::Parameters {
+        init,
+        max_iter: 2,
+        ..parameters(2, 0)
+    };
+    let fit = KMeans::fit(Rows::from(&csr), None, &parameters, &never).expect("a fit");
+    assert_eq!(fit.distinct_labels, 2);
+    assert_eq!(fit.labels.len(), rows);
+}
+
+#[test]
+fn centres_beyond_memory_are_refused_before_they_are_made() {
+    let columns = 1_usize << 32;
+    let values = CsrValues::Double(vec![1.0; 4096].into());
+    let csr = Csr::new((0..=4096).collect(), vec![5; 4096].into(), values, columns).expect("a sparse matrix");
+    for n_clusters in [2048, 4096] {
+        let error = KMeans::fit(Rows::from(&csr), None, &parameters(n_clusters, 0), &never).unwrap_err();
+        assert!(error.to_string().contains("do not fit in memory"), "{error}");
+        let given = mini_batch::Parameters {
+            n_clusters,
+            ..mini_batch::Parameters::default()
+        };
+        let mut random = RandomState::new(0);
+        mini_batch::fit(Rows::from(&csr), None, &given, &mut random, &never).unwrap_err();
+    }
+}
+
+/// Fits that look at the interrupt in every pass end at the first look that says so.
+#[test]
+fn every_kind_of_fit_stops() {
+    let blobs = gappy(5, 3000, 40, 6);
+    let csr = sparse(&blobs.values, 40, |value| value != 0.0);
+    let run = |kind: usize, allowed: usize| {
+        let looks = AtomicUsize::new(0);
+        let stop = || looks.fetch_add(1, Ordering::Relaxed) >= allowed;
+        let given = mini_batch::Parameters {
+            n_clusters: 6,
+            batch_size: 500,
+            init: Init::Random,
+            max_iter: 2,
+            ..mini_batch::Parameters::default()
+        };
+        let mut random = RandomState::new(0);
+        let outcome = on_threads(1, || match kind {
+            0 => KMeans::fit(Rows::from(&csr), None, &parameters(6, 0), &stop).map(|_| ()),
+            1 => {
+                let parameters = kmeans::Parameters {
+                    init: Init::Random,
+                    ..parameters(6, 0)
+                };
+                KMeans::fit(
+                    blobs.rows(),
+                    Some(&blobs.values[..3000].iter().map(|_| 0.5).collect::<Vec<_>>()),
+                    &parameters,
+                    &stop,
+                )
+                .map(|_| ())
+            }
+            2 => mini_batch::fit(Rows::from(&csr), None, &given, &mut random, &stop).map(|_| ()),
+            _ => {
+                let mut state = State::resume(blobs.values[..240].to_vec(), 40, vec![0.0; 6], 0)?;
+                state.learn(blobs.rows(), None, 500, 0.01, &mut random, &stop)
+            }
+        });
+        (outcome, looks.into_inner())
+    };
+    for kind in 0..4 {
+        let (outcome, looks) = run(kind, usize::MAX);
+        outcome.expect("a fit");
+        for allowed in (0..looks).step_by((looks / 53).max(1)) {
+            let (outcome, seen) = run(kind, allowed);
+            assert_eq!(
+                outcome,
+                Err(FitError::Interrupted),
+                "kind {kind}, look {allowed} of {looks}"
+            );
+            assert_eq!(seen, allowed + 1);
+        }
+    }
+}
+
+/// Notes what it is told.
+#[derive(Default)]
+struct Follower(std::sync::Mutex<Vec<Iteration>>);
+
+impl Observer for Follower {
+    fn interrupted(&self) -> bool {
+        false
+    }
+
+    fn iteration(&self, iteration: Iteration) {
+        self.0.lock().expect("no panic while it was held").push(iteration);
+    }
+}
+
+#[test]
+fn each_iteration_is_told_with_its_inertia() {
+    let blobs = gappy(7, 900, 20, 5);
+    let csr = sparse(&blobs.values, 20, |value| value != 0.0);
+    let follower = Follower::default();
+    let starts = vec![blobs.values[..100].to_vec(), blobs.values[200..300].to_vec()];
+    let parameters = kmeans::Parameters {
+        init: Init::Starts(starts.clone()),
+        ..parameters(5, 0)
+    };
+    let fit = KMeans::fit(Rows::from(&csr), None, &parameters, &follower).expect("a fit");
+    let told = follower.0.into_inner().expect("no panic while it was held");
+    for (run, start) in starts.into_iter().enumerate() {
+        let of_run: Vec<&Iteration> = told.iter().filter(|told| told.run == run + 1).collect();
+        assert!(
+            of_run
+                .windows(2)
+                .all(|pair| pair[1].n_iter == pair[0].n_iter + 1 && pair[1].objective <= pair[0].objective)
+        );
+        let (_, first) = KMeans::new(start, 5, 20)
+            .unwrap()
+            .label(Rows::from(&csr), None, &never)
+            .unwrap();
+        assert_eq!(of_run[0].objective, first);
+    }
+    assert!(told.iter().any(|told| told.n_iter == fit.n_iter));
+}
