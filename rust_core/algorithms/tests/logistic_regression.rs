@@ -258,7 +258,9 @@ fn more_coefficients_than_a_hessian_holds() {
             max_iter: 3000,
             ..Parameters::default()
         };
-        for rows in [example.rows(), (&example.csr).into()] {
+        // Many steps over many values that are zero would only take longer.
+        let dense = (l1_ratio == 1.0).then(|| example.rows());
+        for rows in dense.into_iter().chain([(&example.csr).into()]) {
             let fit = example.fit(rows, None, &parameters);
             let used = fit.model.coefficients().iter().filter(|value| **value != 0.0).count();
             assert!(fit.converged && used >= least && used < 1500, "{used} {}", fit.n_iter);
