@@ -59,7 +59,8 @@ def test_asyncio_gets_the_same_answers_from_both(pair: Pair) -> None:
 
 def test_no_call_fails_while_a_server_shuts_down(start: Start, tmp_path: Path) -> None:
     models = tmp_path / "models"
-    servers = [start(kind, models) for kind in KINDS]
+    # Long enough for the client to see NOT_SERVING, even on a busy machine.
+    servers = [start(kind, models, settings={"server_drain_delay": "2s"}) for kind in KINDS]
     rows = IRIS.data.to_numpy()
     with Client([server.address for server in servers], timeout=PATIENCE) as client:
         client.fit_predict(rows, IRIS.target, model="iris", algorithm=LogisticRegression(max_iter=500))
