@@ -6,7 +6,7 @@
 //! block order.
 //!
 //! - [`kmeans`]: Lloyd's algorithm, greedy k-means++, mini-batches, nearest-centre prediction.
-//! - [`logistic_regression`]: binary and multinomial, L2-penalised, L-BFGS.
+//! - [`logistic_regression`]: binary and multinomial; L2, L1, elastic net; L-BFGS, Newton's method, proximal Newton, OWL-QN.
 
 mod blocks;
 mod csr;

@@ -42,7 +42,11 @@ impl Example {
                 .map(|class| score(class) + 2.0 * numbers.normal())
                 .collect();
             let best = (0..n_classes).max_by(|left, right| noisy[*left].total_cmp(&noisy[*right]));
-            classes.push(if index < n_classes { index } else { best.unwrap() } as u32);
+            classes.push(if index < n_classes {
+                index
+            } else {
+                best.expect("a class")
+            } as u32);
         }
         let csr = sparse(&dense, columns);
         Self {
@@ -55,12 +59,12 @@ impl Example {
     }
 
     fn rows(&self) -> Rows<'_> {
-        Rows::from_values(&self.dense, self.rows, self.columns).unwrap()
+        Rows::from_values(&self.dense, self.rows, self.columns).expect("a matrix")
     }
 
     fn fit(&self, rows: Rows<'_>, weights: Option<&[f64]>, parameters: &Parameters) -> Fit {
-        let n_classes = 1 + *self.classes.iter().max().unwrap() as usize;
-        LogisticRegression::fit(rows, &self.classes, n_classes, weights, parameters, &never).unwrap()
+        let n_classes = 1 + *self.classes.iter().max().expect("a class") as usize;
+        LogisticRegression::fit(rows, &self.classes, n_classes, weights, parameters, &never).expect("a fit")
     }
 }
 
@@ -73,7 +77,7 @@ fn sparse(dense: &[f64], columns: usize) -> Csr<'static> {
         }
         indptr.push(values.len() as u64);
     }
-    Csr::new(indptr.into(), indices.into(), CsrValues::Double(values.into()), columns).unwrap()
+    Csr::new(indptr.into(), indices.into(), CsrValues::Double(values.into()), columns).expect("a sparse matrix")
 }
 
 /// Each route: a solver and a penalty.
@@ -254,7 +258,9 @@ fn more_coefficients_than_a_hessian_holds() {
             max_iter: 3000,
             ..Parameters::default()
         };
-        for rows in [example.rows(), (&example.csr).into()] {
+        // Many steps over many values that are zero would only take longer.
+        let dense = (l1_ratio == 1.0).then(|| example.rows());
+        for rows in dense.into_iter().chain([(&example.csr).into()]) {
             let fit = example.fit(rows, None, &parameters);
             let used = fit.model.coefficients().iter().filter(|value| **value != 0.0).count();
             assert!(fit.converged && used >= least && used < 1500, "{used} {}", fit.n_iter);
@@ -403,13 +409,13 @@ struct Watcher {
 
 impl Observer for Watcher {
     fn interrupted(&self) -> bool {
-        let mut left = self.questions_left.lock().unwrap();
+        let mut left = self.questions_left.lock().expect("no panic elsewhere");
         *left = left.saturating_sub(1);
         *left == 0
     }
 
     fn iteration(&self, iteration: Iteration) {
-        self.iterations.lock().unwrap().push(iteration);
+        self.iterations.lock().expect("no panic elsewhere").push(iteration);
     }
 }
 

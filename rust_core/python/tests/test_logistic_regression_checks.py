@@ -5,8 +5,8 @@ from ferrule import LogisticRegression
 from sklearn.base import BaseEstimator
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-# In scikit-learn 1.9.1 its own class is expected to fail `check_sample_weight_equivalence_on_dense_data` and
-# `…_on_sparse_data`; here nothing is but one check for a tag of "liblinear", with which there its own class fails too.
+# scikit-learn 1.9.1 expects its own class to fail `check_sample_weight_equivalence_on_dense_data` and `…_on_sparse_data`. Here
+# no failure is expected.
 ESTIMATORS = [
     LogisticRegression(),
     LogisticRegression(solver="auto"),
@@ -23,6 +23,6 @@ ESTIMATORS = [
 
 
 @pytest.mark.filterwarnings("ignore")
-@parametrize_with_checks(ESTIMATORS)
+@parametrize_with_checks(ESTIMATORS)  # type: ignore[untyped-decorator]
 def test_scikit_learns_checks(estimator: BaseEstimator, check: object) -> None:
     check(estimator)  # type: ignore[operator]

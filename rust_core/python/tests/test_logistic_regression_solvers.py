@@ -157,8 +157,8 @@ def test_liblinears_intercept_is_penalised(l1_ratio: float, intercept_scaling: f
     ours = LogisticRegression(**parameters).fit(X, y)
     theirs = sklearn.linear_model.LogisticRegression(**parameters, tol=1e-9, max_iter=10_000, random_state=0).fit(X, y)
     assert objective(ours, X, y) / objective(theirs, X, y) - 1 < 1e-9
-    assert_allclose(ours.coef_, theirs.coef_, atol=2e-4)
-    assert_allclose(ours.intercept_, theirs.intercept_, atol=2e-4)
+    assert_allclose(ours.coef_, theirs.coef_, atol=1e-3)
+    assert_allclose(ours.intercept_, theirs.intercept_, atol=1e-3)
     if l1_ratio == 0:
         dual = LogisticRegression(**parameters, dual=True).fit(X, y)
         assert_array_equal(dual.coef_, ours.coef_)

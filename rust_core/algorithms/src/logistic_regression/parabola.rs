@@ -37,8 +37,8 @@ impl Parabola {
         fall
     }
 
-    /// Where the function is lowest, nearly: a subgradient below `tol` is as good as none. None if it is not finite.
-    pub(super) fn minimum(&self, tol: f64, interrupt: Interrupt<'_>) -> Result<Option<Vec<f64>>, Interrupted> {
+    /// Where the function is lowest, nearly; None if it is not finite.
+    pub(super) fn minimum(&self, interrupt: Interrupt<'_>) -> Result<Option<Vec<f64>>, Interrupted> {
         let size = self.start.len();
         if !self.hessian.iter().chain(&self.gradient).all(|value| value.is_finite()) {
             return Ok(None);
@@ -50,9 +50,7 @@ impl Parabola {
         let scale = self.start.iter().enumerate().map(pull).fold(0.0, f64::max);
         let scale = scale.max(largest(&self.gradient)).max(largest(&self.l1));
         let rounding = 4.0 * f64::EPSILON * (size as f64).sqrt() * scale;
-        let tolerance = rounding
-            .max(tol)
-            .max(TOLERANCE * self.largest_subgradient(&target, &slope));
+        let tolerance = rounding.max(TOLERANCE * self.largest_subgradient(&target, &slope));
         let mut left = MOST_SOLVED;
         for _ in 0..MOST_ROUNDS {
             for _ in 0..PASSES {
@@ -200,7 +198,7 @@ mod tests {
                 l1: (0..size).map(|index| if index == 7 { 0.0 } else { 20.0 }).collect(),
                 start: (0..size).map(|index| (index % 3) as f64 - 1.0).collect(),
             };
-            let target = parabola.minimum(0.0, &never).unwrap().unwrap();
+            let target = parabola.minimum(&never).unwrap().unwrap();
             let moved: Vec<f64> = target.iter().zip(&parabola.start).map(|(to, from)| to - from).collect();
             let slope: Vec<f64> = parabola
                 .hessian

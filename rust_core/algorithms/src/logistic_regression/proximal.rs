@@ -60,7 +60,7 @@ pub(super) fn minimise(
                 .collect(),
             start: chosen.indices.iter().map(|&index| point[index]).collect(),
         };
-        let Some(target) = parabola.minimum(0.1 * tol, objective.sample.interrupt)? else {
+        let Some(target) = parabola.minimum(objective.sample.interrupt)? else {
             break Why::Stuck;
         };
         let promised = parabola.fall(&target);
@@ -123,7 +123,12 @@ fn choose(objective: &Objective<'_>, point: &[f64], subgradient: &[f64]) -> Opti
     let mut pulling: Vec<usize> = (0..point.len())
         .filter(|&index| !wanted[index] && subgradient[index] != 0.0)
         .collect();
-    pulling.sort_by(|&left, &right| subgradient[right].abs().total_cmp(&subgradient[left].abs()));
+    if pulling.len() > room {
+        pulling.select_nth_unstable_by(room, |&left, &right| {
+            let by_pull = subgradient[right].abs().total_cmp(&subgradient[left].abs());
+            by_pull.then(left.cmp(&right))
+        });
+    }
     for &index in pulling.iter().take(room) {
         wanted[index] = true;
     }

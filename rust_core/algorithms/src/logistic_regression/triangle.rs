@@ -116,35 +116,79 @@ fn accumulate(tile: &mut [Lanes; LANES], left: &[Lanes], right: &[Lanes]) {
             return unsafe { accumulate_avx2(tile, left, right) };
         }
     }
-    accumulate_rows::<2>(tile, left, right);
+    accumulate_portable(tile, left, right);
 }
 
+/// The tile in eight registers. Written out because the compiler alone keeps it in memory.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f")]
 fn accumulate_avx512(tile: &mut [Lanes; LANES], left: &[Lanes], right: &[Lanes]) {
-    accumulate_rows::<8>(tile, left, right);
+    use std::arch::x86_64::{
+        _mm512_add_pd, _mm512_loadu_pd, _mm512_mul_pd, _mm512_set1_pd, _mm512_setzero_pd, _mm512_storeu_pd,
+    };
+    let mut sums = [_mm512_setzero_pd(); LANES];
+    for (sum, row) in sums.iter_mut().zip(tile.iter()) {
+        // SAFETY: a row is as long as the register.
+        *sum = unsafe { _mm512_loadu_pd(row.as_ptr()) };
+    }
+    for (left, right) in left.iter().zip(right) {
+        // SAFETY: lanes are as long as the register.
+        let right = unsafe { _mm512_loadu_pd(right.as_ptr()) };
+        for (sum, left) in sums.iter_mut().zip(left) {
+            *sum = _mm512_add_pd(*sum, _mm512_mul_pd(_mm512_set1_pd(*left), right));
+        }
+    }
+    for (row, sum) in tile.iter_mut().zip(sums) {
+        // SAFETY: a row is as long as the register.
+        unsafe { _mm512_storeu_pd(row.as_mut_ptr(), sum) };
+    }
 }
 
+/// Half the tile at a time in eight registers.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
 fn accumulate_avx2(tile: &mut [Lanes; LANES], left: &[Lanes], right: &[Lanes]) {
-    accumulate_rows::<4>(tile, left, right);
-}
-
-/// As many rows of the tile at a time as the machine's registers hold.
-#[inline(always)]
-fn accumulate_rows<const ROWS: usize>(tile: &mut [Lanes; LANES], left: &[Lanes], right: &[Lanes]) {
-    for first in (0..LANES).step_by(ROWS) {
-        let mut sums = [[0.0; LANES]; ROWS];
-        sums.copy_from_slice(&tile[first..first + ROWS]);
+    use std::arch::x86_64::{
+        _mm256_add_pd, _mm256_loadu_pd, _mm256_mul_pd, _mm256_set1_pd, _mm256_setzero_pd, _mm256_storeu_pd,
+    };
+    const HALF: usize = LANES / 2;
+    for (half, rows) in tile.chunks_exact_mut(HALF).enumerate() {
+        let mut sums = [[_mm256_setzero_pd(); 2]; HALF];
+        for (sums, row) in sums.iter_mut().zip(rows.iter()) {
+            // SAFETY: a row is as long as two registers.
+            *sums = unsafe { [_mm256_loadu_pd(row.as_ptr()), _mm256_loadu_pd(row.as_ptr().add(HALF))] };
+        }
         for (left, right) in left.iter().zip(right) {
-            for (sums, left) in sums.iter_mut().zip(&left[first..first + ROWS]) {
-                for (sum, right) in sums.iter_mut().zip(right) {
-                    *sum += left * right;
-                }
+            // SAFETY: lanes are as long as two registers.
+            let right = unsafe {
+                [
+                    _mm256_loadu_pd(right.as_ptr()),
+                    _mm256_loadu_pd(right.as_ptr().add(HALF)),
+                ]
+            };
+            for (sums, left) in sums.iter_mut().zip(&left.as_chunks::<HALF>().0[half]) {
+                let left = _mm256_set1_pd(*left);
+                sums[0] = _mm256_add_pd(sums[0], _mm256_mul_pd(left, right[0]));
+                sums[1] = _mm256_add_pd(sums[1], _mm256_mul_pd(left, right[1]));
             }
         }
-        tile[first..first + ROWS].copy_from_slice(&sums);
+        for (row, sums) in rows.iter_mut().zip(sums) {
+            // SAFETY: a row is as long as two registers.
+            unsafe {
+                _mm256_storeu_pd(row.as_mut_ptr(), sums[0]);
+                _mm256_storeu_pd(row.as_mut_ptr().add(HALF), sums[1]);
+            }
+        }
+    }
+}
+
+fn accumulate_portable(tile: &mut [Lanes; LANES], left: &[Lanes], right: &[Lanes]) {
+    for (left, right) in left.iter().zip(right) {
+        for (sums, left) in tile.iter_mut().zip(left) {
+            for (sum, right) in sums.iter_mut().zip(right) {
+                *sum += left * right;
+            }
+        }
     }
 }
 
@@ -190,14 +234,20 @@ mod tests {
         };
         let (left, right) = (lanes(0.1), lanes(0.7));
         let mut expected = [[0.25; LANES]; LANES];
-        accumulate_rows::<1>(&mut expected, &left, &right);
+        accumulate_portable(&mut expected, &left, &right);
         type Level = fn(&mut [Lanes; LANES], &[Lanes], &[Lanes]);
-        let levels: [Level; 4] = [
-            accumulate,
-            accumulate_rows::<2>,
-            accumulate_rows::<4>,
-            accumulate_rows::<8>,
-        ];
+        let mut levels: Vec<Level> = vec![accumulate];
+        #[cfg(target_arch = "x86_64")]
+        {
+            if std::is_x86_feature_detected!("avx2") {
+                // SAFETY: the machine has the instructions.
+                levels.push(|tile, left, right| unsafe { accumulate_avx2(tile, left, right) });
+            }
+            if std::is_x86_feature_detected!("avx512f") {
+                // SAFETY: the machine has the instructions.
+                levels.push(|tile, left, right| unsafe { accumulate_avx512(tile, left, right) });
+            }
+        }
         for level in levels {
             let mut tile = [[0.25; LANES]; LANES];
             level(&mut tile, &left, &right);

@@ -172,7 +172,7 @@ class LogisticRegression(FollowsProgress, ClassifierMixin, BaseEstimator):  # ty
             separable, ill_conditioned = fit.separable, fit.ill_conditioned
         self._warn(n_iter, converged=converged, separable=separable, ill_conditioned=ill_conditioned)
         self.classes_ = classes
-        self.coef_ = coefficients.astype(checked.dtype, copy=False)
+        self.coef_: Any = coefficients.astype(checked.dtype, copy=False)
         self.intercept_ = intercepts.astype(checked.dtype, copy=False)
         self.n_iter_ = np.array([n_iter], dtype=np.int32)
         return self
@@ -203,7 +203,8 @@ class LogisticRegression(FollowsProgress, ClassifierMixin, BaseEstimator):  # ty
     def predict_log_proba(self, X: Any) -> NDArray[np.floating[Any]]:
         """The logarithm of `predict_proba`."""
         with np.errstate(divide="ignore"):
-            return np.log(self.predict_proba(X))
+            logarithms: NDArray[np.floating[Any]] = np.log(self.predict_proba(X))
+        return logarithms
 
     def sparsify(self) -> Self:
         """Keeps `coef_` as a CSR matrix, which is smaller where most coefficients are zero. Answers stay the same."""
