@@ -6,11 +6,13 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from ferrule_client import AsyncClient, Client, LogisticRegression, Output
+import scipy.sparse
+from ferrule_client import AsyncClient, Client, KMeans, LogisticRegression, Output
 from sklearn.datasets import load_iris
 
 from server.conformance.conftest import KINDS, Pair, Start
@@ -119,3 +121,37 @@ def test_the_command_line_fits_and_predicts(start: Start, tmp_path: Path, kind: 
     predicted = run("predict", "--model", "iris", "--batch-rows", 40, tmp_path / "rows.csv")
     assert predicted == (tmp_path / "fitted.csv").read_text()
     assert sum(np.array(predicted.splitlines()[1:]) == frame["kind"]) > 140
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_sparse_rows_and_float32_mean_what_dense_rows_mean(start: Start, tmp_path: Path, kind: str, dtype: Any) -> None:
+    random = np.random.default_rng(0)
+    dense = random.normal(size=(200, 5)).astype(dtype)
+    dense[random.random(dense.shape) < 0.6] = 0
+    classes = (dense[:, 0] + dense[:, 1] > 0).astype(int)
+    forms = [
+        dense,
+        scipy.sparse.csr_array(dense),
+        scipy.sparse.csc_matrix(dense),
+        pd.DataFrame(dense, columns=list("abcde")),
+    ]
+    with Client(start(kind, tmp_path / "models").address, timeout=PATIENCE) as client:
+        answers = []
+        for rows in forms:
+            client.fit_predict(rows, classes, model="m", algorithm=LogisticRegression())
+            answers.append(client.predict("m", rows, outputs=("labels", "probabilities")))
+            clusters = client.fit_predict(rows, algorithm=KMeans(n_clusters=3), outputs=("distances",)).prediction
+            assert clusters.distances is not None
+            assert clusters.distances.dtype == dtype
+    first = answers[0]
+    assert first.labels is not None
+    assert first.probabilities is not None
+    assert first.probabilities.dtype == dtype
+    for answer in answers[1:]:
+        assert answer.labels is not None
+        assert answer.probabilities is not None
+        np.testing.assert_array_equal(answer.labels, first.labels)
+        np.testing.assert_allclose(
+            answer.probabilities, first.probabilities, rtol=1e-5 if dtype is np.float32 else 1e-9
+        )
