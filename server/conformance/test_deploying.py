@@ -95,4 +95,4 @@ def printed(command: list[str], folder: Path) -> str:
 
 def without_numbers(text: str) -> str:
     """The text with every difference and version of scikit-learn as one: they depend on the machine."""
-    return re.sub(r"\d+\.\d+(e-\d+|\.\d+)?\s*", "N ", text)
+    return re.sub(r"\d+\.\d+(e[-+]\d+|\.\d+)?\s*", "N ", text)

@@ -357,7 +357,12 @@ def test_help_is_for_every_command(capsys: pytest.CaptureFixture[str]) -> None:
 
 def process(*arguments: object, **options: Any) -> subprocess.Popen[str]:
     """The command line as a process of its own."""
-    command = [sys.executable, "-m", "ferrule_client", *map(str, arguments)]
+    # A test run in the background of a shell inherits an ignored SIGINT.
+    start = (
+        "import runpy, signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "runpy.run_module('ferrule_client', run_name='__main__', alter_sys=True)"
+    )
+    command = [sys.executable, "-c", start, *map(str, arguments)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
 
 

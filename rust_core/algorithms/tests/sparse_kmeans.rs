@@ -308,3 +308,27 @@ fn each_iteration_is_told_with_its_inertia() {
     }
     assert!(told.iter().any(|told| told.n_iter == fit.n_iter));
 }
+
+#[test]
+fn a_batch_without_rows_is_refused() {
+    let mut state = State::resume(vec![0.0, 1.0], 1, vec![0.0; 2], 0).unwrap();
+    let none = Rows::from_values(&[], 0, 1).unwrap();
+    let refused = state.learn(none, None, 2, 0.01, &mut RandomState::new(0), &never);
+    assert_eq!(refused.unwrap_err().to_string(), "X: expected at least one row, got 0");
+}
+
+#[test]
+fn dense_and_sparse_rows_have_the_same_labels_where_squares_underflow() {
+    for scale in [1e-154, 1e-160, 1e-161, 3e-162, 1e-162, 1e-170] {
+        let mut blobs = Blobs::new(3, 600, 6, 5, 0.5);
+        blobs.values.iter_mut().for_each(|value| *value *= scale);
+        let model = KMeans::new(blobs.values[..30].to_vec(), 5, 6).unwrap();
+        let csr = sparse(&blobs.values, 6, |_| true);
+        let labels = |rows: Rows<'_>| {
+            let mut labels = vec![-1; 600];
+            model.predict(rows, &mut labels, &never).unwrap();
+            labels
+        };
+        assert_eq!(labels((&csr).into()), labels(blobs.rows()), "{scale}");
+    }
+}

@@ -1,11 +1,15 @@
 //! `PredictionService.FitPredict`.
 
 use bytes::Bytes;
-use ferrule_algorithms::{Field, FitError, kmeans, logistic_regression};
+use ferrule_algorithms::{
+    Field, FitError,
+    kmeans::{self, Init},
+    logistic_regression::{self, ClassWeight},
+};
 use ferrule_proto::ferrule::v1::{
     FitPredictRequest, FitPredictResponse, FitReport, Labels, fit_report::Objective, fit_spec, labels::Kind,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     call::Wanted,
@@ -173,7 +177,7 @@ fn report(n_iter: usize, converged: bool, objective: Objective) -> FitReport {
 
 /// What Python's estimators say of themselves, of the fit that was made here.
 fn origin(fit: &Fit, report: &FitReport) -> Origin {
-    let estimator = match fit {
+    let mut estimator = match fit {
         Fit::KMeans(parameters) => json!({
             "class": "KMeans",
             "parameters": {
@@ -191,7 +195,9 @@ fn origin(fit: &Fit, report: &FitReport) -> Origin {
                 },
             },
         }),
-        Fit::LogisticRegression { parameters, .. } => json!({
+        Fit::LogisticRegression {
+            parameters, classes, ..
+        } => json!({
             "class": "LogisticRegression",
             "parameters": {
                 // JSON has no infinity.
@@ -199,15 +205,51 @@ fn origin(fit: &Fit, report: &FitReport) -> Origin {
                 "l1_ratio": parameters.l1_ratio,
                 "solver": parameters.solver.name(),
                 "fit_intercept": parameters.fit_intercept,
+                "intercept_scaling": parameters.intercept_scaling.unwrap_or(1.0),
+                "class_weight": class_weight(&parameters.class_weight, classes),
                 "max_iter": parameters.max_iter,
                 "tol": parameters.tol,
             },
             "attributes": {"n_iter_": {"array": [report.n_iter], "dtype": "<i4", "shape": [1]}},
         }),
     };
+    if let Fit::KMeans(parameters) = fit
+        && let Some(init) = init(parameters)
+    {
+        estimator["parameters"]["init"] = init;
+    }
     Origin {
         source: String::new(),
         estimator,
+    }
+}
+
+/// The start as scikit-learn's parameter has it; none for centres that are too many to be told in text.
+fn init(parameters: &kmeans::Parameters) -> Option<Value> {
+    const MOST_VALUES: usize = 1 << 16;
+    match &parameters.init {
+        Init::KMeansPlusPlus => Some(json!("k-means++")),
+        Init::Random => Some(json!("random")),
+        Init::Centers(centers) if centers.len() <= MOST_VALUES => {
+            let shape = [parameters.n_clusters, centers.len() / parameters.n_clusters];
+            Some(json!({"array": centers, "dtype": "<f8", "shape": shape}))
+        }
+        Init::Centers(_) | Init::Starts(_) => None,
+    }
+}
+
+fn class_weight(weights: &ClassWeight, classes: &Classes) -> Value {
+    match weights {
+        ClassWeight::Equal => Value::Null,
+        ClassWeight::Balanced => json!("balanced"),
+        ClassWeight::Given(weights) => {
+            let labels: Vec<Value> = match classes {
+                Classes::Integers(labels) => labels.iter().map(|label| json!(label)).collect(),
+                Classes::Strings(labels) => labels.iter().map(|label| json!(label)).collect(),
+            };
+            let pairs: Vec<_> = labels.into_iter().zip(weights).collect();
+            json!({"mapping": pairs})
+        }
     }
 }
 

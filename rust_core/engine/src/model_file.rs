@@ -43,6 +43,11 @@ pub(crate) fn encode(model: &Model) -> Result<Vec<u8>, String> {
 
 /// Reads a model's file.
 pub(crate) fn read(path: &Path) -> Result<Model, String> {
+    read_described(path).map(|(model, _)| model)
+}
+
+/// Reads a model's file; the text is its description as it stands there.
+pub(crate) fn read_described(path: &Path) -> Result<(Model, String), String> {
     let file = fs::File::open(path).map_err(|error| format!("{FILE_NAME}: {error}"))?;
     let mut bytes = Vec::new();
     // One byte more than is allowed tells a file that is too long, also one that grows meanwhile.
@@ -55,8 +60,8 @@ pub(crate) fn read(path: &Path) -> Result<Model, String> {
     decode(&bytes)
 }
 
-/// Reads a model's file from memory.
-pub(crate) fn decode(bytes: &[u8]) -> Result<Model, String> {
+/// Reads a model's file from memory; also its description as it stands there.
+pub(crate) fn decode(bytes: &[u8]) -> Result<(Model, String), String> {
     let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(|error| error.to_string())?;
     let tensors = SafeTensors::deserialize(bytes).map_err(|error| error.to_string())?;
     let metadata = metadata.metadata().as_ref();
@@ -78,7 +83,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Model, String> {
         .iter()
         .map(|(name, view)| Ok(((*name).to_owned(), array(name, view)?)))
         .collect::<Result<Arrays, String>>()?;
-    description::to_model(description, arrays)
+    Ok((description::to_model(description, arrays)?, description.clone()))
 }
 
 fn little_endian(array: &Array) -> (Dtype, Vec<u8>) {

@@ -55,7 +55,11 @@ impl OfflineError {
 
 /// A model as files hold it, checked.
 #[derive(Debug, Clone)]
-pub struct StoredModel(Model);
+pub struct StoredModel {
+    model: Model,
+    /// As the file has it that was read; none for a model that is in no file yet.
+    description: Option<String>,
+}
 
 impl StoredModel {
     /// The model that a description (JSON, as files have it, without version and writer) and arrays make.
@@ -77,9 +81,11 @@ impl StoredModel {
                 return Err(OfflineError::Content(problem));
             }
         }
-        model_description::to_model(description, arrays)
-            .map(Self)
-            .map_err(OfflineError::Content)
+        let model = model_description::to_model(description, arrays).map_err(OfflineError::Content)?;
+        Ok(Self {
+            model,
+            description: None,
+        })
     }
 
     /// Reads a model's file as a server does.
@@ -87,35 +93,40 @@ impl StoredModel {
     /// # Errors
     /// [`OfflineError::Content`] when the file can't be read or is damaged.
     pub fn read(path: &Path) -> Result<Self, OfflineError> {
-        model_file::read(path).map(Self).map_err(OfflineError::Content)
+        let (model, description) = model_file::read_described(path).map_err(OfflineError::Content)?;
+        Ok(Self {
+            model,
+            description: Some(description),
+        })
     }
 
-    /// The description, as JSON, and the arrays, as a file has them.
+    /// The description, as JSON, and the arrays: as they are in the file that was read, or as a file will have them.
     ///
     /// # Errors
     /// [`OfflineError::Content`] when the description can't be written as JSON.
     pub fn content(&self) -> Result<(String, Arrays), OfflineError> {
-        model_description::of_model(&self.0).map_err(OfflineError::Content)
+        let (written_now, arrays) = model_description::of_model(&self.model).map_err(OfflineError::Content)?;
+        Ok((self.description.clone().unwrap_or(written_now), arrays))
     }
 
     /// "k_means" or "logistic_regression".
     pub fn kind(&self) -> &'static str {
-        self.0.family().kind()
+        self.model.family().kind()
     }
 
     /// Number of columns of the rows that the model takes.
     pub fn columns(&self) -> usize {
-        self.0.columns()
+        self.model.columns()
     }
 
     /// Clusters or classes.
     pub fn width(&self) -> usize {
-        self.0.family().width()
+        self.model.family().width()
     }
 
     /// The model, if it is K-Means.
     pub fn k_means(&self) -> Option<&KMeans> {
-        match &self.0.algorithm {
+        match &self.model.algorithm {
             Algorithm::KMeans(model) => Some(model),
             Algorithm::LogisticRegression(..) => None,
         }
@@ -123,7 +134,7 @@ impl StoredModel {
 
     /// The model, if it is logistic regression. It answers with indices into its classes.
     pub fn logistic_regression(&self) -> Option<&LogisticRegression> {
-        match &self.0.algorithm {
+        match &self.model.algorithm {
             Algorithm::LogisticRegression(model, _) => Some(model),
             Algorithm::KMeans(_) => None,
         }
@@ -174,7 +185,7 @@ impl StoredModel {
     }
 
     fn bytes(&self) -> Result<Vec<u8>, OfflineError> {
-        model_file::encode(&self.0).map_err(OfflineError::Content)
+        model_file::encode(&self.model).map_err(OfflineError::Content)
     }
 }
 

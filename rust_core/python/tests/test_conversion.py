@@ -261,7 +261,10 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "one against the rest": (one_vs_rest, "of 3 classes one against the rest"),
     "a softmax of two": (softmax_of_two, "multi_class='multinomial' for two classes"),
-    "fractions": (lambda: with_classes([0.5, 1.5, 2.0]), "classes_ that are not whole numbers: [0.5, 1.5, 2.0]"),
+    "fractions": (
+        lambda: with_classes([0.5, 1.5, 2.0]),
+        "classes_ that are not whole numbers up to 2^53: [0.5, 1.5, 2.0]",
+    ),
     "bytes": (lambda: with_classes([b"a", b"b", b"c"]), "classes_ of type |S1"),
     "several outputs": (lambda: with_classes([[0, 1], [2, 3]]), "several outputs are not supported"),
     "large integers": (

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import sklearn.linear_model
-from ferrule import LogisticRegression
+from ferrule import KMeans, LogisticRegression, MiniBatchKMeans
 from ferrule.progress import Progress
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
@@ -325,10 +325,43 @@ def test_control_c_ends_a_fit(solver: str, l1_ratio: float, kind: Any) -> None:
         signal.raise_signal(signal.SIGINT)
 
     timer = threading.Timer(0.3, interrupt)
-    timer.start()
-    with pytest.raises(KeyboardInterrupt):
-        model.fit(X, y)
+    # A test run in the background of a shell inherits an ignored SIGINT.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        timer.start()
+        with pytest.raises(KeyboardInterrupt):
+            model.fit(X, y)
+    finally:
+        signal.signal(signal.SIGINT, before)
     # 20 ms between two looks at signals, then one tile of rows; the rest is for a machine that is busy.
     assert time.perf_counter() - sent[0] < 1.0
     timer.join()
     assert not hasattr(model, "coef_")
+
+
+@pytest.mark.parametrize(
+    "estimator", [LogisticRegression(), KMeans(2), MiniBatchKMeans(2)], ids=lambda one: type(one).__name__
+)
+def test_a_fit_that_is_stopped_leaves_the_estimator_as_it_was(estimator: Any) -> None:
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(40, 4)), np.arange(40) % 2
+    expected = estimator.fit(X, y).predict(X)
+
+    def stop(_: Progress) -> None:
+        raise RuntimeError("enough")
+
+    estimator.set_progress(stop)
+    with pytest.raises(RuntimeError, match="enough"):
+        estimator.fit(X[:, :2], y)
+    assert estimator.n_features_in_ == 4
+    np.testing.assert_array_equal(estimator.predict(X), expected)
+
+
+def test_counts_may_be_any_whole_number() -> None:
+    X, y = np.random.default_rng(0).normal(size=(60, 2)), np.arange(60) % 2
+    huge = 2**70
+    assert LogisticRegression(max_iter=huge).fit(X, y).n_iter_[0] > 0
+    assert KMeans(3, max_iter=huge, random_state=0).fit(X).n_iter_ > 0
+    mini = MiniBatchKMeans(3, max_iter=huge, batch_size=huge, init_size=huge, max_no_improvement=5, random_state=0)
+    assert mini.fit(X).n_steps_ > 0
+    assert MiniBatchKMeans(3, max_iter=huge, batch_size=1, random_state=0).fit(X).n_steps_ > 0

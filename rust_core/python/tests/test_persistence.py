@@ -133,6 +133,36 @@ def test_a_search_for_c_becomes_the_regression_it_found(tmp_path: Path) -> None:
     np.testing.assert_array_equal(back.predict_proba(X), given.predict_proba(X))
 
 
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_a_search_with_scikit_learns_defaults_is_kept(tmp_path: Path) -> None:
+    for classes in (Y, Y > 0):
+        given = LogisticRegressionCV(Cs=2, cv=2, max_iter=3000).fit(X, classes)
+        back = ferrule.to_sklearn(ferrule.save(given, tmp_path / "m"))
+        assert (back.C, back.l1_ratio) == (np.ravel(given.C_)[0], 0.0)
+        np.testing.assert_array_equal(back.predict_proba(X), given.predict_proba(X))
+
+
+def test_a_file_cannot_set_what_is_no_attribute_of_a_fit(tmp_path: Path) -> None:
+    def stored(estimator: object) -> Path:
+        description = {"kind": "k_means", "estimator": estimator}
+        model = _core.StoredModel.compose(json.dumps(description), {"cluster_centers": np.eye(2)})
+        model.write(tmp_path / "m")
+        return tmp_path / "m"
+
+    loaded = ferrule.load(stored({"class": "KMeans", "attributes": {"predict": 5, "inertia_": 3.0}}))
+    assert loaded.inertia_ == 3.0
+    assert loaded.predict(np.eye(2)).tolist() == [0, 1]
+    for damaged in ([1], {"class": "load"}, {"class": 7}, {"parameters": 1}, {"steps": [1]}, {"attributes": "x"}):
+        with pytest.raises(ValueError, match="what the file says of the estimator"):
+            ferrule.load(stored(damaged))
+
+
+def test_versions_are_numbers_of_the_contract(tmp_path: Path) -> None:
+    for version in (-1, 0, 2**32):
+        with pytest.raises(ValueError, match=f"expected 1 to 4294967295, got {version}"):
+            ferrule.load(tmp_path, model="m", version=version)
+
+
 @pytest.mark.parametrize(
     ("labels", "kept"),
     [

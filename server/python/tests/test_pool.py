@@ -33,6 +33,29 @@ def test_threads_are_added_while_all_are_stuck_up_to_the_most() -> None:
     assert all(future.result(PATIENCE) for future in stuck + more)
 
 
+def test_there_are_never_more_threads_than_the_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool, "CALM", 0.05)
+    workers = Pool("test", least=2, most=4)
+    lock, go_on, running, most_running = threading.Lock(), threading.Event(), 0, 0
+
+    def wait() -> None:
+        nonlocal running, most_running
+        with lock:
+            running += 1
+            most_running = max(running, most_running)
+        go_on.wait(PATIENCE)
+        with lock:
+            running -= 1
+
+    futures = [workers.submit(wait) for _ in range(12)]
+    # Time enough for many a look of the watch, and for several calms.
+    time.sleep(0.5)
+    go_on.set()
+    for future in futures:
+        future.result(PATIENCE)
+    assert most_running == 4
+
+
 def test_threads_are_not_added_for_much_work_and_are_let_go_after_a_calm(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool, "STUCK", 0.5)
     monkeypatch.setattr(pool, "CALM", 0.3)

@@ -191,7 +191,9 @@ impl Centers {
                 }
             }
         }
-        let limit = 8.0 * (row.values.len() + 4) as f64 * f64::EPSILON * (square + self.greatest_square);
+        let terms = (row.values.len() + 4) as f64;
+        // Beside the relative error, each product that underflows loses up to the least normal number.
+        let limit = 8.0 * terms * (f64::EPSILON * (square + self.greatest_square) + f64::MIN_POSITIVE);
         // False where anything has overflowed: then the limit is infinite or NaN.
         (second - best.1 > limit).then_some(best.0)
     }

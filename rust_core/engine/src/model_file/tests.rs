@@ -93,7 +93,7 @@ fn a_model_survives_a_round_trip_bit_for_bit() {
         single,
         mixed,
     ] {
-        let read = decode(&encode(&model).unwrap()).unwrap();
+        let read = decode(&encode(&model).unwrap()).unwrap().0;
         assert_eq!(format!("{read:?}"), format!("{model:?}"));
     }
 }
@@ -119,6 +119,7 @@ fn files_of_version_1_stay_readable() {
     let rows = Rows::from_values(&rows, 2, 2).unwrap();
     let Algorithm::KMeans(corners) = decode(include_bytes!("../../testdata/version-1-k-means.safetensors"))
         .unwrap()
+        .0
         .algorithm
     else {
         panic!("expected K-Means");
@@ -129,7 +130,7 @@ fn files_of_version_1_stay_readable() {
     let mut centers = corners.centers().to_vec();
     centers.sort_by(f64::total_cmp);
     assert_eq!(centers, [(0.1 + 0.2) / 2.0, 0.2, 9.0, 9.0]);
-    let model = decode(include_bytes!(
+    let (model, _) = decode(include_bytes!(
         "../../testdata/version-1-logistic-regression.safetensors"
     ))
     .unwrap();

@@ -29,7 +29,7 @@ def to_file(labels: NDArray[Any]) -> tuple[dict[str, list[Any]], str]:
     if labels.dtype.kind not in "biuf":
         raise NotRepresentableError(f"classes_ of type {labels.dtype}: a model file has integers and strings")
     if labels.dtype.kind == "f" and not all(float(label).is_integer() and abs(label) <= _EXACT for label in labels):
-        raise NotRepresentableError(f"classes_ that are not whole numbers: {labels.tolist()}")
+        raise NotRepresentableError(f"classes_ that are not whole numbers up to 2^53: {labels.tolist()}")
     integers = [int(label) for label in labels]
     if any(not -(2**63) <= label < 2**63 for label in integers):
         raise NotRepresentableError("classes_ beyond 64-bit signed integers")

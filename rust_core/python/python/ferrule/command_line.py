@@ -10,7 +10,8 @@ from importlib.metadata import version as distribution_version
 from typing import TextIO
 
 from ferrule import models_report
-from ferrule.text_table import as_json
+from ferrule.model_versions import checked_version
+from ferrule.text_table import as_json, printable
 
 #: Exit statuses: a finding or a refusal; a command line that can't be followed (argparse's).
 FAILED, USAGE = 1, 2
@@ -102,7 +103,7 @@ def _selected(model: str | None) -> tuple[str | None, int | None]:
     name, slash, number = model.partition("/")
     if slash and not (number.isascii() and number.isdigit()):
         raise ValueError(f"expected NAME or NAME/VERSION, got {model!r}")
-    return name, int(number) if slash else None
+    return name, checked_version(int(number)) if slash else None
 
 
 def _convert(parsed: argparse.Namespace) -> int:
@@ -133,5 +134,5 @@ def _failed(problem: str) -> int:
 
 def _print(text: str, stream: TextIO | None = None, end: str = "\n") -> None:
     stream = stream or sys.stdout
-    stream.write(text.rstrip("\n") + end)
+    stream.write(printable(text.rstrip("\n")) + end)
     stream.flush()

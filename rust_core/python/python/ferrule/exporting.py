@@ -37,6 +37,8 @@ ATTRIBUTES: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 
+#: What LogisticRegressionCV chose.
+_FOUND = {"C_", "l1_ratio_"}
 #: What files call by scikit-learn's name and our estimators by another.
 OURS = {"_n_since_last_reassign": "_rows_since_reassignment"}
 
@@ -254,7 +256,12 @@ def _described(content: _Content, estimator: Any) -> dict[str, Any]:
     for name in ATTRIBUTES[_name(estimator)]:
         attribute = OURS.get(name, name) if ours else name
         if hasattr(estimator, attribute):
-            described["attributes"][name] = to_json(getattr(estimator, attribute))
+            value = getattr(estimator, attribute)
+            try:
+                # What a search found is one value or one for each class, and may be None: a list holds all of that.
+                described["attributes"][name] = to_json(np.ravel(value).tolist() if name in _FOUND else value)
+            except NotRepresentableError as error:
+                raise NotRepresentableError(f"attribute {attribute} of {_name(estimator)} is a {error}") from error
     described["named"] = hasattr(estimator, "feature_names_in_")
     return described
 

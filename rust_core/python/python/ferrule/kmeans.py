@@ -14,7 +14,7 @@ from ferrule import _core
 from ferrule.nearest_center import NearestCenter, as_matrix, dtype_of
 from ferrule.progress import Progress
 from ferrule.random_state import LentRandomState
-from ferrule.validation import Rows, checked_rows, checked_weights, row_count
+from ferrule.validation import Rows, checked_rows, checked_weights, row_count, size, whole_or_not
 
 
 class KMeans(NearestCenter):
@@ -22,6 +22,8 @@ class KMeans(NearestCenter):
 
     Parameters, attributes and answers are those of `sklearn.cluster.KMeans`: a seed, or a `RandomState` in the same state,
     draws the same first centres. Rows are read where they lie, dense or sparse, float64 or float32; sums are float64.
+    What differs: weights below 0 and weights that are all 0 are refused, as are values whose squares overflow; `verbose`
+    tells of convergence for the best start only.
 
     Args:
         n_clusters: Number of clusters, 1 to the number of rows.
@@ -33,7 +35,8 @@ class KMeans(NearestCenter):
         max_iter: Most iterations of one start, at least 1.
         tol: Relative tolerance on the squared movement of the centres between iterations, at least 0.
         verbose: Whether to print the inertia of every iteration. See also `set_progress`.
-        random_state: Seed, 0 to 2³² - 1; a `numpy.random.RandomState`, which is drawn from; or None for NumPy's own.
+        random_state: Seed, 0 to 2³² - 1; a `numpy.random.RandomState`, which is drawn from; or None for NumPy's own. Fits
+            that run at the same time draw alike from one `RandomState`: give each its own.
         copy_x: Taken for scikit-learn's sake: rows are never changed.
         algorithm: ``"lloyd"`` or ``"elkan"``: two ways to the same answer, of which this class picks one itself.
 
@@ -76,6 +79,7 @@ class KMeans(NearestCenter):
         self.algorithm = algorithm
 
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    @whole_or_not
     def fit(self, X: Any, y: object = None, sample_weight: ArrayLike | None = None) -> Self:  # noqa: ARG002
         """Fits the centres to the rows of X; y is ignored.
 
@@ -90,7 +94,7 @@ class KMeans(NearestCenter):
             warnings.warn(
                 "algorithm='elkan' doesn't make sense for a single cluster. Using 'lloyd' instead.",
                 RuntimeWarning,
-                stacklevel=2,
+                stacklevel=4,
             )
         weights = checked_weights(sample_weight, row_count(rows))
         random = LentRandomState(self.random_state)
@@ -99,7 +103,7 @@ class KMeans(NearestCenter):
             n_clusters=self.n_clusters,
             init=self._start(rows, n_init, random.random_state),
             n_init=n_init,
-            max_iter=self.max_iter,
+            max_iter=size(self.max_iter),
             tol=self.tol,
             random=random.state(),
             sample_weight=weights,
@@ -114,7 +118,7 @@ class KMeans(NearestCenter):
                 f"Number of distinct clusters ({fit.distinct_labels}) found smaller than n_clusters "
                 f"({self.n_clusters}). Possibly due to duplicate points in X.",
                 ConvergenceWarning,
-                stacklevel=2,
+                stacklevel=4,
             )
         self.cluster_centers_ = fit.centers.astype(dtype_of(rows), copy=False)
         self.labels_ = fit.labels

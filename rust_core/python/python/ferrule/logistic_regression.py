@@ -18,15 +18,17 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from ferrule import _core
 from ferrule.penalty import effective_penalty
 from ferrule.progress import FollowsProgress, Progress
-from ferrule.validation import Rows, checked_rows, checked_weights, compiled_rows
+from ferrule.validation import Rows, checked_rows, checked_weights, compiled_rows, size, whole_or_not
 
 
 class LogisticRegression(FollowsProgress, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Logistic regression: a sigmoid for two classes, multinomial for more; L2, L1, both penalties or none.
 
-    Parameters, attributes, answers, errors and warnings are those of `sklearn.linear_model.LogisticRegression` 1.9: code
-    written for it works when only the import line changes. Arithmetic is in float64; with float32 input the results are
-    rounded to float32. Sparse input is never made dense.
+    Parameters, attributes, answers and warnings are those of `sklearn.linear_model.LogisticRegression` 1.9: code written
+    for it works when only the import line changes. Arithmetic is in float64; with float32 input the results are rounded to
+    float32. Sparse input is never made dense. What differs: weights below 0 and weights that are all 0 are refused, as are
+    rows whose scores are not finite; classes that are separated without a penalty end in a ConvergenceWarning; there are no
+    `set_callbacks` (see `set_progress`) and no array API.
 
     Every solver finds the minimum of the same objective, by the routes that are implemented here: ``"lbfgs"`` takes
     scikit-learn's steps; ``"newton-cholesky"`` is Newton's method; any other name stands for the fastest route, which with
@@ -109,6 +111,7 @@ class LogisticRegression(FollowsProgress, ClassifierMixin, BaseEstimator):  # ty
         self.warm_start = warm_start
         self.n_jobs = n_jobs
 
+    @whole_or_not
     def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Self:
         """Fits the coefficients to the rows of X and their labels y.
 
@@ -128,7 +131,7 @@ class LogisticRegression(FollowsProgress, ClassifierMixin, BaseEstimator):  # ty
                 "'n_jobs' has no effect since 1.8 and will be removed in 1.10. "
                 f"You provided 'n_jobs={self.n_jobs}', please leave it unspecified.",
                 FutureWarning,
-                stacklevel=2,
+                stacklevel=3,
             )
         # liblinear knows float64 only, and so does a fit in its name.
         dtype = np.float64 if self.solver == "liblinear" else [np.float64, np.float32]
@@ -161,7 +164,7 @@ class LogisticRegression(FollowsProgress, ClassifierMixin, BaseEstimator):  # ty
                 fit_intercept=bool(self.fit_intercept),
                 intercept_scaling=float(self.intercept_scaling) if self.solver == "liblinear" else None,
                 class_weight=class_weight,
-                max_iter=int(self.max_iter),
+                max_iter=size(self.max_iter),
                 tol=float(self.tol),
                 start=start,
                 sample_weight=weights,
@@ -256,7 +259,7 @@ class LogisticRegression(FollowsProgress, ClassifierMixin, BaseEstimator):  # ty
                 "The inner solver of newton-cholesky met a singular or ill-conditioned Hessian matrix, and L-BFGS went on. "
                 "Use solver='lbfgs', remove linearly dependent columns, or penalise more (a smaller C).",
                 LinAlgWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
         if separable:
             problem = (
@@ -270,7 +273,7 @@ class LogisticRegression(FollowsProgress, ClassifierMixin, BaseEstimator):  # ty
             )
         else:
             return
-        warnings.warn(problem, ConvergenceWarning, stacklevel=3)
+        warnings.warn(problem, ConvergenceWarning, stacklevel=4)
 
     def _rows(self, X: Any) -> Rows:
         check_is_fitted(self)

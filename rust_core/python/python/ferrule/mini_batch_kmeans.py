@@ -13,7 +13,7 @@ from ferrule import _core
 from ferrule.nearest_center import NearestCenter, as_matrix, column_count, dtype_of
 from ferrule.progress import Progress
 from ferrule.random_state import LentRandomState
-from ferrule.validation import Rows, checked_rows, checked_weights, row_count
+from ferrule.validation import Rows, checked_rows, checked_weights, row_count, size, whole_or_not
 
 
 class MiniBatchKMeans(NearestCenter):
@@ -21,7 +21,7 @@ class MiniBatchKMeans(NearestCenter):
 
     Parameters, attributes and answers are those of `sklearn.cluster.MiniBatchKMeans`: a seed, or a `RandomState` in the
     same state, draws the same first centres and the same batches. Batches are float64 copies of the drawn rows; all else is
-    read where it lies.
+    read where it lies. What differs: as in `KMeans`, and `verbose` prints fewer lines.
 
     Args:
         n_clusters: Number of clusters, 1 to the number of rows.
@@ -88,6 +88,7 @@ class MiniBatchKMeans(NearestCenter):
         self.reassignment_ratio = reassignment_ratio
 
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    @whole_or_not
     def fit(self, X: Any, y: object = None, sample_weight: ArrayLike | None = None) -> Self:  # noqa: ARG002
         """Fits the centres to batches of the rows of X; y is ignored.
 
@@ -124,6 +125,7 @@ class MiniBatchKMeans(NearestCenter):
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    @whole_or_not
     def partial_fit(self, X: Any, y: object = None, sample_weight: ArrayLike | None = None) -> Self:  # noqa: ARG002
         """Learns from the rows of X as one batch; y is ignored. The first batch also gives the first centres.
 
@@ -175,7 +177,7 @@ class MiniBatchKMeans(NearestCenter):
                 f"init_size={self.init_size} should be larger than n_clusters={self.n_clusters}. Setting it to "
                 "min(3*n_clusters, n_samples)",
                 RuntimeWarning,
-                stacklevel=3,
+                stacklevel=5,
             )
         return n_init
 
@@ -190,11 +192,11 @@ class MiniBatchKMeans(NearestCenter):
             n_clusters=self.n_clusters,
             init=start,
             n_init=n_init,
-            max_iter=self.max_iter,
-            batch_size=self.batch_size,
-            init_size=self.init_size,
+            max_iter=size(self.max_iter),
+            batch_size=size(self.batch_size),
+            init_size=None if self.init_size is None else size(self.init_size),
             tol=self.tol,
-            max_no_improvement=self.max_no_improvement,
+            max_no_improvement=None if self.max_no_improvement is None else size(self.max_no_improvement),
             reassignment_ratio=self.reassignment_ratio,
             compute_labels=self.compute_labels,
         )

@@ -38,11 +38,22 @@ def inspection(versions: "Sequence[Version]") -> Report:
         text = f"{version.name}/{version.version} is damaged: {version.problem}"
         return Report(text, summary, failed=True)
     description = version.description
+    try:
+        lines = _lines(version, summary, description)
+    except (AttributeError, KeyError, TypeError) as error:
+        problem = f"what {version.name}/{version.version} says of its estimator is not understood: {error!r}"
+        return Report(problem, summary, failed=True)
+    width = max(len(key) for key, _ in lines)
+    text = "\n".join(f"{key.ljust(width)}  {value}" for key, value in lines)
+    return Report(text, {**summary, "description": description})
+
+
+def _lines(version: "Version", summary: dict[str, Any], description: dict[str, Any]) -> list[tuple[str, str]]:
     kind = description["kind"]
     classes = next(iter(kind["logistic_regression"]["classes"].values())) if isinstance(kind, dict) else []
     names = description.get("feature_names", [])
     estimator = description.get("estimator", {})
-    lines = [
+    return [
         ("model", f"{version.name}/{version.version}"),
         ("file", f"{version.path} ({version.path.stat().st_size} bytes)"),
         ("format", f"{description['format_version']}, written by ferrule {description['library_version']}"),
@@ -52,11 +63,8 @@ def inspection(versions: "Sequence[Version]") -> Report:
         ("classes" if classes else "clusters", f"{summary['width']}{_listed(classes)}"),
         ("fitted to", description.get("precision", "float64")),
         ("scaling", ", ".join(summary["scaling"]) or "none"),
-        *((key, value) for key, value in _facts(estimator)),
+        *_facts(estimator),
     ]
-    width = max(len(key) for key, _ in lines)
-    text = "\n".join(f"{key.ljust(width)}  {value}" for key, value in lines)
-    return Report(text, {**summary, "description": description})
 
 
 def verification(versions: "Sequence[Version]") -> Report:

@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ferrule import _core
 from ferrule.progress import FollowsProgress
-from ferrule.validation import Rows, checked_rows, checked_weights, row_count
+from ferrule.validation import Rows, checked_rows, checked_weights, row_count, size
 
 
 class NearestCenter(
@@ -113,10 +113,10 @@ class NearestCenter(
                 f"Explicit initial center position passed: performing only one init in {type(self).__name__} instead "
                 f"of n_init={self.n_init}.",
                 RuntimeWarning,
-                stacklevel=3,
+                stacklevel=5,
             )
             return 1
-        return int(self.n_init)
+        return size(self.n_init)
 
     def _checked_centers(self, centers: Any, rows: Rows) -> NDArray[np.float64]:
         """Centres that the user gave, rounded to the rows' type."""

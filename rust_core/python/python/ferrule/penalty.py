@@ -77,4 +77,4 @@ def _check_solver(solver: str, penalty: str | None, *, dual: bool) -> None:
 
 def _warn(problem: str, category: type[Warning] = UserWarning) -> None:
     # From here over effective_penalty (or _name_of) and fit to the caller's line.
-    warnings.warn(problem, category, stacklevel=4)
+    warnings.warn(problem, category, stacklevel=5)

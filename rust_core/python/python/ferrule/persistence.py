@@ -11,6 +11,7 @@ from typing import Any
 
 from ferrule import _core
 from ferrule.exporting import export
+from ferrule.model_versions import checked_version
 from ferrule.restoring import to_ferrule, to_scikit_learn
 
 
@@ -86,5 +87,6 @@ def read(path: str | PathLike[str], *, model: str | None = None, version: int | 
         if not Path(path).exists():
             raise FileNotFoundError(f"{path}: no such file")
         return _core.StoredModel.read(path)
-    newest = _core.repository_entries(path, model, version)[-1]
+    selected = None if version is None else checked_version(version)
+    newest = _core.repository_entries(path, model, selected)[-1]
     return _core.StoredModel.read(newest.path)

@@ -1,5 +1,6 @@
 """Lending a NumPy random state to the compiled module."""
 
+import threading
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -21,6 +22,9 @@ class LentRandomState:
 
     def __init__(self, random_state: Any) -> None:
         self.random_state: np.random.RandomState = check_random_state(random_state)
+        if random_state is None and threading.current_thread() is not threading.main_thread():
+            # All threads share NumPy's own state: lent to two fits at a time, it would give both the same draws.
+            self.random_state = np.random.RandomState(self.random_state.randint(2**32, dtype=np.uint32))
 
     def state(self) -> TwisterState:
         """What the compiled module starts from."""

@@ -14,13 +14,19 @@ from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
 import ferrule
 from ferrule import class_labels
 from ferrule._core import StoredModel
-from ferrule.exporting import OURS
+from ferrule.exporting import ATTRIBUTES, OURS
 from ferrule.json_values import from_json
 
 _SCIKIT_LEARN: Mapping[str, Any] = {
     "KMeans": cluster.KMeans,
     "MiniBatchKMeans": cluster.MiniBatchKMeans,
     "LogisticRegression": linear_model.LogisticRegression,
+}
+_SCALERS: Mapping[str, Any] = {
+    "StandardScaler": preprocessing.StandardScaler,
+    "MinMaxScaler": preprocessing.MinMaxScaler,
+    "MaxAbsScaler": preprocessing.MaxAbsScaler,
+    "Normalizer": preprocessing.Normalizer,
 }
 #: Steps of files whose writer was no Python estimator, by the name that the file has for them.
 _STEPS = {
@@ -32,13 +38,29 @@ _STEPS = {
 
 
 def to_ferrule(stored: StoredModel) -> Any:
-    """A fitted estimator of ours; a scikit-learn `Pipeline` with one as its last step where there are steps."""
-    return _Restoration(stored).estimator(lambda name: getattr(ferrule, name))
+    """A fitted estimator of ours; a scikit-learn `Pipeline` with one as its last step where there are steps.
+
+    Raises:
+        ValueError: What the file says of the estimator makes none.
+    """
+    return _restored(stored, {name: getattr(ferrule, name) for name in _SCIKIT_LEARN})
 
 
 def to_scikit_learn(stored: StoredModel) -> Any:
-    """A fitted estimator of scikit-learn with equal answers, a `Pipeline` where there are steps."""
-    return _Restoration(stored).estimator(_SCIKIT_LEARN.__getitem__)
+    """A fitted estimator of scikit-learn with equal answers, a `Pipeline` where there are steps.
+
+    Raises:
+        ValueError: What the file says of the estimator makes none.
+    """
+    return _restored(stored, _SCIKIT_LEARN)
+
+
+def _restored(stored: StoredModel, classes: Mapping[str, Any]) -> Any:
+    try:
+        return _Restoration(stored).estimator(classes.__getitem__)
+    except (AttributeError, IndexError, KeyError, TypeError) as error:
+        # The engine has checked what decides answers; the rest is what the writer said of the estimator.
+        raise ValueError(f"what the file says of the estimator makes none: {error!r}") from error
 
 
 class _Restoration:
@@ -101,9 +123,7 @@ class _Restoration:
             model.coef_ = self.arrays["coef"].astype(self.dtype)
             model.intercept_ = self.arrays["intercept"].astype(self.dtype)
             model.classes_ = self.classes()
-        if not theirs:
-            attributes = {OURS.get(key, key): value for key, value in attributes.items()}
-        self.note(model, attributes, named=self.facts.get("named", bool(self.names)))
+        self.note(model, attributes, of=name, named=self.facts.get("named", bool(self.names)), ours=not theirs)
         return model
 
     def classes(self) -> NDArray[Any]:
@@ -131,19 +151,20 @@ class _Restoration:
                 parameters.setdefault("feature_range", tuple(content["clip"]))
         else:
             parameters["clip"] = content["clip"]
-        scaler = _made(getattr(preprocessing, step["class"]), parameters)
+        scaler = _made(_SCALERS[step["class"]], parameters)
         for part, vector in vectors.items():
             if vector is not None:
                 # What decides answers is the array; its type is noted beside.
                 noted = attributes.pop(f"{part}_", None)
                 setattr(scaler, f"{part}_", vector.astype(getattr(noted, "dtype", np.float64)))
-        self.note(scaler, attributes, named=step.get("named", False))
+        self.note(scaler, attributes, of=step["class"], named=step.get("named", False))
         return scaler
 
-    def note(self, estimator: Any, attributes: Mapping[str, Any], *, named: bool) -> None:
-        """Sets what a fit leaves besides arrays."""
-        for name, value in attributes.items():
-            setattr(estimator, name, value)
+    def note(self, estimator: Any, attributes: Mapping[str, Any], *, of: str, named: bool, ours: bool = False) -> None:
+        """Sets what a fit leaves besides arrays, and nothing else that a file may name."""
+        for name in ATTRIBUTES[of]:
+            if name in attributes:
+                setattr(estimator, OURS.get(name, name) if ours else name, attributes[name])
         estimator.n_features_in_ = self.columns
         if named and self.names:
             estimator.feature_names_in_ = np.array(self.names, dtype=object)
@@ -155,7 +176,12 @@ def _kind(step: Any) -> str:
 
 def _made(kind: Any, parameters: Mapping[str, Any]) -> Any:
     """An unfitted estimator with those of the parameters that its class has."""
-    known = {name: value for name, value in parameters.items() if name in kind._get_param_names()}
+    known = {
+        name: value
+        for name, value in parameters.items()
+        # The mark of a parameter that was not given, which not every version of scikit-learn knows.
+        if name in kind._get_param_names() and not (isinstance(value, str) and value == "deprecated")
+    }
     if kind.__module__.startswith("sklearn.") and known.get("solver") == "auto":
         # Ours; the minimum is the same by any that has the penalty.
         known["solver"] = "saga" if known.get("l1_ratio") else "lbfgs"

@@ -30,6 +30,14 @@ def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     return "\n".join(lines)
 
 
+def printable(text: str) -> str:
+    """The text with what a terminal would obey, or not show, written out. Files may hold any text."""
+    return "".join(
+        character if character.isprintable() or character == "\n" else character.encode("unicode_escape").decode()
+        for character in text
+    )
+
+
 def as_json(data: object) -> str:
     """The data, readable and in a fixed order."""
     return json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False)

@@ -1,11 +1,13 @@
-"""What both estimators check before they compute. What remains, the compiled module checks."""
+"""What estimators check before they compute. What remains, the compiled module checks."""
 
+from collections.abc import Callable
+from functools import wraps
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
 #: Rows as the compiled module takes them: a C-contiguous array, or the arrays (data, indices, indptr) and the shape of a CSR
@@ -58,24 +60,22 @@ def checked_weights(sample_weight: ArrayLike | None, rows: int) -> NDArray[np.fl
     return weights
 
 
-def checked_count(name: str, value: object) -> int:
-    """A whole number, at least 1."""
-    if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
-        raise ValueError(f"{name}: expected a whole number, at least 1, got {value!r}")
-    return int(value)
+def size(count: Any) -> int:
+    """A count as the compiled module takes it: beyond 2⁶³ - 1 there is no difference."""
+    return min(int(count), 2**63 - 1)
 
 
-def checked_number(name: str, value: object) -> float:
-    """A real number; its range is for the compiled module to check."""
-    if not isinstance(value, int | float | np.integer | np.floating) or isinstance(value, bool):
-        raise ValueError(f"{name}: expected a number, got {value!r}")  # noqa: TRY004 (scikit-learn raises ValueError)
-    return float(value)
+def whole_or_not(fit: Callable[..., Any]) -> Callable[..., Any]:
+    """A method that leaves its estimator as it was when it raises: columns are noted before anything is learnt."""
 
+    @wraps(fit)
+    def method(estimator: Any, *arguments: Any, **named: Any) -> Any:
+        before = dict(vars(estimator))
+        try:
+            return fit(estimator, *arguments, **named)
+        except BaseException:
+            vars(estimator).clear()
+            vars(estimator).update(before)
+            raise
 
-def checked_seed(random_state: Any) -> int:
-    """An integer is the seed itself; anything else that scikit-learn takes is asked for one."""
-    if isinstance(random_state, int | np.integer):
-        if not 0 <= random_state < 2**32:
-            raise ValueError(f"random_state: expected 0 to {2**32 - 1}, got {random_state}")
-        return int(random_state)
-    return int(check_random_state(random_state).randint(2**32, dtype=np.uint32))
+    return method

@@ -81,9 +81,10 @@ class Pool(ThreadPoolExecutor):
                 self._watched.clear()
                 if not self._waiting.empty():
                     self._watched.set()
-            elif begun == self._begun and self._size < self._most:
-                self._add()
+            elif begun == self._begun:
                 stuck_last = time.monotonic()
+                if self._size < self._most:
+                    self._add()
             if self._size > self._least and time.monotonic() - stuck_last > CALM:
                 self._size -= 1
                 self._waiting.put(None)

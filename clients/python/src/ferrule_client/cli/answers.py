@@ -39,8 +39,8 @@ def write_answers(prediction: Prediction, model: ModelInfo, path: Path | None, *
         write = _write_json if as_json else _write_csv
         write(prediction, model, sys.stdout)
     elif path.suffix == ".npz":
-        arrays = {name: _portable(values) for name, values in _arrays(prediction).items()}
-        np.savez(path, allow_pickle=False, **arrays)
+        arrays: dict[str, Any] = {name: _portable(values) for name, values in _arrays(prediction).items()}
+        np.savez(path, **arrays)
     else:
         with path.open("w", encoding="utf-8", newline="") as file:
             (_write_json if path.suffix == ".json" else _write_csv)(prediction, model, file)

@@ -47,11 +47,10 @@ def read_table(path: Path, layout: Layout) -> Table:
 
     Raises OSError for a file that can't be read, and ValueError for one that isn't of numbers or lacks a column.
     """
-    if str(path) == "-":
-        return _read_csv(sys.stdin, str(path), layout)
-    if path.suffix == ".csv":
+    if str(path) == "-" or path.suffix == ".csv":
         # The mark that some programs put before UTF-8 is not part of the first name.
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        source = sys.stdin.fileno() if str(path) == "-" else path
+        with open(source, encoding="utf-8-sig", newline="", closefd=source is path) as file:
             return _read_csv(file, str(path), layout)
     if path.suffix not in {".npy", ".npz"}:
         raise ValueError(f"{path}: expected a file named .csv, .npy or .npz")

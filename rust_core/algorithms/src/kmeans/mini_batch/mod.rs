@@ -152,7 +152,8 @@ fn steps(
     let mut state = State::new(centers, sample.columns());
     let mut convergence = Convergence::new(parameters, threshold, batch_size, rows);
     // At least one: a batch has no more rows than there are.
-    let most = (parameters.max_iter as u128 * rows as u128 / batch_size as u128) as usize;
+    let most = parameters.max_iter as u128 * rows as u128 / batch_size as u128;
+    let most = usize::try_from(most).unwrap_or(usize::MAX);
     let mut buffers = Buffers::new(parameters.n_clusters, sample.columns());
     let mut n_steps = 0;
     let mut converged = false;

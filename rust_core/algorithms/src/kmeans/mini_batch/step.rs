@@ -108,6 +108,9 @@ impl State {
             let expected = format!("{} columns", self.columns);
             return Err(FitError::invalid(Field::Rows, expected, rows.columns()));
         }
+        if rows.rows() == 0 {
+            return Err(FitError::invalid(Field::Rows, "at least one row", 0));
+        }
         let sample = Sample::check(rows, weights, interrupt)?;
         let mut next = self.clone();
         let mut buffers = Buffers::new(self.counts.len(), self.columns);
