@@ -32,7 +32,8 @@ class LogisticRegression(FollowsProgress, ClassifierMixin, BaseEstimator):  # ty
 
     Every solver finds the minimum of the same objective, by the routes that are implemented here: ``"lbfgs"`` takes
     scikit-learn's steps; ``"newton-cholesky"`` is Newton's method; any other name stands for the fastest route, which with
-    an L1 penalty is a proximal Newton method or OWL-QN. ``"liblinear"`` penalises the intercept, as it does there.
+    an L1 penalty is a proximal Newton method or OWL-QN. ``"liblinear"`` penalises the intercept, as it does there. With many
+    columns × classes that route is L-BFGS, which stops by `tol`: lower it where the last digits count.
 
     Args:
         penalty: Deprecated, as in scikit-learn: ``"l1"``, ``"l2"``, ``"elasticnet"`` or None.
