@@ -45,8 +45,8 @@ def main() -> int:
 def write(scenarios: list[Scenario], folder: Path) -> list[Path]:
     """Makes ``models`` and ``payloads`` in the folder anew; the payloads' files. Raises FerruleError, ServerError."""
     models, payloads = folder / "models", folder / "payloads"
-    for each in (models, payloads):
-        shutil.rmtree(each, ignore_errors=True)
+    for old in (models, payloads):
+        shutil.rmtree(old, ignore_errors=True)
     payloads.mkdir(parents=True)
     written = []
     with (
