@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-from . import ghz, h2load, schedule, validity
+import numpy as np
+
+from . import ghz, h2load, pacer, schedule, validity
 from .processes import Watch
 from .results import Latencies, Load, Mode, Point, Setting
 from .validity import Seen
@@ -57,7 +59,9 @@ def of_ghz(place: Place, run: ghz.Run, used: Used, failed_part: float) -> Point:
         corrected = every[report.succeeded]
     failed = sum(report.errors.values())
     others = used.watch.others_cores
-    seen = Seen(place.setting, place.load, report.calls, failed, offered, used.server_busy, used.client_busy, others)
+    seen = Seen(
+        place.setting, place.load, report.calls, failed, offered, used.server_busy, used.client_busy, others=others
+    )
     found = corrected.size > 0
     return Point(
         **_common(place, used, seen, failed_part, run.cpu_seconds, listed=report.complete),
@@ -70,11 +74,39 @@ def of_ghz(place: Place, run: ghz.Run, used: Used, failed_part: float) -> Point:
     )
 
 
+def of_pacer(place: Place, run: pacer.Run, used: Used, failed_part: float) -> Point:
+    """An open loop by the pacer."""
+    calls, good = run.codes.size, run.succeeded
+    late = float(np.mean(run.late_us > validity.LATE_US)) if calls else None
+    seen = Seen(
+        place.setting,
+        place.load,
+        calls,
+        int(calls - np.sum(good)),
+        schedule.offered_rate(np.sort(run.sent_us)),
+        used.server_busy,
+        used.client_busy,
+        late,
+        used.watch.others_cores,
+    )
+    seconds = float((run.answered_us.max() - run.due_us.min()) / 1e6) if calls else 0.0
+    found = bool(np.any(good))
+    return Point(
+        **_common(place, used, seen, failed_part, run.cpu_seconds, listed=True),
+        seconds=_short(seconds),
+        codes=run.by_code,
+        requests_per_second=_short(float(np.sum(good)) / seconds if seconds else 0.0),
+        latencies=Latencies.of((run.answered_us - run.due_us)[good]) if found else None,
+        latencies_as_sent=Latencies.of((run.answered_us - run.sent_us)[good]) if found else None,
+        command=run.command,
+    )
+
+
 def of_h2load(place: Place, run: h2load.Run, used: Used, failed_part: float) -> Point:
     """A ceiling."""
     calls = run.requests + run.failed
     others = used.watch.others_cores
-    seen = Seen(place.setting, place.load, calls, run.failed, None, used.server_busy, used.client_busy, others)
+    seen = Seen(place.setting, place.load, calls, run.failed, None, used.server_busy, used.client_busy, others=others)
     codes = {"HTTP 200": run.requests, "failed": run.failed}
     return Point(
         **_common(place, used, seen, failed_part, run.cpu_seconds, listed=True),

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from . import summary
 from .plan import Plan
-from .results import Mode, Results, Setting
+from .results import BY_THE_CLOCK, Mode, Results, Setting
 from .scenario import Scenario
 from .spread import Spread
 from .summary import Row
@@ -157,7 +157,7 @@ def _table(title: str, found: Sequence[Row]) -> Table:
 
 
 def _by_load(row: Row) -> tuple[int, float, float]:
-    order = {Mode.CEILING: 0, Mode.CLOSED: 1, Mode.OPEN: 2}
+    order = {Mode.CEILING: 0, Mode.CLOSED: 1, Mode.PACED: 2, Mode.OPEN: 3}
     load = row.load
     # Loads at a fraction of the ceiling stand together though their rates differ.
     return order[load.mode], load.fraction or float(load.concurrency or 0), 0.0 if load.fraction else load.rate or 0.0
@@ -165,8 +165,11 @@ def _by_load(row: Row) -> tuple[int, float, float]:
 
 def _load(row: Row) -> str:
     load = row.load
-    if load.mode is Mode.OPEN:
-        return f"{load.fraction:.0%} of the ceiling" if load.fraction else f"{load.rate or 0:,.0f} calls/s"
+    if load.mode in BY_THE_CLOCK:
+        by_ghz = ", ghz" if load.mode is Mode.OPEN else ""
+        return (
+            f"{load.fraction:.0%} of the ceiling{by_ghz}" if load.fraction else f"{load.rate or 0:,.0f} calls/s{by_ghz}"
+        )
     if load.mode is Mode.CEILING:
         return f"ceiling, {load.connections} × {(load.concurrency or 1) // load.connections}"
     return f"{load.concurrency} callers{' beside' if row.call != 'call' else ''}"

@@ -91,7 +91,9 @@ def tools(tmp_path: Path) -> Tools:
 
 
 def planned(*subjects: Subject) -> plan.Part:
-    (part,) = plan.make([scenario.from_document("health", SCENARIO)], subjects, [Setting.REMOTE], Choice()).parts
+    (part,) = plan.make(
+        [scenario.from_document("health", SCENARIO)], subjects, [Setting.REMOTE], Choice(pacer=False)
+    ).parts
     return part
 
 
