@@ -1,13 +1,14 @@
 """Measured points from what a load generator and a watch say."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from . import ghz, h2load, pacer, schedule, validity
 from .processes import Watch
-from .results import Latencies, Load, Mode, Point, Setting
+from .results import Answers, Latencies, Load, Mode, Point, Setting
 from .validity import Seen
 
 
@@ -117,6 +118,30 @@ def of_h2load(place: Place, run: h2load.Run, used: Used, failed_part: float) -> 
         latencies_as_sent=None,
         command=run.command,
     )
+
+
+def judged(ceiling: Point, meanwhile: Answers | None) -> Point:
+    """The same point, invalid when our own calls failed meanwhile: h2load takes an error for an answer."""
+    if meanwhile is None or not meanwhile.failed:
+        return ceiling
+    asked = meanwhile.checked + meanwhile.failed
+    reason = f"{meanwhile.failed} of {asked} calls beside h2load, which can't tell errors from answers, failed"
+    return replace(ceiling, invalid=(*ceiling.invalid, f"{reason}: {meanwhile.first_wrong}"))
+
+
+def without_wrong_answers(measured: Sequence[Point], answers: Sequence[Answers]) -> list[Point]:
+    """The same points; those of a subject that gave a wrong answer in a scenario are invalid there."""
+    wrong = {(each.scenario, each.subject): each for each in answers if each.wrong}
+    return [
+        replace(point, invalid=(*point.invalid, _wrong(found)))
+        if (found := wrong.get((point.scenario, point.subject))) and _wrong(found) not in point.invalid
+        else point
+        for point in measured
+    ]
+
+
+def _wrong(answers: Answers) -> str:
+    return f"{answers.wrong} of {answers.checked} answers were wrong: {answers.first_wrong}"
 
 
 def _common(

@@ -19,7 +19,7 @@ from .points import Place, Used
 from .processes import ServerGoneError, Tree, Watch
 from .questions import Questions
 from .record import Record
-from .results import BY_THE_CLOCK, Load, Mode, Point
+from .results import BY_THE_CLOCK, Answers, Load, Mode, Point
 from .rounds import orders
 from .stage import Stage, Started, WrongAnswerError
 
@@ -84,6 +84,7 @@ class Runner:
         finally:
             os.sched_setaffinity(0, available)
             self._record.answers[:] = answers.merged(self._record.answers)
+            self._record.points[:] = points.without_wrong_answers(self._record.points, self._record.answers)
 
     def _start_all(self, stage: Stage, stack: ExitStack) -> list[Started]:
         published = stage.published()
@@ -164,8 +165,8 @@ class Runner:
         seconds = timing.duration_seconds
         with self._watched(stage, started) as watched:
             run = program.run(started.address, started.asked, pressed, seconds, cores=client, watch=watched.watch)
-        failed_part = stage.part.scenario.limits.failed_part
-        self._record.points.append(points.of_h2load(place, run, watched.used(), failed_part))
+        point = points.of_h2load(place, run, watched.used(), stage.part.scenario.limits.failed_part)
+        self._record.points.append(points.judged(point, watched.meanwhile))
 
     def _loop(self, stage: Stage, started: Started, place: Place) -> Point:
         scenario, load = stage.part.scenario, place.load
@@ -218,7 +219,8 @@ class Runner:
         with watch, started.inquirer.ask_meanwhile() as meanwhile:
             yield watched
         watched.ended()
-        self._record.answers.append(meanwhile.answers(scenario.name, started.subject.name))
+        watched.meanwhile = meanwhile.answers(scenario.name, started.subject.name)
+        self._record.answers.append(watched.meanwhile)
 
     @contextmanager
     def _beside(self, stage: Stage, started: Started, measured: Place) -> Iterator[None]:
@@ -258,6 +260,7 @@ class _Watched:
 
     def __init__(self, watch: Watch, cores: Cores, tree: Tree | None, *, alone: bool) -> None:
         self.watch = watch
+        self.meanwhile: Answers | None = None
         self._cores = cores
         self._tree = tree if alone else None
         self._before = self._now()

@@ -1,6 +1,6 @@
 """A run for people at a terminal: the plan, how far it is, and what came of it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -126,6 +126,7 @@ def show(results: Results, console: Console) -> None:
         for setting in dict.fromkeys(row.setting for row in of_this):
             chosen = [row for row in of_this if row.setting is setting]
             console.print(_table(f"{scenario.title} — {SETTINGS[setting]}", chosen))
+        _knees(of_this, labels, console)
         for verdict in summary.verdicts(results, scenario.name):
             throughput = "" if verdict.throughput_ratio is None else f"; {verdict.throughput_ratio:.1f}× its throughput"
             console.print(
@@ -138,6 +139,22 @@ def show(results: Results, console: Console) -> None:
     if results.starts:
         console.print(_starts(results))
     _remarks(results, found, console)
+
+
+def _knees(found: Sequence[Row], labels: Mapping[str, str], console: Console) -> None:
+    """Where more callers stop to pay, for each subject that was measured with several numbers of callers."""
+    for subject in dict.fromkeys(row.subject for row in found):
+        sweep = [row for row in found if row.subject == subject and row.setting is not Setting.SHARED]
+        sweep = [row for row in sweep if row.load.mode is Mode.CLOSED and row.call == "call"]
+        knee = summary.knee(sweep) if len(sweep) > 2 else None
+        if knee is not None and knee.requests_per_second is not None:
+            console.print(
+                f"{labels[subject]}: more than {knee.load.concurrency} callers bring little but waiting "
+                f"({knee.requests_per_second.median:,.0f} calls/s)",
+                highlight=False,
+                markup=False,
+                soft_wrap=True,
+            )
 
 
 def _table(title: str, found: Sequence[Row]) -> Table:
