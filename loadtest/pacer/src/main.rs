@@ -15,7 +15,7 @@ use std::{
     fs::File,
     io::{BufWriter, Write},
     net::SocketAddr,
-    path::PathBuf,
+    path::{Path, PathBuf},
     rc::Rc,
     time::{Duration, Instant},
 };
@@ -91,14 +91,11 @@ async fn offer(arguments: &Arguments) -> Result<Vec<Record>, Box<dyn Error>> {
     for _ in 0..arguments.connections {
         callers.push(connect(arguments, frame.clone(), timeout).await?);
     }
-    // Whole nanoseconds would add up to a wrong rate.
-    let due =
-        |number: u64| LEAD + Duration::from_nanos_u128(u128::from(number) * 1_000_000_000 / u128::from(arguments.rate));
     let count = u64::try_from(u128::from(arguments.rate) * lasting.as_nanos() / 1_000_000_000)?;
     let records = Rc::new(RefCell::new(Vec::with_capacity(usize::try_from(count)?)));
     let began = Instant::now();
     for (number, caller) in (0..count).zip(callers.iter().cycle()) {
-        let due = due(number);
+        let due = due(number, arguments.rate);
         while began.elapsed() < due {
             yield_now().await;
         }
@@ -140,6 +137,11 @@ async fn connect(arguments: &Arguments, frame: Bytes, timeout: Duration) -> Resu
     Caller::new(ready, &arguments.address.to_string(), &arguments.path, frame, timeout)
 }
 
+/// When a call is due, after the start. A whole number of nanoseconds between calls would add up to a wrong rate.
+fn due(number: u64, rate: u64) -> Duration {
+    LEAD + Duration::from_secs_f64(number as f64 / rate as f64)
+}
+
 /// One uncompressed gRPC message.
 fn framed(message: &[u8]) -> Result<Bytes, Box<dyn Error>> {
     let length = u32::try_from(message.len())?;
@@ -150,7 +152,7 @@ fn nanoseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
-fn write(file: &PathBuf, records: &[Record]) -> std::io::Result<()> {
+fn write(file: &Path, records: &[Record]) -> std::io::Result<()> {
     let mut output = BufWriter::new(File::create(file)?);
     for record in records {
         for figure in [record.due, record.sent, record.answered, record.code] {
