@@ -123,6 +123,11 @@ $(PROBES): $(SERVER_SOURCES) $(call rust_sources,loadtest/probes) | check-prereq
 bench-transport: build $(CEILINGS) $(PROBES) ## Hold both servers against the ceilings of their transports (needs h2load)
 	@$(VENV_PYTHON) -m loadtest.transport $(ARGS)
 
+.PHONY: bench-transport-docs
+bench-transport-docs: build $(CEILINGS) $(PROBES) ## Do that, keep the figures in docs/, and put them into the documents
+	@$(VENV_PYTHON) -m loadtest.transport --keep docs/performance.json $(ARGS)
+	@$(VENV_PYTHON) -m loadtest.transport.document
+
 .PHONY: docker
 docker: ## Build the two container images
 	docker compose build

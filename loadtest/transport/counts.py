@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,11 +20,13 @@ import psutil
 
 from loadtest.servers import Server
 
+from . import profile
 from .h2load import Drive, Load, framed
 from .rounds import Bench
 from .subjects import Subject, running
 
-_LOAD = Load(4, 16)
+#: Few enough streams that no server refuses one, however slowly it runs.
+_LOAD = Load(4, 8)
 #: System calls that are shown by name; all are in the sum.
 _NAMED = ("recvfrom", "recvmsg", "read", "writev", "sendmsg", "write", "epoll_wait", "futex")
 #: Requests of the run in which system calls are counted, for every request of the long run under Valgrind.
@@ -53,7 +56,6 @@ class Tool:
 
 
 _BYTES_IN_BLOCKS = r"Total: +([\d,]+) bytes in ([\d,]+) blocks"
-_INSTRUCTIONS = Tool(("--tool=callgrind", "--callgrind-out-file=/dev/null"), r"Collected : (\d+)")
 #: Without that setting CPython takes small objects out of its own pools, unseen.
 _ALLOCATIONS = Tool(("--tool=dhat", "--dhat-out-file=/dev/null"), _BYTES_IN_BLOCKS, {"PYTHONMALLOC": "malloc"})
 _COPIES = Tool(("--tool=dhat", "--mode=copy", "--dhat-out-file=/dev/null"), _BYTES_IN_BLOCKS)
@@ -68,12 +70,12 @@ def measure(bench: Bench, counted: Sequence[Counted]) -> dict[str, Any]:
     rows: dict[str, Any] = {}
     for each in counted:
         bench.progress(each.subject.title)
-        instructions = _difference(bench, each, each.subject, _INSTRUCTIONS)
+        instructions = _instructions(bench, each)
         allocated = each.allocating and _difference(bench, each, each.allocating, _ALLOCATIONS)
         copied = _difference(bench, each, each.subject, _COPIES)
         rows[each.subject.name] = {
             "requests": [each.few, each.many],
-            "instructions": instructions[0] if instructions else None,
+            "instructions": instructions,
             "allocated_bytes": allocated[0] if allocated else None,
             "allocations": allocated[1] if allocated else None,
             "copied_bytes": copied[0] if copied else None,
@@ -81,6 +83,20 @@ def measure(bench: Bench, counted: Sequence[Counted]) -> dict[str, Any]:
             **_at_full_speed(bench, each.subject, each.many * _FULL_SPEED),
         }
     return {"load": str(_LOAD), "subjects": {each.subject.name: each.subject.title for each in counted}, "rows": rows}
+
+
+def _instructions(bench: Bench, each: Counted) -> dict[str, float] | None:
+    """Instructions of one request, by crate or library; None without Valgrind."""
+    if shutil.which("valgrind") is None:
+        return None
+    found = []
+    for requests in (each.few, each.many):
+        with tempfile.TemporaryDirectory(prefix="ferrule-valgrind-") as folder:
+            tool = ("valgrind", "--tool=callgrind", f"--callgrind-out-file={folder}/%p.out")
+            _asked(bench, each.subject, requests, tool)
+            found.append(sum((profile.instructions(out) for out in Path(folder).iterdir()), Counter()))
+    few, many = found
+    return {group: (many[group] - few[group]) / (each.many - each.few) for group in many}
 
 
 def _difference(bench: Bench, each: Counted, subject: Subject, tool: Tool) -> list[float] | None:
@@ -94,13 +110,19 @@ def _difference(bench: Bench, each: Counted, subject: Subject, tool: Tool) -> li
 def _total(bench: Bench, subject: Subject, requests: int, tool: Tool) -> list[int]:
     """What the tool counts in all processes of the program, from start to end."""
     with tempfile.TemporaryDirectory(prefix="ferrule-valgrind-") as folder:
-        valgrind = ("valgrind", *tool.options, "--trace-children=yes", f"--log-file={folder}/%p.log")
-        under = replace(subject, command=(*valgrind, *subject.command))
-        with running(under, bench.cores, bench.logs, settings=tool.settings) as server:
-            run = bench.h2load.ask(Drive(server.address, subject, _LOAD, bench.cores), requests)
-        if run.failed:
-            raise CountError(f"{subject.name} under valgrind: {run.failed} of {requests} requests failed")
+        _asked(bench, subject, requests, ("valgrind", *tool.options, f"--log-file={folder}/%p.log"), tool.settings)
         return total([log.read_text(errors="replace") for log in Path(folder).iterdir()], tool.pattern)
+
+
+def _asked(
+    bench: Bench, subject: Subject, requests: int, valgrind: Sequence[str], settings: Mapping[str, str] | None = None
+) -> None:
+    """Runs the program under the tool and asks so often."""
+    under = replace(subject, command=(*valgrind, "--trace-children=yes", *subject.command))
+    with running(under, bench.cores, bench.logs, settings=settings) as server:
+        run = bench.h2load.ask(Drive(server.address, subject, _LOAD, bench.cores), requests)
+    if run.failed:
+        raise CountError(f"{subject.name} under valgrind: {run.failed} of {requests} requests failed")
 
 
 def total(logs: Sequence[str], pattern: str) -> list[int]:
@@ -120,12 +142,14 @@ def _at_full_speed(bench: Bench, subject: Subject, requests: int) -> dict[str, A
         drive = Drive(server.address, subject, _LOAD, bench.cores[1:])
         load = bench.h2load.command(drive, body, f"--requests={requests}")
         subprocess.run(load, capture_output=True, check=True)
-        before = _switches(server)
+        before, used_before = _switches(server), _used(server)
         subprocess.run(load, capture_output=True, check=True)
-        switches = _switches(server) - before
+        switches, used = _switches(server) - before, _used(server)
         counts = _system_calls(server, load)
     return {
         "context_switches": switches / requests,
+        "user_us": (used[0] - used_before[0]) / requests * 1e6,
+        "kernel_us": (used[1] - used_before[1]) / requests * 1e6,
         "system_calls": None if counts is None else {name: count / requests for name, count in counts.items()},
     }
 
@@ -168,3 +192,9 @@ def _switches(server: Server) -> int:
         for status in Path(f"/proc/{process.pid}/task").glob("*/status"):
             found += sum(int(count) for count in re.findall(r"ctxt_switches:\s+(\d+)", status.read_text()))
     return found
+
+
+def _used(server: Server) -> tuple[float, float]:
+    """CPU seconds of user space and of the kernel."""
+    times = [process.cpu_times() for process in _processes(server)]
+    return sum(each.user for each in times), sum(each.system for each in times)

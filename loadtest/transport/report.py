@@ -115,13 +115,15 @@ def _spread(figure: Sequence[float]) -> str:
 def counts(record: Record) -> list[Table]:
     """What one request takes, counted."""
     keys: dict[str, Callable[[Record], float | None]] = {
-        "instructions": lambda row: row["instructions"],
+        "instructions": lambda row: row["instructions"] and sum(row["instructions"].values()),
         "allocations": lambda row: row["allocations"],
         "bytes allocated": lambda row: row["allocated_bytes"],
         "copies": lambda row: row["copies"],
         "bytes copied": lambda row: row["copied_bytes"],
         "system calls": lambda row: row["system_calls"] and row["system_calls"]["all"],
         "context switches": lambda row: row["context_switches"],
+        "CPU µs, user": lambda row: row["user_us"],
+        "CPU µs, kernel": lambda row: row["kernel_us"],
     }
     rows = [
         (title, *(_count(of(record["rows"][name])) for of in keys.values()))
@@ -134,12 +136,30 @@ def counts(record: Record) -> list[Table]:
     note = (
         f"At {record['load']} connections × streams. Instructions (callgrind), allocations and copies (DHAT: calls of malloc, "
         "of memcpy and its kin, so no copy that the compiler has written out) are of user space, from the difference of a "
-        "long run and a short one. System calls (perf) and context switches are counted at full speed."
+        "long run and a short one. System calls (perf), context switches and CPU time are of runs at full speed."
     )
     return [
         Table("What one small request takes", ("", *keys), rows, note),
         Table("The system calls among them", ("", "for each request"), named),
+        _profile(record),
     ]
+
+
+def _profile(record: Record) -> Table:
+    """Where the instructions go; what is less than a hundredth of every program is left out."""
+    of = {name: row["instructions"] or {} for name, row in record["rows"].items()}
+    totals = {name: sum(groups.values()) or 1.0 for name, groups in of.items()}
+    largest = {
+        group: max(groups.get(group, 0.0) / totals[name] for name, groups in of.items())
+        for group in {each for groups in of.values() for each in groups}
+    }
+    rows = [
+        (group, *(f"{groups[group]:,.0f}" if groups.get(group, 0.0) >= 0.5 else "" for groups in of.values()))
+        for group, share in sorted(largest.items(), key=lambda each: -each[1])
+        if share >= 0.01
+    ]
+    titles = [record["subjects"][name] for name in of]
+    return Table("Where the instructions go, by the crate or library that they were written in", ("", *titles), rows)
 
 
 def _count(figure: float | None) -> str:
