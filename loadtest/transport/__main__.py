@@ -52,7 +52,7 @@ class Programme:
             "in-process": lambda: iter([in_process.measure(bench, self._small)]),
             "footprint": lambda: iter([footprint.measure(bench, self._servers)]),
             "balance": lambda: iter([balance.measure(bench, self._small)]),
-            "counts": lambda: iter([counts.measure(bench, self._counted)]),
+            "counts": lambda: counts.measure(bench, self._counted),
         }
 
     def _case(self, case: Callable[[Question], Case]) -> Iterator[dict[str, Any]]:
@@ -81,14 +81,13 @@ class Programme:
         named, small = self._by_name, self._small
         plain = ours(small, "rust-plain", "Ferrule, Rust server on the system's allocator")
         endless = ours(small, "rust", "Ferrule, Rust server, no deadlines", name="rust-endless", deadline=False)
-        plain_endless = ours(small, "rust-plain", "no deadlines", name="rust-plain-endless", deadline=False)
         return [
-            Counted(named["rust"], 1_000, 11_000, plain),
-            Counted(endless, 1_000, 11_000, plain_endless),
-            Counted(named["loop-echo"], 1_000, 11_000, None),
-            Counted(named["tonic-echo"], 1_000, 11_000, None),
-            Counted(named["python"], 200, 1_200, named["python"]),
-            Counted(named["grpcio-echo"], 200, 1_200, named["grpcio-echo"]),
+            Counted(named["rust"], 500, 5_500, plain),
+            Counted(endless, 500, 5_500, None, instructions_only=True),
+            Counted(named["loop-echo"], 500, 5_500, None),
+            Counted(named["tonic-echo"], 500, 5_500, None),
+            Counted(named["python"], 100, 600, named["python"]),
+            Counted(named["grpcio-echo"], 100, 600, named["grpcio-echo"]),
         ]
 
 
@@ -165,7 +164,7 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--rounds", type=_rounds, default=5, help="measured runs of each server and load, at least")
     parser.add_argument("--most-rounds", type=int, default=7, help="at most, while the spread leaves a verdict open")
-    parser.add_argument("--seconds", type=float, default=2.0, help="length of each measured run")
+    parser.add_argument("--seconds", type=float, default=1.5, help="length of each measured run")
     parser.add_argument("--results", type=Path, default=_RESULTS, help="folder of the JSON file")
     parser.add_argument(
         "--keep", type=Path, help="JSON file that takes the parts instead, in the place of earlier ones"

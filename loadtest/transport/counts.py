@@ -11,10 +11,11 @@ import shutil
 import subprocess
 import tempfile
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import psutil
 
@@ -30,7 +31,9 @@ _LOAD = Load(4, 8)
 #: System calls that are shown by name; all are in the sum.
 _NAMED = ("recvfrom", "recvmsg", "read", "writev", "sendmsg", "write", "epoll_wait", "futex")
 #: Requests of the run in which system calls are counted, for every request of the long run under Valgrind.
-_FULL_SPEED = 5
+_FULL_SPEED = 10
+
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,8 @@ class Counted:
     many: int
     allocating: Subject | None
     """What to run where allocations are counted: DHAT sees the system's allocator only. None: not counted."""
+    instructions_only: bool = False
+    """Whether copies are left out."""
 
 
 @dataclass(frozen=True)
@@ -65,37 +70,43 @@ class CountError(RuntimeError):
     """A tool said what is not understood."""
 
 
-def measure(bench: Bench, counted: Sequence[Counted]) -> dict[str, Any]:
-    """Counts for every program; plain JSON values. What its tool is missing for is None."""
+def measure(bench: Bench, counted: Sequence[Counted]) -> Iterator[dict[str, Any]]:
+    """Yields the whole record after each program, as plain JSON values. What its tool is missing for is None."""
+    subjects: dict[str, str] = {}
     rows: dict[str, Any] = {}
     for each in counted:
         bench.progress(each.subject.title)
-        instructions = _instructions(bench, each)
         allocated = each.allocating and _difference(bench, each, each.allocating, _ALLOCATIONS)
-        copied = _difference(bench, each, each.subject, _COPIES)
+        copied = None if each.instructions_only else _difference(bench, each, each.subject, _COPIES)
+        subjects[each.subject.name] = each.subject.title
         rows[each.subject.name] = {
             "requests": [each.few, each.many],
-            "instructions": instructions,
+            "instructions": _instructions(bench, each),
             "allocated_bytes": allocated[0] if allocated else None,
             "allocations": allocated[1] if allocated else None,
             "copied_bytes": copied[0] if copied else None,
             "copies": copied[1] if copied else None,
             **_at_full_speed(bench, each.subject, each.many * _FULL_SPEED),
         }
-    return {"load": str(_LOAD), "subjects": {each.subject.name: each.subject.title for each in counted}, "rows": rows}
+        yield {"load": str(_LOAD), "subjects": subjects, "rows": rows}
 
 
 def _instructions(bench: Bench, each: Counted) -> dict[str, float] | None:
     """Instructions of one request, by crate or library; None without Valgrind."""
     if shutil.which("valgrind") is None:
         return None
-    found = []
-    for requests in (each.few, each.many):
+
+    def counted(requests: int) -> Counter[str]:
         with tempfile.TemporaryDirectory(prefix="ferrule-valgrind-") as folder:
-            tool = ("valgrind", "--tool=callgrind", f"--callgrind-out-file={folder}/%p.out")
-            _asked(bench, each.subject, requests, tool)
-            found.append(sum((profile.instructions(out) for out in Path(folder).iterdir()), Counter()))
-    few, many = found
+            valgrind = ("valgrind", "--tool=callgrind", f"--callgrind-out-file={folder}/%p.out", "--trace-children=yes")
+            under = replace(each.subject, command=(*valgrind, *each.subject.command))
+            _asked(bench, under, requests, Path(folder))
+            found: Counter[str] = Counter()
+            for out in Path(folder).glob("*.out"):
+                found.update(profile.instructions(out))
+            return found
+
+    few, many = _both(counted, each)
     return {group: (many[group] - few[group]) / (each.many - each.few) for group in many}
 
 
@@ -103,26 +114,32 @@ def _difference(bench: Bench, each: Counted, subject: Subject, tool: Tool) -> li
     """What the tool counts for one request; None without Valgrind."""
     if shutil.which("valgrind") is None:
         return None
-    few, many = (_total(bench, subject, requests, tool) for requests in (each.few, each.many))
+    few, many = _both(lambda requests: _total(bench, subject, requests, tool), each)
     return [(more - less) / (each.many - each.few) for less, more in zip(few, many, strict=True)]
+
+
+def _both(count: Callable[[int], Found], each: Counted) -> tuple[Found, Found]:
+    """The two runs, at one time: counts do not depend on how fast they are made."""
+    with ThreadPoolExecutor(2) as pool:
+        few, many = pool.map(count, (each.few, each.many))
+    return few, many
 
 
 def _total(bench: Bench, subject: Subject, requests: int, tool: Tool) -> list[int]:
     """What the tool counts in all processes of the program, from start to end."""
     with tempfile.TemporaryDirectory(prefix="ferrule-valgrind-") as folder:
-        _asked(bench, subject, requests, ("valgrind", *tool.options, f"--log-file={folder}/%p.log"), tool.settings)
+        valgrind = ("valgrind", *tool.options, f"--log-file={folder}/%p.log")
+        under = replace(subject, command=(*valgrind, "--trace-children=yes", *subject.command))
+        _asked(bench, under, requests, Path(folder), tool.settings)
         return total([log.read_text(errors="replace") for log in Path(folder).iterdir()], tool.pattern)
 
 
-def _asked(
-    bench: Bench, subject: Subject, requests: int, valgrind: Sequence[str], settings: Mapping[str, str] | None = None
-) -> None:
-    """Runs the program under the tool and asks so often."""
-    under = replace(subject, command=(*valgrind, "--trace-children=yes", *subject.command))
-    with running(under, bench.cores, bench.logs, settings=settings) as server:
-        run = bench.h2load.ask(Drive(server.address, subject, _LOAD, bench.cores), requests)
+def _asked(bench: Bench, under: Subject, requests: int, logs: Path, settings: Mapping[str, str] | None = None) -> None:
+    """Runs a program that is under a tool, and asks it so often."""
+    with running(under, bench.cores, logs, settings=settings) as server:
+        run = bench.h2load.ask(Drive(server.address, under, _LOAD, bench.cores), requests)
     if run.failed:
-        raise CountError(f"{subject.name} under valgrind: {run.failed} of {requests} requests failed")
+        raise CountError(f"{under.name} under valgrind: {run.failed} of {requests} requests failed")
 
 
 def total(logs: Sequence[str], pattern: str) -> list[int]:

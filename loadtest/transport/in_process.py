@@ -23,7 +23,7 @@ def measure(bench: Bench, question: Question) -> dict[str, Any]:
         said = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
     turns = [engine_alone.both(question.models, question.request, core, bench.seconds / 2) for _ in range(bench.rounds)]
     without, with_deadline = (Spread.of([1e3 * each for each in column]) for column in zip(*turns, strict=True))
-    parts = {name: [cost["median"], cost["least"], cost["most"]] for name, cost in said.items()}
+    parts = {name: [cost["median"], cost["least"], cost["most"]] for name, cost in said}
     parts["the call from Python without a deadline"] = [without.median, without.low, without.high]
     parts["the call from Python with a deadline"] = [with_deadline.median, with_deadline.low, with_deadline.high]
     return {"parts_ns": parts}

@@ -1,7 +1,6 @@
 //! What the parts of a prediction cost without a transport: limits, counters, deadlines, decoding, the whole call.
 
 use std::{
-    collections::BTreeMap,
     error::Error,
     fs,
     hint::black_box,
@@ -43,15 +42,15 @@ pub(crate) struct Cost {
     most: f64,
 }
 
-/// Measures every part.
+/// Measures every part, in the order of a call.
 ///
 /// # Errors
 /// When the repository or the request can't be read, or the request is not answered.
-pub(crate) fn measure(options: &Options) -> Result<BTreeMap<&'static str, Cost>, Box<dyn Error>> {
+pub(crate) fn measure(options: &Options) -> Result<Vec<(&'static str, Cost)>, Box<dyn Error>> {
     let request = Bytes::from(fs::read(&options.request)?);
     let config = settings(&options.models)?;
     let parts = Parts::open(&config, Board::create(1)?.seat(0))?;
-    let of_16 = Parts::open(&config, Board::create(16)?.seat(0))?;
+    let of_256 = Parts::open(&config, Board::create(256)?.seat(0))?;
     let of_64 = Parts::open(&config, Board::create(64)?.seat(0))?;
     let engine = Engine::start(&config, Board::create(1)?.seat(0))?;
     engine.serve();
@@ -70,12 +69,9 @@ pub(crate) fn measure(options: &Options) -> Result<BTreeMap<&'static str, Cost>,
     let all: [Part<'_>; 10] = [
         ("nothing", Box::new(|| black_box(true))),
         ("limit on calls in flight, 1 worker", Box::new(|| parts.admit())),
-        ("limit on calls in flight, 16 workers", Box::new(|| of_16.admit())),
         ("limit on calls in flight, 64 workers", Box::new(|| of_64.admit())),
-        (
-            "deadline, looked at once",
-            Box::new(|| Parts::in_time(black_box(far))),
-        ),
+        ("limit on calls in flight, 256 workers", Box::new(|| of_256.admit())),
+        ("deadline, looked at once", Box::new(|| Parts::in_time(black_box(far)))),
         ("decoding", Box::new(|| Parts::decode(request.clone()))),
         (
             "decoding, checks of sizes, finding the model",
@@ -85,7 +81,10 @@ pub(crate) fn measure(options: &Options) -> Result<BTreeMap<&'static str, Cost>,
             "the same, computing, encoding",
             Box::new(|| parts.answer(request.clone()).is_some()),
         ),
-        ("the engine's call without a deadline", Box::new(|| call(black_box(none)))),
+        (
+            "the engine's call without a deadline",
+            Box::new(|| call(black_box(none))),
+        ),
         ("the engine's call with a deadline", Box::new(|| call(black_box(far)))),
     ];
     for (name, part) in &all {
