@@ -6,14 +6,13 @@ even out; with few, one worker may have most of them. The servers' own log lines
 
 import json
 import re
-import socket
 import time
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from .footprint import idle_connections
 from .rounds import Bench, MeasurementError
 from .subjects import Question, ours, running
 
@@ -38,12 +37,11 @@ def measure(bench: Bench, question: Question) -> dict[str, Any]:
             bench.progress(f"{title}, {connections} connections")
             spreads = []
             for _ in range(3):
-                with running(subject, bench.cores, bench.logs) as server:
-                    host, _, port = server.address.rpartition(":")
-                    with ExitStack() as stack:
-                        for _ in range(connections):
-                            stack.enter_context(socket.create_connection((host, int(port)), timeout=10))
-                        spreads.append(_told(bench.logs / f"{subject.name}.log", connections))
+                with (
+                    running(subject, bench.cores, bench.logs) as server,
+                    idle_connections(server.address, connections),
+                ):
+                    spreads.append(_told(bench.logs / f"{subject.name}.log", connections))
             seen.append({"subject": title, "workers": workers, "connections": connections, "open": spreads})
     expected = {str(workers): {str(each): busiest(workers, workers * each) for each in FOR_EACH} for workers in WORKERS}
     return {"seen": seen, "expected": expected}

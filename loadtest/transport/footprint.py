@@ -48,7 +48,7 @@ def _once(bench: Bench, subject: Subject) -> dict[str, float | None]:
     with running(subject, bench.cores, bench.logs) as server:
         started = time.monotonic() - began
         alone = _resident(server)
-        with _idle_connections(server.address, _CONNECTIONS):
+        with idle_connections(server.address, _CONNECTIONS):
             connection = max(0, _resident(server) - alone) / _CONNECTIONS
         stream = None
         if subject.name in _STREAMS:
@@ -72,7 +72,7 @@ def _resident(server: Server) -> int:
 
 
 @contextmanager
-def _idle_connections(address: str, count: int) -> Iterator[None]:
+def idle_connections(address: str, count: int) -> Iterator[None]:
     """Connections whose greeting the server has answered."""
     host, _, port = address.rpartition(":")
     with ExitStack() as stack:

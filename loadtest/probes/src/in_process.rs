@@ -57,7 +57,6 @@ pub(crate) fn measure(options: &Options) -> Result<Vec<(&'static str, Cost)>, Bo
     let none = Context::default();
     let far = Context {
         deadline: Some(Instant::now() + Duration::from_secs(3600)),
-        ..Context::default()
     };
     let call = |context| {
         matches!(
