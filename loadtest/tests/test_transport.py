@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from loadtest.transport import balance, counts, h2load, report
+from loadtest.transport import balance, counts, document, h2load, profile, report
 from loadtest.transport.__main__ import keep
 from loadtest.transport.h2load import Drive, H2load, H2loadError, Load
 from loadtest.transport.latency import Run
@@ -196,3 +196,66 @@ def test_a_part_takes_the_place_of_an_earlier_one(tmp_path: Path) -> None:
     keep(file, "large", {"other": True})
     keep(file, "small", {"new": True})
     assert json.loads(file.read_text()) == {"parts": {"small": {"new": True}, "large": {"other": True}}}
+
+
+ANNOTATED = """
+Ir                   file:function
+1,000 (50.0%)  /home/me/.cargo/registry/src/index.crates.io-1/h2-0.4.20/src/a.rs:h2::frame::head [/work/ferrule-server]
+  300 (15.0%)  /rustc/0123/library/core/src/slice/mod.rs:<http::header::Map as core::ops::Index>::index
+   70 ( 3.5%)  /rustc/0123/library/core/src/ops/function.rs:core::ops::function::FnOnce::call_once
+  200 (10.0%)  ./string/memmove-vec.S:__memcpy_avx_unaligned_erms [/usr/lib/libc.so.6]
+   10 ( 0.5%)  ./malloc/malloc.c:_int_free [/usr/lib/libc.so.6]
+   20 ( 1.0%)  /home/me/.cargo/registry/src/index.crates.io-1/tikv-jemalloc-sys-0.7.0/src/b.c:je_x [/work/ferrule-server]
+   30 ( 1.5%)  rust_core/engine/src/predict.rs:ferrule_engine::predict::Predict::check
+   40 ( 2.0%)  ???:0x0000000000123456 [/venv/lib/grpc/_cython/cygrpc.cpython-311-x86_64-linux-gnu.so]
+   50 ( 2.5%)  ???:_PyEval_EvalFrameDefault [/usr/bin/python3.11]
+nothing of interest
+"""
+
+
+def test_instructions_are_grouped_by_where_they_were_written() -> None:
+    assert profile.grouped(ANNOTATED) == {
+        "h2": 1000,
+        "http": 300,
+        "Rust's library": 70,
+        "memory copies (libc)": 200,
+        "allocator": 30,
+        "the engine": 30,
+        "grpcio": 40,
+        "Python": 50,
+    }
+
+
+def kept() -> dict[str, dict[str, Any]]:
+    """A part as it is kept."""
+    where = {
+        "date": "2026-01-02T03:04:05+00:00",
+        "commit": "0123456789abcdef",
+        "machine": {"processor": "a processor", "cores": 2, "system": "Linux"},
+        "versions": {"rust": "rustc 1", "python": "3.11", "h2load": "h2load 1", "packages": {"grpcio": "1.85"}},
+    }
+    return {"in-process": {"parts_ns": {"nothing": [1.0, 0.5, 2000.0]}, "environment": where}}
+
+
+def test_figures_take_the_place_of_older_ones() -> None:
+    text = "before\n<!-- figures: in-process -->\nold\n<!-- end of figures -->\nafter\n"
+    once = document.filled(text, kept())
+    assert once.startswith("before\n<!-- figures: in-process -->\n\n**Parts of a small request in process, in ns**\n")
+    assert "| nothing | 1 | 0 to 2,000 |" in once
+    assert once.endswith("<!-- end of figures -->\nafter\n")
+    assert "old" not in once
+    assert document.filled(once, kept()) == once
+    assert "commit 0123456789" in document.filled("<!-- figures: where -->\n<!-- end of figures -->", kept())
+
+
+def test_figures_that_are_not_kept_are_said() -> None:
+    with pytest.raises(document.DocumentError, match="latency"):
+        document.filled("<!-- figures: latency -->\n<!-- end of figures -->", kept())
+
+
+def test_the_documents_show_what_is_kept() -> None:
+    parts = json.loads(document.KEPT.read_text())["parts"]
+    for page in document.DOCUMENTS:
+        text = page.read_text()
+        assert "<!-- figures: ratios -->" in text
+        assert document.filled(text, parts) == text, f"python -m loadtest.transport.document rewrites {page}"
