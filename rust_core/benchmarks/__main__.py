@@ -40,6 +40,9 @@ def main() -> int:
     """The command; its exit status: 0 when every target that was measured is met, 1 otherwise, 130 after Ctrl-C."""
     arguments = _arguments()
     console = Console()
+    if not console.is_terminal:
+        # A log has no width of its own.
+        console = Console(width=180)
     offered = growth.all_works() if arguments.growth else [*works.all_works(), *serving.all_works()]
     chosen = works.chosen(offered, arguments.only)
     if arguments.list:

@@ -135,7 +135,8 @@ def kmeans_predict(given: Inputs) -> Prepared:
         index = faiss.IndexFlatL2(init.shape[1])
         index.add(init)
         return Prepared(lambda: index.search(rows, 1)[1], lambda labels: ({"labels": labels[:, 0]}, {}))
-    model = estimator(given.peer, "KMeans")(len(init), init=init, n_init=1, max_iter=1).fit(init)
+    # Every centre several times over is a set of rows whose fit leaves the centres as they are.
+    model = estimator(given.peer, "KMeans")(len(init), init=init, n_init=1, max_iter=1).fit(np.repeat(init, 50, axis=0))
     return Prepared(lambda: model.predict(rows), lambda labels: ({"labels": np.asarray(labels)}, {}))
 
 
