@@ -5,6 +5,7 @@ import os
 import subprocess
 import tempfile
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -60,29 +61,31 @@ class Subject:
         Raises MissingPeerError, or SubjectError when it does not get ready.
         """
         self.peer, self.settings = peer, settings
-        # Kept open: if the process ends, its last words are wanted.
-        self._folder = tempfile.TemporaryDirectory(prefix="ferrule-bench-")
-        file, log = Path(self._folder.name, "work.json"), Path(self._folder.name, "log")
-        file.write_text(json.dumps(_document(peer, settings, work, rows, reference_iterations)), encoding="utf-8")
         if peer.environment == "native":
-            command = (str(environments.native("linfa-subject")), str(file))
+            program = [str(environments.native("linfa-subject"))]
         else:
-            module = f"{__package__}.work_process"
-            command = (str(environments.python(peer.environment)), "-m", module, str(file))
+            program = [str(environments.python(peer.environment)), "-m", f"{__package__}.work_process"]
         cores = sorted(os.sched_getaffinity(0))[: work.threads]
-        with log.open("wb") as log_file:
+        document = _document(peer, settings, work, rows, reference_iterations)
+        with ExitStack() as stack:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ferrule-bench-")))
+            file, self._log = folder / "work.json", folder / "log"
+            file.write_text(json.dumps(document), encoding="utf-8")
+            log = stack.enter_context(self._log.open("wb"))
             self._process = subprocess.Popen(
-                ("taskset", "--cpu-list", ",".join(map(str, cores)), *command),
+                ("taskset", "--cpu-list", ",".join(map(str, cores)), *program, str(file)),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                stderr=log_file,
+                stderr=log,
                 text=True,
                 env=_environment(work.threads),
                 # Ctrl-C in the terminal reaches the parent alone, which keeps what was measured.
                 start_new_session=True,
             )
-        self._log = log
-        self.versions: dict[str, str] = self._heard()["ready"]
+            stack.callback(self._process.communicate)
+            stack.callback(self._process.kill)
+            self.versions: dict[str, str] = self._heard()["ready"]
+            self._stack = stack.pop_all()
 
     def run(self, calls: int) -> Timing:
         """Does the work so often. Raises SubjectError."""
@@ -97,10 +100,8 @@ class Subject:
             return load(Path(folder)), said["answered"]
 
     def close(self) -> None:
-        """Ends the process."""
-        self._process.kill()
-        self._process.communicate()
-        self._folder.cleanup()
+        """Ends the process, if it has not ended."""
+        self._stack.close()
 
     def __enter__(self) -> Self:
         return self
@@ -128,7 +129,6 @@ class Subject:
 
     def _ended(self) -> SubjectError:
         log = self._log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-        self.close()
         return SubjectError(f"{self.peer.name} ended: {log[-1] if log else 'without a word'}")
 
 
@@ -170,6 +170,3 @@ def _native_options(options: Mapping[str, Any], task: str, settings: Settings, r
         # linfa takes no 0.
         "tolerance": 1e-30 if fixed else (1e-4 * variance) ** 0.5,
     }
-
-
-__all__ = ["Subject", "SubjectError", "Timing"]
