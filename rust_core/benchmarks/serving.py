@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,7 @@ def measure(work: Work, outcome: Outcome, pace: Pace, progress: Callable[[str], 
                 raise SubjectError(str(problem)) from problem
             channel = stack.enter_context(grpc.insecure_channel(server.address))
             method: Any = channel.unary_unary(_PREDICT, request_serializer=None, response_deserializer=None)
-            calls[name] = lambda method=method: method(request, timeout=30, wait_for_ready=True)
+            calls[name] = partial(method, request, timeout=30, wait_for_ready=True)
             outcome.measured.append(_judged(work, arrays, name, calls[name]()))
         by_name = {each.peer: each for each in outcome.measured}
         counts = {name: max(20, math.ceil(pace.seconds / max(_median(call, 20), 1e-6))) for name, call in calls.items()}

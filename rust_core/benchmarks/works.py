@@ -91,8 +91,9 @@ def _kmeans() -> Iterator[Work]:
     data = Data("blobs", {"rows": 100_000, "columns": 64, "clusters": 256, "first": 256, "spread": 40.0})
     for work in _both(_fit("fit-100k-64-k256", "fit 100k × 64, k = 256, 30 iterations", data, 256, target=1.3)):
         # In float64 against scikit-learn and scikit-learn-intelex, by another bound.
-        double = {"target": 1.5, "peers": ("scikit-learn", "scikit-learn-intelex"), "quoted": ("linfa",)}
-        yield replace(work, **double) if work.dtype == "float64" else work
+        if work.dtype == "float64":
+            work = replace(work, target=1.5, peers=("scikit-learn", "scikit-learn-intelex"), quoted=("linfa",))
+        yield work
     for columns, k in ((2, 3), (10, 20), (100, 20)):
         batch = Data("blobs", {"rows": 1024, "columns": columns, "clusters": k, "first": k})
         title = f"MiniBatchKMeans.partial_fit 1,024 × {columns}, k = {k}"
@@ -156,8 +157,8 @@ def _logistic_predictions() -> Iterator[Work]:
     title = "predict_proba, one CSR row of 47 nonzeros, 1M features × 20 classes"
     one = Data("sparse_scored", {"rows": 1, **wide})
     # The target is against the order of coef_ that suits scikit-learn; the order that its fit leaves is quoted.
-    orders = {"peers": ("scikit-learn, Fortran-order coef_",), "quoted": ("scikit-learn",)}
-    yield from predict("predict-sparse-one", title, one, target=4, limit_seconds=20e-6, **orders)
+    for work in predict("predict-sparse-one", title, one, target=4, limit_seconds=20e-6):
+        yield replace(work, peers=("scikit-learn, Fortran-order coef_",), quoted=("scikit-learn",))
     many = Data("sparse_scored", {"rows": 20_000, **wide})
     yield from predict("predict-sparse-20k", "predict_proba, 20k CSR rows × 1M, 20 classes", many, target=3)
     dense = Data("scored", {"rows": 500_000, "columns": 50, "classes": 2})

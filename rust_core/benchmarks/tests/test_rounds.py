@@ -68,9 +68,10 @@ def test_a_setting_whose_answer_is_wrong_does_not_go_on(monkeypatch: pytest.Monk
     options = {"n_classes": 2, "l1_ratio": 0.0, "C": 1.0, "fit_intercept": True}
     work = Work("logistic/small", "small", "logistic-fit", "small", data, options, threads=1)
     variants = ({"solver": "lbfgs", "max_iter": 1}, {"solver": "newton-cholesky"})
-    monkeypatch.setattr(rounds, "PEERS", (Peer("scikit-learn", "project", {"small": variants}),))
+    theirs_alone = Peer("scikit-learn", "project", {"small": variants})
+    monkeypatch.setattr(rounds, "PEERS", (theirs_alone,))
     monkeypatch.setattr(rounds, "OURS", Peer("Ferrule", "project", {"small": ({"solver": "lbfgs", "max_iter": 1},)}))
-    monkeypatch.setattr(rounds, "SCIKIT_LEARN", rounds.PEERS[0])
+    monkeypatch.setattr(rounds, "SCIKIT_LEARN", theirs_alone)
     outcome = Outcome(work)
     Bench(Offline(nothing), PACE, nothing).measure(work, outcome)
     ours, theirs = outcome.measured
@@ -123,8 +124,8 @@ def test_what_can_not_be_installed_is_said_once_in_a_line(
         raise MissingPeerError(f"{name} could not be installed: no network")
 
     monkeypatch.setattr(environments, "_run", fail)
-    monkeypatch.setattr(environments.venv, "create", lambda *_, **__: None)
-    monkeypatch.setattr(environments.shutil, "which", lambda _: "cargo")
+    monkeypatch.setattr("venv.create", lambda *_, **__: None)
+    monkeypatch.setattr("shutil.which", lambda _: "cargo")
     made = Environments(nothing)
     for _ in range(2):
         with pytest.raises(MissingPeerError, match=f"{name} could not be installed"):
