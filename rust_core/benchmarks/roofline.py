@@ -7,6 +7,7 @@ import json
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from .environments import Environments, MissingPeerError
@@ -62,6 +63,13 @@ def measure(environments: Environments, threads: int = THREADS) -> Ceilings:
     return Ceilings(read["threads"], flops, read["cache_bytes"], read["memory_bytes"], _last_cache())
 
 
+def better(one: Ceilings, other: Ceilings) -> Ceilings:
+    """The higher of two measurements, figure by figure: a ceiling is what was reached once."""
+    flops = {dtype: max(value, other.flops[dtype]) for dtype, value in one.flops.items()}
+    cache, memory = max(one.cache_bytes, other.cache_bytes), max(one.memory_bytes, other.memory_bytes)
+    return Ceilings(one.threads, flops, cache, memory, one.last_cache_bytes)
+
+
 def floor(work: Work, n_iter: int | None, ceilings: Ceilings) -> Floor | None:
     """The floor of a work that took so many iterations; None where the counts say little (single rows, other solvers)."""
     need = needed(work, n_iter)
@@ -102,8 +110,12 @@ def needed(work: Work, n_iter: int | None) -> Need | None:
 
 
 def _last_cache() -> int | None:
-    try:
-        said = subprocess.run(("getconf", "LEVEL3_CACHE_SIZE"), capture_output=True, text=True, check=True)
-        return int(said.stdout) or None
-    except (OSError, ValueError, subprocess.CalledProcessError):
-        return None
+    """Bytes of the cache of the highest level that the first core has, as Linux tells."""
+    sizes = {}
+    for cache in Path("/sys/devices/system/cpu/cpu0/cache").glob("index*"):
+        try:
+            level, size = ((cache / name).read_text(encoding="utf-8").strip() for name in ("level", "size"))
+            sizes[int(level)] = int(size.removesuffix("K")) * 1024
+        except (OSError, ValueError):
+            continue
+    return sizes[max(sizes)] if sizes else None

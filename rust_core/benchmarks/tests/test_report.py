@@ -64,6 +64,12 @@ def test_the_floor_is_the_slower_of_reading_and_computing() -> None:
     assert least.seconds == pytest.approx(1.32e-3)
 
 
+def test_the_higher_of_two_ceilings_counts() -> None:
+    other = Ceilings(2, {"float64": 9e8, "float32": 3e9}, cache_bytes=2e8, memory_bytes=1e6, last_cache_bytes=None)
+    both = roofline.better(CEILINGS, other)
+    assert both == Ceilings(2, {"float64": 1e9, "float32": 3e9}, 2e8, 1e7, None)
+
+
 def test_the_roofline_is_shown_where_a_target_is_missed() -> None:
     table = report.roofline_table([MISSED], CEILINGS)
     assert table is not None
