@@ -192,7 +192,12 @@ impl Ask {
                 } else {
                     record.failed += 1;
                 }
-                record.samples.push(Sample { due: due - began, begun, answered, status });
+                record.samples.push(Sample {
+                    due: due - began,
+                    begun,
+                    answered,
+                    status,
+                });
             });
         }
         late
@@ -261,7 +266,14 @@ fn written(samples: &[Sample]) -> Vec<u8> {
     let nanoseconds = |time: Duration| time.as_nanos() as u64;
     samples
         .iter()
-        .flat_map(|each| [nanoseconds(each.due), nanoseconds(each.begun), nanoseconds(each.answered), each.status])
+        .flat_map(|each| {
+            [
+                nanoseconds(each.due),
+                nanoseconds(each.begun),
+                nanoseconds(each.answered),
+                each.status,
+            ]
+        })
         .flat_map(u64::to_le_bytes)
         .collect()
 }
@@ -295,7 +307,12 @@ mod tests {
     #[test]
     fn samples_are_written_as_four_integers() {
         let time = Duration::from_nanos;
-        let sample = Sample { due: time(1), begun: time(2), answered: time(258), status: 14 };
+        let sample = Sample {
+            due: time(1),
+            begun: time(2),
+            answered: time(258),
+            status: 14,
+        };
         let expected: Vec<u8> = [1_u64, 2, 258, 14].iter().flat_map(|each| each.to_le_bytes()).collect();
         assert_eq!(written(&[sample]), expected);
     }
