@@ -162,9 +162,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--only", nargs="+", choices=list(report.TABLES), metavar="PART", help=f"parts: {', '.join(report.TABLES)}"
     )
-    parser.add_argument("--rounds", type=_rounds, default=5, help="measured runs of each server and load, at least")
-    parser.add_argument("--most-rounds", type=int, default=7, help="at most, while the spread leaves a verdict open")
-    parser.add_argument("--seconds", type=float, default=1.5, help="length of each measured run")
+    parser.add_argument("--rounds", type=_rounds, default=15, help="measured runs of each server and load, at least")
+    parser.add_argument("--most-rounds", type=int, default=21, help="at most, while the spread leaves a verdict open")
+    parser.add_argument("--seconds", type=float, default=0.5, help="length of each measured run")
     parser.add_argument("--results", type=Path, default=_RESULTS, help="folder of the JSON file")
     parser.add_argument(
         "--keep", type=Path, help="JSON file that takes the parts instead, in the place of earlier ones"

@@ -10,7 +10,7 @@ from typing import Any
 from loadtest.rounds import orders
 from loadtest.servers import Server
 
-from . import engine_alone
+from . import cpu_clock, engine_alone
 from .cases import Case
 from .h2load import Drive, H2load, Load
 from .subjects import Subject, running
@@ -95,9 +95,9 @@ def _record(case: Case, figures: dict[Load, list[Round]]) -> dict[str, Any]:
 def _once(bench: Bench, subject: Subject, server: Server, load: Load, cores: tuple[int, ...]) -> Figures:
     drive = Drive(server.address, subject, load, cores)
     bench.h2load.run(drive, bench.seconds / 5)
-    before = server.cpu_seconds()
+    before = cpu_clock.seconds(server)
     run = bench.h2load.run(drive, bench.seconds)
-    used = server.cpu_seconds() - before
+    used = cpu_clock.seconds(server) - before
     if run.requests == 0 or run.failed > _REFUSED * run.requests:
         raise MeasurementError(f"{subject.name}: {run.failed} of {run.requests + run.failed} requests failed")
     return Figures(run.requests / run.seconds, used / run.requests * 1e6)
