@@ -59,8 +59,10 @@ def measure(bench: Bench, case: Case) -> Iterator[dict[str, Any]]:
             for subject in case.subjects
         }
         for number, names in orders(list(started), bench.most_rounds):
+            bench.progress(
+                f"round {number} of {bench.rounds} to {bench.most_rounds}; {time.monotonic() - began:.0f} s so far"
+            )
             for load in case.loads:
-                bench.progress(f"round {number}, {load} connections × streams; {time.monotonic() - began:.0f} s so far")
                 measured = {name: _once(bench, *started[name], load, cores_of_load) for name in names}
                 if case.alone is not None:
                     asked = case.alone
