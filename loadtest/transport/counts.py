@@ -31,7 +31,7 @@ _LOAD = Load(4, 8)
 #: System calls that are shown by name; all are in the sum.
 _NAMED = ("recvfrom", "recvmsg", "read", "writev", "sendmsg", "write", "epoll_wait", "futex")
 #: Requests of the run in which system calls are counted, for every request of the long run under Valgrind.
-_FULL_SPEED = 10
+_FULL_SPEED = 40
 
 Found = TypeVar("Found")
 
