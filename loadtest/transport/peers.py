@@ -11,7 +11,6 @@ slower on one core.
 import os
 import signal
 import sys
-import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -31,8 +30,8 @@ MOST_ECHOED = 64 * 1024
 
 def main() -> None:
     """Serves until SIGTERM."""
-    stopped = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stopped.set())
+    # Before there are other threads, which inherit it: the signal waits for this one.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     handler = HANDLERS[sys.argv[1]](*map(Path, sys.argv[2:]))
     server = grpc.server(
         ThreadPoolExecutor(_THREADS),
@@ -43,7 +42,7 @@ def main() -> None:
     server.start()
     sys.stdout.write(f"listening on 127.0.0.1:{port}\n")
     sys.stdout.flush()
-    stopped.wait()
+    signal.sigwait({signal.SIGTERM})
     server.stop(None).wait()
 
 
