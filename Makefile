@@ -128,6 +128,10 @@ bench-transport-docs: build $(CEILINGS) $(PROBES) ## Do that, keep the figures i
 	@$(VENV_PYTHON) -m loadtest.transport --keep docs/performance.json $(ARGS)
 	@$(VENV_PYTHON) -m loadtest.transport.document
 
+.PHONY: bench-core
+bench-core: build ## Hold K-Means and logistic regression against other libraries (ARGS="--help" explains)
+	@$(VENV_PYTHON) -m rust_core.benchmarks $(ARGS)
+
 .PHONY: docker
 docker: ## Build the two container images
 	docker compose build
@@ -166,6 +170,9 @@ requirements: ## Pin the newest versions that requirements/*.in allow (needs uv)
 	cd requirements && $(UV_COMPILE) --upgrade build.in --constraints server.txt --output-file build.txt
 	cd requirements && $(UV_COMPILE) --upgrade dev.in --constraints server.txt --constraints build.txt \
 		--output-file dev.txt
+	cd rust_core/benchmarks/requirements && for peer in *.in; do \
+		$(UV_COMPILE) --upgrade $$peer --output-file $${peer%.in}.txt; \
+	done
 
 .PHONY: clean
 clean: ## Remove what was built; models and load test results stay
