@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from .environments import ROOT
-from .judgement import counts, judge
+from .judgement import judge
 from .peers import OURS
 from .report import ROOFLINE_COLUMNS, duration, read_document, roofline_cells, settings_text, summary_cells
 from .roofline import Ceilings
@@ -72,7 +72,7 @@ def _rows(outcome: Outcome) -> list[list[str]]:
     rows = []
     for each in outcome.measured:
         spread = seconds[each.peer]
-        quoted = each.peer != OURS.name and not counts(outcome.work, each.peer)
+        quoted = each.peer != OURS.name and not outcome.work.counts(each.peer)
         name = f"{each.peer} (quoted)" if quoted else each.peer
         words = each.words if each.right else f"left out: {each.words}"
         times = [duration(value) for value in (spread.median, spread.least, spread.most)]

@@ -7,7 +7,7 @@ from typing import Any
 from rich import box
 from rich.table import Table
 
-from .judgement import Judgement, Spread, Verdict, counts, judge
+from .judgement import Judgement, Spread, Verdict, judge
 from .peers import OURS, Settings
 from .roofline import Ceilings, floor
 from .rounds import Measured, Outcome
@@ -58,7 +58,7 @@ def work_table(outcome: Outcome) -> Table:
     ours = judgement.seconds.get(OURS.name)
     for each in outcome.measured:
         spread = judgement.seconds.get(each.peer)
-        name = each.peer if each.peer == OURS.name or counts(outcome.work, each.peer) else f"{each.peer} (quoted)"
+        name = each.peer if each.peer == OURS.name or outcome.work.counts(each.peer) else f"{each.peer} (quoted)"
         made.add_row(
             f"[bold]{name}[/]" if each.peer == judgement.best else name,
             "" if spread is None else spread_text(spread),

@@ -140,3 +140,18 @@ def test_the_command_lists_its_works() -> None:
         "kmeans/fit-sparse/float64",
         "kmeans/fit-sparse/float32",
     ]
+
+
+def test_a_peer_far_behind_is_timed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    slow = Peer("slow", "project", peers.SCIKIT_LEARN.settings)
+    monkeypatch.setattr(rounds, "PEERS", (peers.SCIKIT_LEARN, slow))
+    # Any call is a long one, and whoever is behind at all is far behind: one of two alike.
+    monkeypatch.setattr(rounds, "_LONG_SECONDS", 0.0)
+    monkeypatch.setattr(rounds, "_FAR_BEHIND", 1.0)
+    outcome = Outcome(WORK)
+    Bench(Offline(nothing), PACE, nothing).measure(WORK, outcome)
+    counts = {each.peer: len(each.timings) for each in outcome.measured}
+    assert counts.pop("Ferrule") == 2
+    assert sorted(counts.values()) == [1, 2]
+    # The one that was measured in every round is held against ours.
+    assert counts[str(judge(outcome).best)] == 2
