@@ -113,9 +113,20 @@ $(CEILINGS): $(WORKSPACE) $(call rust_sources,loadtest/ceilings) loadtest/ceilin
 	cargo build --release --locked --package ferrule-ceilings
 	@touch $@
 
+PROBES := target/release/ferrule-probes
+$(PROBES): $(SERVER_SOURCES) $(call rust_sources,loadtest/probes) | check-prerequisites
+	@echo "Building what measures the servers from inside"
+	cargo build --release --locked --package ferrule-probes
+	@touch $@
+
 .PHONY: bench-transport
-bench-transport: build $(CEILINGS) ## Hold both servers against the ceilings of their transports (needs h2load)
+bench-transport: build $(CEILINGS) $(PROBES) ## Hold both servers against the ceilings of their transports (needs h2load)
 	@$(VENV_PYTHON) -m loadtest.transport $(ARGS)
+
+.PHONY: bench-transport-docs
+bench-transport-docs: build $(CEILINGS) $(PROBES) ## Do that, keep the figures in docs/, and put them into the documents
+	@$(VENV_PYTHON) -m loadtest.transport --keep docs/performance.json $(ARGS)
+	@$(VENV_PYTHON) -m loadtest.transport.document
 
 .PHONY: bench-core
 bench-core: build ## Hold K-Means and logistic regression against other libraries (ARGS="--help" explains)

@@ -36,7 +36,7 @@ def describe(tools: Mapping[str, str]) -> dict[str, object]:
         },
         "commit": _said("git", "rev-parse", "HEAD"),
         "uncommitted_changes": None if (changes := _said("git", "status", "--porcelain")) is None else bool(changes),
-        "command": ["python", "-m", "loadtest", *sys.argv[1:]],
+        "command": ["python", *sys.orig_argv[1:]],
     }
 
 

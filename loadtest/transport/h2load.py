@@ -11,13 +11,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-
 from .subjects import Subject
-
-#: HTTP status.
-_OK = 200
 
 
 class H2loadError(RuntimeError):
@@ -32,11 +26,21 @@ class Load:
     """TCP connections."""
     streams: int
     """Calls in progress at one time on each, at most."""
-    rate: float | None = None
-    """Calls begun in a second, over all connections; None for the next as soon as one has ended."""
 
     def __str__(self) -> str:
-        return f"{self.connections}×{self.streams}" + (f" at {self.rate:,.0f}/s" if self.rate else "")
+        return f"{self.connections}×{self.streams}"
+
+
+@dataclass(frozen=True)
+class Drive:
+    """Whom to ask what, from where."""
+
+    address: str
+    """``HOST:PORT``."""
+    subject: Subject
+    load: Load
+    cores: tuple[int, ...]
+    """Where h2load runs."""
 
 
 @dataclass(frozen=True)
@@ -48,9 +52,6 @@ class Run:
     failed: int
     """All others."""
     seconds: float
-    latencies_us: npt.NDArray[np.int64]
-    """Of each call that succeeded, from its request's first byte to its answer's last; none unless they were logged."""
-    command: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -60,50 +61,52 @@ class H2load:
     program: str
     version: str
 
-    def run(
-        self,
-        address: str,
-        subject: Subject,
-        load: Load,
-        seconds: float,
-        *,
-        cores: tuple[int, ...],
-        log_calls: bool = False,
-    ) -> Run:
-        """Asks the subject at ``address`` for so long, from these cores. Raises H2loadError.
+    def run(self, drive: Drive, seconds: float) -> Run:
+        """Asks for so long. Raises H2loadError."""
+        return self._run(drive, f"--duration={round(seconds * 1000)}ms")
 
-        ``log_calls`` gives the latencies, at some CPU time of h2load's.
-        """
+    def ask(self, drive: Drive, requests: int) -> Run:
+        """Asks so many times. Raises H2loadError."""
+        return self._run(drive, f"--requests={requests}")
+
+    def command(self, drive: Drive, body: Path, length: str) -> tuple[str, ...]:
+        """The command line, which sends what is in ``body``. ``length`` is h2load's flag for how long or how often."""
+        # fmt: off
+        return (
+            "taskset", "--cpu-list", ",".join(map(str, drive.cores)),
+            self.program, f"--clients={drive.load.connections}", f"--max-concurrent-streams={drive.load.streams}",
+            length, f"--data={body}",
+            # Windows of 2^20 and 2^23 bytes, so that large messages do not wait for the client.
+            "--window-bits=20", "--connection-window-bits=23",
+            "--header=content-type: application/grpc", "--header=te: trailers",
+            *(["--header=grpc-timeout: 5S"] if drive.subject.deadline else []),
+            f"http://{drive.address}{drive.subject.path}",
+        )
+        # fmt: on
+
+    def _run(self, drive: Drive, length: str) -> Run:
         with tempfile.TemporaryDirectory(prefix="ferrule-h2load-") as folder:
-            body, log = Path(folder, "request.bin"), Path(folder, "calls.tsv")
-            # One uncompressed gRPC message.
-            body.write_bytes(b"\0" + len(subject.request).to_bytes(4, "big") + subject.request)
-            # fmt: off
-            command = (
-                "taskset", "--cpu-list", ",".join(map(str, cores)),
-                self.program, f"--clients={load.connections}", f"--max-concurrent-streams={load.streams}",
-                f"--duration={round(seconds * 1000)}ms", f"--data={body}",
-                *([f"--log-file={log}"] if log_calls else []),
-                *([] if load.rate is None else [f"--rps={load.rate / load.connections:g}"]),
-                # Windows of 2^20 and 2^23 bytes, so that large messages do not wait for the client.
-                "--window-bits=20", "--connection-window-bits=23",
-                "--header=content-type: application/grpc", "--header=te: trailers", "--header=grpc-timeout: 5S",
-                f"http://{address}{subject.path}",
-            )
-            # fmt: on
-            ended = subprocess.run(command, capture_output=True, text=True, check=False)
-            calls = (
-                np.loadtxt(log, dtype=np.int64, ndmin=2, usecols=(1, 2)) if log.exists() else np.empty((0, 2), np.int64)
-            )
-        counts = re.search(r"requests: .* (\d+) done, (\d+) succeeded", ended.stdout)
-        lasted = re.search(r"finished in ([\d.]+)(ms|s|us)", ended.stdout)
-        if ended.returncode != 0 or not counts or not lasted:
-            written = (ended.stderr + ended.stdout).strip()
-            raise H2loadError(f"h2load ended with status {ended.returncode}: {written}")
-        done, succeeded = map(int, counts.groups())
-        latencies = calls[calls[:, 0] == _OK, 1]
-        scale = {"s": 1.0, "ms": 1e-3, "us": 1e-6}[lasted[2]]
-        return Run(succeeded, done - succeeded, float(lasted[1]) * scale, latencies, command)
+            body = Path(folder, "request.bin")
+            body.write_bytes(framed(drive.subject.request))
+            ended = subprocess.run(self.command(drive, body, length), capture_output=True, text=True, check=False)
+        if ended.returncode != 0:
+            raise H2loadError(f"h2load ended with status {ended.returncode}: {(ended.stderr + ended.stdout).strip()}")
+        return read(ended.stdout)
+
+
+def framed(message: bytes) -> bytes:
+    """One uncompressed gRPC message."""
+    return b"\0" + len(message).to_bytes(4, "big") + message
+
+
+def read(said: str) -> Run:
+    """What h2load said. Raises H2loadError when it is something else."""
+    counts = re.search(r"requests: .* (\d+) done, (\d+) succeeded", said)
+    lasted = re.search(r"finished in ([\d.]+)(ms|s|us)", said)
+    if not counts or not lasted:
+        raise H2loadError(f"h2load says what is not understood: {said.strip()}")
+    done, succeeded = map(int, counts.groups())
+    return Run(succeeded, done - succeeded, float(lasted[1]) * {"s": 1.0, "ms": 1e-3, "us": 1e-6}[lasted[2]])
 
 
 def find() -> H2load:
