@@ -40,7 +40,7 @@ def target_text(work: Work) -> str:
 def ratio_text(judgement: Judgement) -> str:
     """The ratio with its range."""
     ratio = judgement.ratio
-    return "" if ratio is None else f"{ratio.median:.2f}× ({ratio.least:.2f}–{ratio.most:.2f})"
+    return "" if ratio is None else f"{ratio.median:.3g}× ({ratio.least:.3g}–{ratio.most:.3g})"
 
 
 def work_table(outcome: Outcome) -> Table:
@@ -62,7 +62,7 @@ def work_table(outcome: Outcome) -> Table:
         made.add_row(
             f"[bold]{name}[/]" if each.peer == judgement.best else name,
             "" if spread is None else spread_text(spread),
-            "" if spread is None or ours is None else f"{spread.median / ours.median:.2f}",
+            "" if spread is None or ours is None else f"{spread.median / ours.median:.3g}",
             _cores(each),
             "" if each.n_iter is None else str(each.n_iter),
             settings_text(each.settings),
