@@ -7,8 +7,11 @@ from pathlib import Path
 import numpy as np
 from ferrule_client import messages
 
-from loadtest import answers, servers
-from loadtest.scenario import ModelSpec, RequestSpec
+from loadtest import questions, servers
+from loadtest.answers import Inquirer
+from loadtest.dialects import FERRULE
+from loadtest.scenario import Algorithm, Call, Model
+from loadtest.subjects import Kind
 
 from . import targets
 from .h2load import Load
@@ -93,25 +96,27 @@ def _python(question: Question) -> Subject:
 
 def small_question(folder: Path) -> Question:
     """One row of two numbers. ``folder`` takes the model."""
-    return _question(folder / "small", ModelSpec("k_means", 100, 2, training_rows=10_000, seed=0), rows=1)
+    return _question(folder / "small", Model(Algorithm.K_MEANS, 2, training_rows=10_000, clusters=100), rows=1)
 
 
 def large_question(folder: Path) -> Question:
     """Many rows. ``folder`` takes the model."""
-    return _question(folder / "large", ModelSpec("k_means", 10, 64, training_rows=10_000, seed=0), rows=16_384)
+    return _question(folder / "large", Model(Algorithm.K_MEANS, 64, training_rows=10_000, clusters=10), rows=16_384)
 
 
-def _question(folder: Path, spec: ModelSpec, rows: int) -> Question:
+def _question(folder: Path, model: Model, rows: int) -> Question:
     """Publishes a model through the Rust server; the right answer is scikit-learn's."""
     folder.mkdir()
     models, centers = folder / "models", folder / "centers.npy"
     with servers.running("rust", models, log=folder / "publish.log") as server:
-        subject = answers.publish(server.address, spec, "subject")
-        agreement = answers.compare(server.address, subject)
-    if not agreement.complete:
-        raise servers.ServerError(f"the model's answers differ from scikit-learn's: {agreement}")
-    response = messages.PredictResponse(model=subject.name, version=subject.version)
-    response.prediction.labels.integers.values.extend(np.resize(subject.labels, rows).tolist())
-    np.save(centers, subject.centers)
-    request = answers.request_bytes(subject, RequestSpec(rows=rows, outputs=("labels",)))
-    return Question(request, bytes(response.SerializeToString()), models, centers)
+        published = questions.publish(server.address, model, "subject")
+        asked = questions.of(Call(Kind.K_MEANS, rows), model, published, FERRULE)
+        with Inquirer(server.address, asked) as inquirer:
+            answers = inquirer.ask_all("transport", "rust", "before")
+    if answers.wrong or answers.failed:
+        raise servers.ServerError(f"the model's answers differ from scikit-learn's: {answers.first_wrong}")
+    known = published.oracle
+    response = messages.PredictResponse(model=published.model, version=published.version)
+    response.prediction.labels.integers.values.extend(np.resize(known.labels, rows).tolist())
+    np.save(centers, known.arrays["centers"])
+    return Question(asked.request, bytes(response.SerializeToString()), models, centers)

@@ -25,6 +25,8 @@ use tokio::{
 const MOST_IN_FLIGHT: usize = 10_000;
 /// How long calls may take that are still on their way at the end.
 const LAST_ANSWERS: Duration = Duration::from_secs(5);
+/// In place of a status: the connection failed, or the answer had none.
+const NO_STATUS: u64 = 255;
 const STREAM_WINDOW_BYTES: u32 = 1 << 20;
 const CONNECTION_WINDOW_BYTES: u32 = 1 << 23;
 /// Parts of all calls whose times are printed.
@@ -51,6 +53,10 @@ pub(crate) struct Options {
     /// How long to go on.
     #[arg(long, default_value_t = 2.0)]
     seconds: f64,
+    /// File that takes every paced call that was answered: when it was due, was begun and had its answer, in nanoseconds
+    /// after the start, and its gRPC status code, 255 for none; little-endian 64-bit integers.
+    #[arg(long)]
+    calls: Option<PathBuf>,
 }
 
 /// What came of it.
@@ -68,9 +74,18 @@ pub(crate) struct Report {
     late_us: Vec<(&'static str, f64)>,
 }
 
+/// A paced call, after the start.
+struct Sample {
+    due: Duration,
+    begun: Duration,
+    answered: Duration,
+    status: u64,
+}
+
 #[derive(Default)]
 struct Record {
     latencies: Vec<Duration>,
+    samples: Vec<Sample>,
     failed: usize,
     in_flight: usize,
 }
@@ -124,6 +139,9 @@ async fn load(options: &Options) -> Result<Report, Box<dyn std::error::Error>> {
             took
         }
     };
+    if let Some(file) = &options.calls {
+        fs::write(file, written(&record.samples))?;
+    }
     let calls = record.latencies.len() + record.failed;
     Ok(Report {
         calls,
@@ -164,13 +182,22 @@ impl Ask {
             record.borrow_mut().in_flight += 1;
             let (ask, connection, record) = (self.clone(), connection.clone(), record.clone());
             spawn_local(async move {
-                let answered = ask.once(&connection).await;
+                let begun = began.elapsed();
+                let status = ask.status(&connection).await.unwrap_or(NO_STATUS);
+                let answered = began.elapsed();
                 let mut record = record.borrow_mut();
                 record.in_flight -= 1;
-                match answered {
-                    Ok(()) => record.latencies.push(due.elapsed()),
-                    Err(_) => record.failed += 1,
+                if status == 0 {
+                    record.latencies.push(due.elapsed());
+                } else {
+                    record.failed += 1;
                 }
+                record.samples.push(Sample {
+                    due: due - began,
+                    begun,
+                    answered,
+                    status,
+                });
             });
         }
         late
@@ -178,6 +205,14 @@ impl Ask {
 
     /// One call; an error when its answer is not gRPC's OK.
     async fn once(&self, connection: &SendRequest<Bytes>) -> Result<(), Failure> {
+        match self.status(connection).await? {
+            0 => Ok(()),
+            other => Err(format!("gRPC status {other}").into()),
+        }
+    }
+
+    /// One call; the gRPC status code of its answer.
+    async fn status(&self, connection: &SendRequest<Bytes>) -> Result<u64, Failure> {
         let request = Request::post(self.uri.clone())
             .header("content-type", "application/grpc")
             .header("te", "trailers")
@@ -193,11 +228,7 @@ impl Ask {
         let (head, body) = response.into_parts();
         let trailers = read(body).await?;
         let status = trailers.as_ref().unwrap_or(&head.headers).get("grpc-status");
-        if status.is_some_and(|status| status == "0") {
-            Ok(())
-        } else {
-            Err("not OK".into())
-        }
+        Ok(status.ok_or("no grpc-status")?.to_str()?.parse()?)
     }
 }
 
@@ -231,6 +262,22 @@ fn framed(message: &[u8]) -> Bytes {
     framed.freeze()
 }
 
+fn written(samples: &[Sample]) -> Vec<u8> {
+    let nanoseconds = |time: Duration| time.as_nanos() as u64;
+    samples
+        .iter()
+        .flat_map(|each| {
+            [
+                nanoseconds(each.due),
+                nanoseconds(each.begun),
+                nanoseconds(each.answered),
+                each.status,
+            ]
+        })
+        .flat_map(u64::to_le_bytes)
+        .collect()
+}
+
 /// By nearest rank; nothing of nothing.
 fn percentiles(mut times: Vec<Duration>) -> Vec<(&'static str, f64)> {
     times.sort_unstable();
@@ -255,6 +302,19 @@ mod tests {
         );
         assert_eq!(percentiles(Vec::new()), []);
         assert_eq!(percentiles(vec![Duration::from_micros(7)])[0], ("p50", 7.0));
+    }
+
+    #[test]
+    fn samples_are_written_as_four_integers() {
+        let time = Duration::from_nanos;
+        let sample = Sample {
+            due: time(1),
+            begun: time(2),
+            answered: time(258),
+            status: 14,
+        };
+        let expected: Vec<u8> = [1_u64, 2, 258, 14].iter().flat_map(|each| each.to_le_bytes()).collect();
+        assert_eq!(written(&[sample]), expected);
     }
 
     #[test]
