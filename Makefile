@@ -103,6 +103,10 @@ serve-rust: $(SERVER) ## Run the Rust server (PORT=50052 MODELS=models)
 loadtest: build ghz ## Run ghz against both servers (SCENARIO=loadtest/scenarios/….toml)
 	@$(VENV_PYTHON) -m loadtest "$(SCENARIO)" $(ARGS)
 
+.PHONY: peers
+peers: build ## Install what the load test measures beside the two servers, each into an environment of its own
+	@$(VENV_PYTHON) -m loadtest.peers
+
 .PHONY: bench-client
 bench-client: build ## Measure what the Python client adds to a bare grpcio call of one row
 	@$(VENV_PYTHON) -m clients.python.benches.one_row $(ARGS)
@@ -155,6 +159,8 @@ requirements: ## Pin the newest versions that requirements/*.in allow (needs uv)
 	cd requirements && $(UV_COMPILE) --upgrade build.in --constraints server.txt --output-file build.txt
 	cd requirements && $(UV_COMPILE) --upgrade dev.in --constraints server.txt --constraints build.txt \
 		--output-file dev.txt
+	cd loadtest/peers/requirements && for name in *.in; do \
+		$(UV_COMPILE) --upgrade "$$name" --output-file "$${name%.in}.txt"; done
 
 .PHONY: clean
 clean: ## Remove what was built; models and load test results stay

@@ -69,7 +69,7 @@ def all_of(folder: Path) -> list[Case]:
 def _question(folder: Path, spec: ModelSpec, rows: int) -> Question:
     """Publishes a model through the Rust server; the right answer is scikit-learn's."""
     folder.mkdir()
-    models, centers = folder / "models", folder / "centers.npy"
+    models, centers = folder / "models", folder / "centers.npz"
     with servers.running("rust", models, log=folder / "publish.log") as server:
         subject = answers.publish(server.address, spec, "subject")
         agreement = answers.compare(server.address, subject)
@@ -77,6 +77,7 @@ def _question(folder: Path, spec: ModelSpec, rows: int) -> Question:
         raise servers.ServerError(f"the model's answers differ from scikit-learn's: {agreement}")
     response = messages.PredictResponse(model=subject.name, version=subject.version)
     response.prediction.labels.integers.values.extend(np.resize(subject.labels, rows).tolist())
-    np.save(centers, subject.centers)
+    np.savez(centers, centers=subject.centers)
     request = answers.request_bytes(subject, RequestSpec(rows=rows, outputs=("labels",)))
-    return Question(request, bytes(response.SerializeToString()), models, centers)
+    file = models / subject.name / str(subject.version) / "model.safetensors"
+    return Question(request, bytes(response.SerializeToString()), models, file, centers)
