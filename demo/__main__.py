@@ -103,9 +103,9 @@ def _load(program: Ghz, running: list[Server], trained: list[Trained], console: 
 def _verdict(answers: list[Answered], loads: Loads | None, console: Console) -> int:
     problems = list(serving.differing(answers))
     problems += [
-        f"{model} on {server}: {figures.failed} calls failed"
+        f"{model} on {server}: {sum(figures.errors.values())} calls failed"
         for (model, server), figures in (loads or {}).items()
-        if figures.failed
+        if figures.errors
     ]
     for problem in problems:
         console.print(problem, style="red", markup=False)

@@ -4,11 +4,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from ferrule_client import Client, messages
+from ferrule_client import Client
 
-from loadtest import ghz
-from loadtest.ghz import Ghz, Load
-from loadtest.measurement import Measurement
+from loadtest import dialects, ghz
+from loadtest.ghz import Ghz, Load, Report
 from loadtest.servers import Server
 
 from .cases import Case, Labels
@@ -56,18 +55,11 @@ def ask(server: Server, trained: Trained) -> Answered:
     return Answered(trained, server.name, answer.labels)
 
 
-def load(program: Ghz, server: Server, trained: Trained) -> Measurement:
+def load(program: Ghz, server: Server, trained: Trained) -> Report:
     """A short run of ghz that asks for one held-out row again and again, after a warm-up."""
-    row = trained.case.dataset.held_out[:1].astype("<f8")
-    request = messages.PredictRequest(
-        model=trained.case.model,
-        version=trained.version,
-        input=messages.Matrix(rows=1, columns=row.shape[1], float64=row.tobytes()),
-    ).SerializeToString()
+    request = dialects.FERRULE.encode(trained.case.model, trained.version, trained.case.dataset.held_out[:1])
     ghz.run(program, server.address, ghz.PREDICT, request, _WARM_UP)
-    before = server.cpu_seconds()
-    run = ghz.run(program, server.address, ghz.PREDICT, request, _LOAD)
-    return Measurement.of(run.report, server_cpu_seconds=server.cpu_seconds() - before, ghz_cpu_seconds=run.cpu_seconds)
+    return ghz.run(program, server.address, ghz.PREDICT, request, _LOAD).report
 
 
 def differing(answers: Sequence[Answered]) -> Iterator[str]:

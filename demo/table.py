@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 from rich import box
 from rich.table import Table
 
-from loadtest.measurement import Measurement
-from loadtest.report import errors_text
+from loadtest.ghz import Report
+from loadtest.results import Latencies
 
 from .serving import Answered
 
-Loads = Mapping[tuple[str, str], Measurement]
+Loads = Mapping[tuple[str, str], Report]
 """Short load runs by model and server."""
 
 
@@ -30,12 +30,16 @@ def table(answers: Sequence[Answered], loads: Loads | None) -> Table:
         cells = [model, answer.server, f"{case.score(answer.labels):.3f}", f"{case.agreement(answer.labels):.1%}"]
         if loads is not None:
             figures = loads[case.model, answer.server]
-            cells += [f"{figures.requests_per_second:,.0f}", _ms(figures.p50_ms), _ms(figures.p99_ms)]
-            cells.append(errors_text([figures]))
+            cells += [f"{figures.requests_per_second:,.0f}", *_milliseconds(figures)]
+            cells.append(", ".join(f"{count:,} {code}" for code, count in figures.errors.items()) or "0")
         made.add_row(*cells)
         shown = answer.trained
     return made
 
 
-def _ms(value: float | None) -> str:
-    return "—" if value is None else f"{value:.2f}"
+def _milliseconds(figures: Report) -> list[str]:
+    """The median and the 99th percentile."""
+    if figures.successful_us.size == 0:
+        return ["—", "—"]
+    latencies = Latencies.of(figures.successful_us)
+    return [f"{latencies.percentile(percent) / 1000:.2f}" for percent in (50, 99)]

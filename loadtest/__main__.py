@@ -1,103 +1,116 @@
-"""``python -m loadtest SCENARIO``: runs a scenario against both servers, prints a table, writes a JSON file."""
+"""``python -m loadtest``: runs scenarios against servers, prints a summary, writes the results as JSON."""
 
-import argparse
-import dataclasses
-import json
-import os
 import sys
 import tempfile
-from contextlib import ExitStack
-from datetime import UTC, datetime
 from pathlib import Path
 
 from ferrule_client import FerruleError
 from rich.console import Console
 
-from . import answers, environment, ghz, report, rounds, scenario, servers
+from . import command_line, environment, ghz, h2load, plan, scenario, selection, servers, terminal
+from .command_line import Arguments
 from .interruption import stop_on_termination
+from .plan import Plan
+from .record import Record
+from .results import Results
+from .runner import Runner, Tools
 
-_RESULTS = servers.ROOT / "loadtest" / "results"
+#: Columns, where the output is no terminal.
+_WIDTH = 110
 
 
 def main() -> int:
-    """The command; its exit status."""
-    arguments = _arguments()
+    """The command; its exit status: 0 also when rows are invalid, 1 when answers were wrong, 130 when it was stopped."""
+    arguments = command_line.read()
     console = Console()
-    program = ghz.find()
-    if program is None:
-        console.print("The load test needs ghz: install Go and run `make ghz`, or put ghz on PATH.", style="red")
-        return 1
+    if not console.is_terminal:
+        console = Console(width=_WIDTH)
     try:
-        chosen = _adjusted(scenario.read(arguments.scenario), arguments)
-        return _compare(chosen, program, arguments, console)
+        if arguments.list:
+            console.print(terminal.scenarios_table(selection.scenarios(arguments)))
+            return 0
+        return _run(arguments, console)
     except (OSError, scenario.ScenarioError, servers.ServerError, ghz.GhzError, FerruleError) as problem:
         console.print(str(problem), style="red", markup=False)
         return 1
     except KeyboardInterrupt:
-        console.print("stopped")
+        console.print("stopped before anything was measured")
         return 130
 
 
-def _compare(chosen: scenario.Scenario, program: ghz.Ghz, arguments: argparse.Namespace, console: Console) -> int:
-    with stop_on_termination(), tempfile.TemporaryDirectory(prefix="ferrule-loadtest-") as folder, ExitStack() as stack:
-        models = Path(folder, "models")
-        running = [
-            stack.enter_context(servers.running(name, models, log=Path(folder, f"{name}.log")))
-            for name in arguments.server
-        ]
-        console.print(
-            f"ghz {program.version}; " + ", ".join(f"{server.name} at {server.address}" for server in running)
-        )
-        subject = answers.publish(running[0].address, chosen.model, "subject")
-        agreements = {server.name: answers.compare(server.address, subject) for server in running}
-        results = rounds.measure(
-            program, running, answers.request_bytes(subject, chosen.request), chosen.load, console.print
-        )
-        commands = {server.name: server.command for server in running}
+def _run(arguments: Arguments, console: Console) -> int:
+    record = Record()
+    chosen = selection.scenarios(arguments)
+    subjects = selection.subjects(arguments, chosen, record)
+    made = plan.make(chosen, subjects, selection.settings(arguments), selection.choice(arguments))
+    record.notes += made.notes
+    console.print(terminal.plan_table(made))
+    for note in record.notes:
+        console.print(note, markup=False, highlight=False)
+    if arguments.plan:
+        return 0
+    tools = _tools(console)
+    if tools is None:
+        return 1
+    complete = _measure(made, tools, record, arguments, console)
+    results = _results(made, tools, record, complete=complete)
     console.print()
-    console.print(report.table(chosen, results, agreements))
-    for remark in report.remarks(results, os.cpu_count()):
-        console.print(remark, markup=False)
-    written = _write(
-        arguments.results,
-        chosen,
-        report.document(chosen, results, agreements, commands, environment.describe({"ghz": program.version})),
+    terminal.show(results, console)
+    arguments.results.mkdir(parents=True, exist_ok=True)
+    file = arguments.results / "results.json"
+    results.write(file)
+    console.print(f"written to {file}", soft_wrap=True, highlight=False)
+    if not complete:
+        return 130
+    return 1 if any(each.wrong for each in record.answers) else 0
+
+
+def _measure(made: Plan, tools: Tools, record: Record, arguments: Arguments, console: Console) -> bool:
+    """Whether all was measured; false when it was stopped."""
+    with (
+        stop_on_termination(),
+        tempfile.TemporaryDirectory(prefix="ferrule-loadtest-") as folder,
+        terminal.Bar(console, made.seconds) as bar,
+    ):
+        runner = Runner(tools, record, bar, folder=Path(folder), target=arguments.target)
+        try:
+            for part in made.parts:
+                runner.run(part)
+        except KeyboardInterrupt:
+            return False
+    return True
+
+
+def _results(made: Plan, tools: Tools, record: Record, *, complete: bool) -> Results:
+    versions = {"ghz": tools.ghz.version, **({"h2load": tools.h2load.version} if tools.h2load else {})}
+    return Results(
+        environment=environment.describe(versions),
+        command=("python", "-m", "loadtest", *sys.argv[1:]),
+        plan=made.document(),
+        subjects=selection.with_commands(record),
+        scenarios=record.scenarios,
+        starts=record.starts,
+        points=record.points,
+        answers=record.answers,
+        notes=record.notes,
+        complete=complete,
     )
-    console.print(f"written to {written}")
-    wrong = [name for name, agreement in agreements.items() if not agreement.complete]
-    if wrong:
-        console.print(f"answers differ from scikit-learn's: {', '.join(wrong)}", style="red")
-    return 1 if wrong else 0
 
 
-def _adjusted(chosen: scenario.Scenario, arguments: argparse.Namespace) -> scenario.Scenario:
-    """The scenario with the length and the rounds of the command line, checked again."""
-    changes = {"rounds": arguments.rounds, "duration_seconds": arguments.seconds}
-    given = {key: value for key, value in changes.items() if value is not None}
-    changed = dataclasses.replace(chosen, load=dataclasses.replace(chosen.load, **given))
-    scenario.check(changed)
-    return changed
-
-
-def _write(folder: Path, chosen: scenario.Scenario, document: dict[str, object]) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    file = folder / f"{chosen.name}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json"
-    file.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    return file
-
-
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m loadtest", description=__doc__)
-    parser.add_argument("scenario", type=Path, help="a file of loadtest/scenarios")
-    parser.add_argument("--rounds", type=int, help="measured runs of each server instead of the scenario's")
-    parser.add_argument("--seconds", type=float, help="length of each measured run instead of the scenario's")
-    parser.add_argument("--results", type=Path, default=_RESULTS, help="folder of the JSON file")
-    parser.add_argument(
-        "--server", action="append", choices=sorted(servers.COMMANDS), help="only this server (may be given twice)"
-    )
-    arguments = parser.parse_args()
-    arguments.server = sorted(set(arguments.server or servers.COMMANDS))
-    return arguments
+def _tools(console: Console) -> Tools | None:
+    program = ghz.find()
+    if program is None:
+        console.print("The load test needs ghz: install Go and run `make ghz`, or put ghz on PATH.", style="red")
+        return None
+    pinned = "" if program.version == ghz.PINNED_VERSION else f" (tested with {ghz.PINNED_VERSION})"
+    try:
+        beside = h2load.find()
+    except h2load.H2loadError as problem:
+        beside = None
+        console.print(f"No ceilings: {problem}", markup=False)
+    version = "" if beside is None else f", h2load {beside.version}"
+    console.print(f"ghz {program.version}{pinned}{version}", highlight=False)
+    return Tools(program, beside)
 
 
 if __name__ == "__main__":

@@ -1,90 +1,123 @@
-"""The model under load, and whether a server answers right: a sample compared with scikit-learn."""
+"""Whether a subject answers right: a client of our own asks a sample before, during and after the load.
 
-from dataclasses import dataclass
+Load generators see statuses, not answers; an error that is counted as a success would make a server look fast.
+"""
 
-import numpy as np
-import numpy.typing as npt
-from ferrule_client import Client, KMeans, messages
-from sklearn import cluster, datasets
+import threading
+from types import TracebackType
+from typing import Any, Literal, Self
 
-from .scenario import ModelSpec, RequestSpec
+import grpc
 
-#: Rows that each server is asked for one by one before it is loaded.
-SAMPLE_ROWS = 200
-#: How far a distance may be from scikit-learn's, as a part of the distance.
-DISTANCE_TOLERANCE = 1e-9
+from .questions import Questions
+from .results import Answers
 
-
-@dataclass(frozen=True, eq=False)
-class Subject:
-    """A published model, and scikit-learn's fitted to the same rows with the same seed."""
-
-    name: str
-    version: int
-    rows: npt.NDArray[np.float64]
-    """Rows that the model was not fitted to."""
-    labels: npt.NDArray[np.int64]
-    """scikit-learn's label of each row."""
-    distances: npt.NDArray[np.float64]
-    """scikit-learn's distance of each row to each centre."""
-    centers: npt.NDArray[np.float64]
-    """scikit-learn's centres."""
+#: Seconds between two questions during the load: seldom, as they share the load generator's cores.
+_PERIOD = 0.25
+_TIMEOUT = 30.0
 
 
-@dataclass(frozen=True)
-class Agreement:
-    """How the answers of a server compare with scikit-learn's."""
+class Inquirer:
+    """A connection to a subject at ``address``. Use it in a ``with`` block."""
 
-    rows: int
-    equal_labels: int
-    largest_distance_error: float
-    """Largest difference of a distance, as a part of the distance."""
+    def __init__(self, address: str, questions: Questions) -> None:
+        self._questions = questions
+        self._channel = grpc.insecure_channel(address, (("grpc.max_receive_message_length", -1),))
+        self._call: Any = self._channel.unary_unary(questions.path, request_serializer=None, response_deserializer=None)
 
-    @property
-    def complete(self) -> bool:
-        """Whether every answer is right."""
-        return self.equal_labels == self.rows and self.largest_distance_error <= DISTANCE_TOLERANCE
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._channel.close()
+
+    def first_answer(self, timeout: float = _TIMEOUT) -> str | None:
+        """What is wrong with the first answer, in words; waits until the server takes connections."""
+        return self._ask(0, timeout, wait=True)[1]
+
+    def ask_all(self, scenario: str, subject: str, when: Literal["before", "after"]) -> Answers:
+        """Asks the whole sample, one after the other."""
+        tally = _Tally()
+        for number in range(len(self._questions.sample)):
+            tally.add(*self._ask(number, _TIMEOUT))
+        return tally.answers(scenario, subject, when)
+
+    def ask_meanwhile(self) -> "Meanwhile":
+        """Asks one now and then, from a thread, while the ``with`` block runs."""
+        return Meanwhile(self)
+
+    def _ask(self, number: int, timeout: float, *, wait: bool = False) -> tuple[bool, str | None]:
+        """Whether there was an answer, and what is wrong."""
+        question = self._questions.sample[number % len(self._questions.sample)]
+        try:
+            answer = self._call(question.request, timeout=timeout, wait_for_ready=wait)
+        except grpc.RpcError as error:
+            failed: Any = error
+            return False, f"{failed.code().name}: {failed.details()}"
+        return True, question.wrong(answer)
 
 
-def publish(address: str, spec: ModelSpec, name: str) -> Subject:
-    """Fits and publishes the model of a scenario through the server at ``address``."""
-    blobs, _ = datasets.make_blobs(
-        spec.training_rows + SAMPLE_ROWS, n_features=spec.columns, centers=spec.n_clusters, random_state=spec.seed
-    )
-    training, rows = blobs[: spec.training_rows], blobs[spec.training_rows :]
-    with Client(address, timeout=120.0) as client:
-        fit = client.fit_predict(
-            training, model=name, algorithm=KMeans(n_clusters=spec.n_clusters, random_state=spec.seed)
+class Meanwhile:
+    """Questions beside the load."""
+
+    def __init__(self, inquirer: Inquirer) -> None:
+        self._inquirer = inquirer
+        self._tally = _Tally()
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._stopped.set()
+        self._thread.join()
+
+    def answers(self, scenario: str, subject: str) -> Answers:
+        """What came of it."""
+        return self._tally.answers(scenario, subject, "during")
+
+    def _run(self) -> None:
+        number = 0
+        while not self._stopped.wait(_PERIOD):
+            number += 1
+            self._tally.add(*self._inquirer._ask(number, _TIMEOUT))
+
+
+class _Tally:
+    def __init__(self) -> None:
+        self.checked = self.wrong = self.failed = 0
+        self.first: str | None = None
+
+    def add(self, answered: bool, problem: str | None) -> None:
+        self.checked += answered
+        self.failed += not answered
+        self.wrong += answered and problem is not None
+        self.first = self.first or problem
+
+    def answers(self, scenario: str, subject: str, when: Literal["before", "during", "after"]) -> Answers:
+        return Answers(scenario, subject, when, self.checked, self.wrong, self.failed, self.first)
+
+
+def merged(answers: "list[Answers]") -> list[Answers]:
+    """One for each scenario, subject and time, in the order of their first."""
+    kept: dict[tuple[str, str, str], list[Answers]] = {}
+    for each in answers:
+        kept.setdefault((each.scenario, each.subject, each.when), []).append(each)
+    return [
+        Answers(
+            scenario,
+            subject,
+            several[0].when,
+            sum(each.checked for each in several),
+            sum(each.wrong for each in several),
+            sum(each.failed for each in several),
+            next((each.first_wrong for each in several if each.first_wrong), None),
         )
-    oracle = cluster.KMeans(n_clusters=spec.n_clusters, n_init=1, random_state=spec.seed).fit(training)
-    return Subject(
-        name, fit.report.version, rows, oracle.predict(rows), oracle.transform(rows), oracle.cluster_centers_
-    )
-
-
-def request_bytes(subject: Subject, spec: RequestSpec) -> bytes:
-    """The serialized ``PredictRequest`` that the load consists of."""
-    rows = np.resize(subject.rows, (spec.rows, subject.rows.shape[1])).astype("<f8")
-    names = messages.POOL.FindEnumTypeByName("ferrule.v1.Output").values_by_name
-    request = messages.PredictRequest(
-        model=subject.name,
-        version=subject.version,
-        input=messages.Matrix(rows=rows.shape[0], columns=rows.shape[1], float64=rows.tobytes()),
-        outputs=[names[f"OUTPUT_{output.upper()}"].number for output in spec.outputs],
-    )
-    return bytes(request.SerializeToString())
-
-
-def compare(address: str, subject: Subject) -> Agreement:
-    """Asks the server at ``address`` for the sample, a row a call, and compares."""
-    equal, error = 0, 0.0
-    with Client(address) as client:
-        for row, label, distances in zip(subject.rows, subject.labels, subject.distances, strict=True):
-            answer = client.predict(
-                subject.name, row.reshape(1, -1), version=subject.version, outputs=["labels", "distances"]
-            )
-            if answer.labels is None or answer.distances is None:
-                raise ValueError(f"the server at {address} left out an output that was asked for")
-            equal += int(answer.labels[0] == label)
-            error = max(error, float(np.max(np.abs(answer.distances[0] - distances) / distances)))
-    return Agreement(len(subject.rows), equal, error)
+        for (scenario, subject, _), several in kept.items()
+    ]

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.transport import h2load
-from loadtest.transport.h2load import H2load, H2loadError, Load
+from loadtest import h2load
+from loadtest.h2load import H2load, H2loadError, Load
 from loadtest.transport.subjects import Subject
 from loadtest.transport.targets import Figures, Target
 

@@ -13,10 +13,10 @@ from pathlib import Path
 from ferrule_client import FerruleError
 from rich.console import Console
 
-from loadtest import environment, servers
+from loadtest import environment, h2load, servers
 from loadtest.interruption import stop_on_termination
 
-from . import cases, footprint, h2load, report, rounds
+from . import cases, footprint, report, rounds
 
 #: What answers, rather than echoes.
 _WHOLE_SERVERS = ("rust", "python", "usual")

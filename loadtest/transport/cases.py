@@ -7,11 +7,14 @@ from pathlib import Path
 import numpy as np
 from ferrule_client import messages
 
-from loadtest import answers, servers
-from loadtest.scenario import ModelSpec, RequestSpec
+from loadtest import questions, servers
+from loadtest.answers import Inquirer
+from loadtest.dialects import FERRULE
+from loadtest.h2load import Load
+from loadtest.scenario import Algorithm, Call, Model
+from loadtest.subjects import Kind
 
 from . import targets
-from .h2load import Load
 from .subjects import Question, Subject, echoes, others, ours
 from .targets import Target
 
@@ -32,8 +35,8 @@ class Case:
 
 def all_of(folder: Path) -> list[Case]:
     """Every case. ``folder`` takes the models."""
-    small = _question(folder / "small", ModelSpec("k_means", 100, 2, training_rows=10_000, seed=0), rows=1)
-    large = _question(folder / "large", ModelSpec("k_means", 10, 64, training_rows=10_000, seed=0), rows=16_384)
+    small = _question(folder / "small", Model(Algorithm.K_MEANS, 2, training_rows=10_000, clusters=100), rows=1)
+    large = _question(folder / "large", Model(Algorithm.K_MEANS, 64, training_rows=10_000, clusters=10), rows=16_384)
     rust, python = ours(small, "rust", "Ferrule, Rust server"), ours(small, "python", "Ferrule, Python server")
     return [
         Case(
@@ -66,18 +69,20 @@ def all_of(folder: Path) -> list[Case]:
     ]
 
 
-def _question(folder: Path, spec: ModelSpec, rows: int) -> Question:
+def _question(folder: Path, model: Model, rows: int) -> Question:
     """Publishes a model through the Rust server; the right answer is scikit-learn's."""
     folder.mkdir()
     models, centers = folder / "models", folder / "centers.npz"
     with servers.running("rust", models, log=folder / "publish.log") as server:
-        subject = answers.publish(server.address, spec, "subject")
-        agreement = answers.compare(server.address, subject)
-    if not agreement.complete:
-        raise servers.ServerError(f"the model's answers differ from scikit-learn's: {agreement}")
-    response = messages.PredictResponse(model=subject.name, version=subject.version)
-    response.prediction.labels.integers.values.extend(np.resize(subject.labels, rows).tolist())
-    np.savez(centers, centers=subject.centers)
-    request = answers.request_bytes(subject, RequestSpec(rows=rows, outputs=("labels",)))
-    file = models / subject.name / str(subject.version) / "model.safetensors"
-    return Question(request, bytes(response.SerializeToString()), models, file, centers)
+        published = questions.publish(server.address, model, "subject")
+        asked = questions.of(Call(Kind.K_MEANS, rows), model, published, FERRULE)
+        with Inquirer(server.address, asked) as inquirer:
+            answers = inquirer.ask_all("transport", "rust", "before")
+    if answers.wrong or answers.failed:
+        raise servers.ServerError(f"the model's answers differ from scikit-learn's: {answers.first_wrong}")
+    known = published.oracle
+    response = messages.PredictResponse(model=published.model, version=published.version)
+    response.prediction.labels.integers.values.extend(np.resize(known.labels, rows).tolist())
+    np.savez(centers, centers=known.arrays["centers"])
+    file = models / published.model / str(published.version) / "model.safetensors"
+    return Question(asked.request, bytes(response.SerializeToString()), models, file, centers)

@@ -4,15 +4,14 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from loadtest.measurement import percentile
+from loadtest.h2load import H2load, Load
+from loadtest.results import Latencies
 from loadtest.rounds import orders
 from loadtest.servers import Server
 
-from .h2load import H2load, Load
 from .subjects import Subject
 
-#: Per mille.
-PERCENTILES = (500, 990, 999)
+PERCENTILES = (50, 99, 99.9)
 _ALONE = Load(1, 1)
 _CONNECTIONS = 16
 
@@ -54,8 +53,8 @@ def measure(
             subject, server = by_name[name]
             for title, load in loads[name]:
                 run = h2load.run(server.address, subject, load, seconds, cores=cores, log_calls=True)
-                values = [percentile(run.latencies_us.astype(float), each) or 0.0 for each in PERCENTILES]
-                seen.setdefault((name, title), []).append(values)
+                found = Latencies.of(run.latencies_us.astype(float))
+                seen.setdefault((name, title), []).append([found.percentile(each) for each in PERCENTILES])
     return [
         Latency(name, title, tuple(statistics.median(column) for column in zip(*rows, strict=True)))
         for (name, title), rows in seen.items()

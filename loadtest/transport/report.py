@@ -6,9 +6,10 @@ from dataclasses import asdict
 
 from rich.table import Table
 
+from loadtest.h2load import Load
+
 from .cases import Case
 from .footprint import Footprint
-from .h2load import Load
 from .latency import PERCENTILES, Latency
 from .targets import Round
 
@@ -65,7 +66,7 @@ def latency_table(latencies: Sequence[Latency], titles: Mapping[str, str]) -> Ta
     table.add_column("")
     table.add_column("load")
     for each in PERCENTILES:
-        table.add_column(f"p{each / 10:g}", justify="right")
+        table.add_column(f"p{each:g}", justify="right")
     for latency in sorted(latencies, key=lambda each: each.load.startswith("half")):
         table.add_row(
             titles[latency.subject], latency.load, *(f"{microseconds:,.0f}" for microseconds in latency.microseconds)

@@ -5,12 +5,12 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from loadtest.h2load import H2load, Load
 from loadtest.rounds import orders
 from loadtest.servers import Server
 
 from . import engine_alone, latency
 from .cases import Case
-from .h2load import H2load, Load
 from .latency import Latency
 from .subjects import Subject, running
 from .targets import Figures, Round

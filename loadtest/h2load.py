@@ -10,18 +10,34 @@ import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from .subjects import Subject
+from . import processes
+from .processes import Watch
 
+#: Seconds that it may take beyond the load.
+_PATIENCE = 60.0
 #: HTTP status.
 _OK = 200
 
 
 class H2loadError(RuntimeError):
     """h2load is missing or did not end well; the message has what it wrote."""
+
+
+class Asked(Protocol):
+    """What is sent."""
+
+    @property
+    def path(self) -> str:
+        """``/package.Service/Method``."""
+
+    @property
+    def request(self) -> bytes:
+        """The message."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +67,8 @@ class Run:
     latencies_us: npt.NDArray[np.int64]
     """Of each call that succeeded, from its request's first byte to its answer's last; none unless they were logged."""
     command: tuple[str, ...]
+    cpu_seconds: float
+    """CPU time that h2load itself used."""
 
 
 @dataclass(frozen=True)
@@ -63,24 +81,24 @@ class H2load:
     def run(
         self,
         address: str,
-        subject: Subject,
+        asked: Asked,
         load: Load,
         seconds: float,
         *,
         cores: tuple[int, ...],
         log_calls: bool = False,
+        watch: Watch | None = None,
     ) -> Run:
-        """Asks the subject at ``address`` for so long, from these cores. Raises H2loadError.
+        """Asks the server at ``address`` for so long, from these cores. Raises H2loadError.
 
         ``log_calls`` gives the latencies, at some CPU time of h2load's.
         """
         with tempfile.TemporaryDirectory(prefix="ferrule-h2load-") as folder:
             body, log = Path(folder, "request.bin"), Path(folder, "calls.tsv")
             # One uncompressed gRPC message.
-            body.write_bytes(b"\0" + len(subject.request).to_bytes(4, "big") + subject.request)
+            body.write_bytes(b"\0" + len(asked.request).to_bytes(4, "big") + asked.request)
             # fmt: off
             command = (
-                "taskset", "--cpu-list", ",".join(map(str, cores)),
                 self.program, f"--clients={load.connections}", f"--max-concurrent-streams={load.streams}",
                 f"--duration={round(seconds * 1000)}ms", f"--data={body}",
                 *([f"--log-file={log}"] if log_calls else []),
@@ -88,22 +106,22 @@ class H2load:
                 # Windows of 2^20 and 2^23 bytes, so that large messages do not wait for the client.
                 "--window-bits=20", "--connection-window-bits=23",
                 "--header=content-type: application/grpc", "--header=te: trailers", "--header=grpc-timeout: 5S",
-                f"http://{address}{subject.path}",
+                f"http://{address}{asked.path}",
             )
             # fmt: on
-            ended = subprocess.run(command, capture_output=True, text=True, check=False)
+            ended = processes.run(command, cores=cores, watch=watch, timeout=seconds + _PATIENCE)
             calls = (
                 np.loadtxt(log, dtype=np.int64, ndmin=2, usecols=(1, 2)) if log.exists() else np.empty((0, 2), np.int64)
             )
         counts = re.search(r"requests: .* (\d+) done, (\d+) succeeded", ended.stdout)
         lasted = re.search(r"finished in ([\d.]+)(ms|s|us)", ended.stdout)
-        if ended.returncode != 0 or not counts or not lasted:
+        if ended.status != 0 or not counts or not lasted:
             written = (ended.stderr + ended.stdout).strip()
-            raise H2loadError(f"h2load ended with status {ended.returncode}: {written}")
+            raise H2loadError(f"h2load ended with status {ended.status}: {written}")
         done, succeeded = map(int, counts.groups())
         latencies = calls[calls[:, 0] == _OK, 1]
         scale = {"s": 1.0, "ms": 1e-3, "us": 1e-6}[lasted[2]]
-        return Run(succeeded, done - succeeded, float(lasted[1]) * scale, latencies, command)
+        return Run(succeeded, done - succeeded, float(lasted[1]) * scale, latencies, command, ended.cpu_seconds)
 
 
 def find() -> H2load:

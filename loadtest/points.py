@@ -1,0 +1,115 @@
+"""Measured points from what a load generator and a watch say."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from . import ghz, h2load, schedule, validity
+from .processes import Watch
+from .results import Latencies, Load, Mode, Point, Setting
+from .validity import Seen
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a point belongs."""
+
+    scenario: str
+    call: str
+    subject: str
+    setting: Setting
+    load: Load
+    round: int
+    started: float
+    """Seconds since the command began."""
+
+
+@dataclass(frozen=True)
+class Used:
+    """What a run used."""
+
+    server_cpu_seconds: float | None
+    """None when not known, or when other calls used it too."""
+    server_cores: int
+    client_cores: int
+    watch: Watch
+    """Has ended."""
+
+    @property
+    def server_busy(self) -> float | None:
+        """As a part of its cores."""
+        cores = self.watch.server_cores
+        return None if cores is None else cores / self.server_cores
+
+    @property
+    def client_busy(self) -> float:
+        """As a part of its cores."""
+        return self.watch.client_cores / self.client_cores
+
+
+def of_ghz(place: Place, run: ghz.Run, used: Used, failed_part: float) -> Point:
+    """A closed or an open loop."""
+    report = run.report
+    offered = schedule.offered_rate(report.starts_us)
+    as_sent = report.successful_us
+    corrected = as_sent
+    if place.load.mode is Mode.OPEN and place.load.rate:
+        every = schedule.from_intended_start(report.starts_us, report.latencies_us, int(place.load.rate))
+        corrected = every[report.succeeded]
+    failed = sum(report.errors.values())
+    others = used.watch.others_cores
+    seen = Seen(place.setting, place.load, report.calls, failed, offered, used.server_busy, used.client_busy, others)
+    found = corrected.size > 0
+    return Point(
+        **_common(place, used, seen, failed_part, run.cpu_seconds, listed=report.complete),
+        seconds=_short(report.seconds),
+        codes=dict(sorted(report.codes.items())),
+        requests_per_second=_short(report.requests_per_second),
+        latencies=Latencies.of(corrected) if found else None,
+        latencies_as_sent=Latencies.of(as_sent) if found and place.load.mode is Mode.OPEN else None,
+        command=run.command,
+    )
+
+
+def of_h2load(place: Place, run: h2load.Run, used: Used, failed_part: float) -> Point:
+    """A ceiling."""
+    calls = run.requests + run.failed
+    others = used.watch.others_cores
+    seen = Seen(place.setting, place.load, calls, run.failed, None, used.server_busy, used.client_busy, others)
+    codes = {"HTTP 200": run.requests, "failed": run.failed}
+    return Point(
+        **_common(place, used, seen, failed_part, run.cpu_seconds, listed=True),
+        seconds=_short(run.seconds),
+        codes={code: count for code, count in codes.items() if count},
+        requests_per_second=_short(run.requests / run.seconds if run.seconds else 0.0),
+        latencies=None,
+        latencies_as_sent=None,
+        command=run.command,
+    )
+
+
+def _common(
+    place: Place, used: Used, seen: Seen, failed_part: float, client_cpu: float, *, listed: bool
+) -> dict[str, Any]:
+    calls = max(1, seen.calls)
+    server = used.server_cpu_seconds
+    return {
+        "scenario": place.scenario,
+        "call": place.call,
+        "subject": place.subject,
+        "setting": place.setting,
+        "load": place.load,
+        "round": place.round,
+        "started": round(place.started, 1),
+        "server_cpu": None if server is None else _short(server / calls * 1e6),
+        "server_busy": None if seen.server_busy is None else round(seen.server_busy, 3),
+        "client_cpu": _short(client_cpu / calls * 1e6),
+        "client_busy": round(seen.client_busy, 3),
+        "peak_rss": used.watch.peak_rss,
+        "limit": validity.limit(seen),
+        "invalid": validity.reasons(seen, failed_part),
+        "remarks": validity.remarks(seen, listed=listed),
+    }
+
+
+def _short(value: float) -> float:
+    return float(f"{value:.5g}")

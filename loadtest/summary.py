@@ -1,0 +1,197 @@
+"""What the points of a run come to: figures over rounds, verdicts, the knee.
+
+Whoever shows results takes the figures from here.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from .results import Limit, Load, Mode, Point, Results, Setting
+from .spread import Spread
+
+#: The knee is the last number of callers where throughput still rises by this part …
+_STILL_RISES = 0.05
+#: … and the 99th percentile is below so many times that of the fewest callers.
+_STILL_QUICK = 2.0
+
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """One call of one subject under one load: all its rounds."""
+
+    scenario: str
+    call: str
+    subject: str
+    setting: Setting
+    load: Load
+    points: tuple[Point, ...]
+
+    @cached_property
+    def valid(self) -> tuple[Point, ...]:
+        """The rounds whose figures mean something."""
+        return tuple(point for point in self.points if not point.invalid)
+
+    @property
+    def invalid(self) -> tuple[str, ...]:
+        """Why none of the rounds means anything, each reason once; empty when one does."""
+        if self.valid:
+            return ()
+        return tuple(dict.fromkeys(reason for point in self.points for reason in point.invalid))
+
+    @cached_property
+    def requests_per_second(self) -> Spread | None:
+        """Successful calls a second; None when no round is valid."""
+        return Spread.of(point.requests_per_second for point in self.valid)
+
+    @cached_property
+    def server_cpu(self) -> Spread | None:
+        """CPU time of the server for each call, in microseconds. Also of rounds in which the client was the limit: the
+        server did the work all the same, though it is dearer for each call while it waits.
+        """
+        return Spread.of(point.server_cpu for point in self.points)
+
+    @cached_property
+    def client_busy(self) -> Spread | None:
+        """Part of its cores that the load generator kept busy."""
+        return Spread.of(point.client_busy for point in self.points)
+
+    @cached_property
+    def server_busy(self) -> Spread | None:
+        """Part of its cores that the server kept busy."""
+        return Spread.of(point.server_busy for point in self.points)
+
+    @cached_property
+    def peak_rss(self) -> Spread | None:
+        """Largest resident memory of the server, in bytes."""
+        return Spread.of(point.peak_rss for point in self.points)
+
+    def latency(self, percent: float) -> Spread | None:
+        """A percentile of ``results.LADDER`` over the valid rounds, in microseconds."""
+        return Spread.of(point.latencies.percentile(percent) for point in self.valid if point.latencies)
+
+    @property
+    def errors(self) -> dict[str, int]:
+        """Failed calls of all rounds by status code."""
+        counts: dict[str, int] = {}
+        for point in self.points:
+            for code, count in point.errors.items():
+                counts[code] = counts.get(code, 0) + count
+        return dict(sorted(counts.items()))
+
+    @property
+    def error_rate(self) -> float:
+        """Failed calls of all rounds, as a part of all calls."""
+        return sum(self.errors.values()) / max(1, sum(point.calls for point in self.points))
+
+    @property
+    def limit(self) -> Limit:
+        """What was the limit in most rounds."""
+        limits = [point.limit for point in self.points]
+        return max(dict.fromkeys(limits), key=limits.count)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A subject held against the best of the others."""
+
+    scenario: str
+    subject: str
+    other: str
+    load: Load
+    """Where both were measured."""
+    cpu_ratio: float
+    """The other's CPU time for each call, divided by the subject's: above 1 the subject is cheaper."""
+    least: float
+    most: float
+    """Its range over the rounds, each of which measures both within a minute or so."""
+    throughput_ratio: float | None
+    """The subject's calls a second divided by the other's; None unless both servers were at their limits."""
+
+
+def rows(results: Results) -> list[Row]:
+    """All rows, in the order in which they were first measured."""
+    kept: dict[tuple[str, str, str, Setting, Load], list[Point]] = {}
+    for point in results.points:
+        key = (point.scenario, point.call, point.subject, point.setting, point.load)
+        kept.setdefault(key, []).append(point)
+    return [
+        Row(scenario, call, subject, setting, load, tuple(points))
+        for (scenario, call, subject, setting, load), points in kept.items()
+    ]
+
+
+def verdicts(results: Results, scenario: str) -> list[Verdict]:
+    """Each subject against each other one that is dearer, by CPU time for each call; ours first, cheapest first.
+
+    Held by the ceilings: there every server had the same callers, and hardly any cost of theirs. Without ceilings, by the
+    closed loop with the callers that are in the middle of the sweep.
+    """
+    found = _comparable([row for row in rows(results) if row.scenario == scenario and row.server_cpu is not None])
+    roles = {subject.name: subject.role for subject in results.subjects}
+    found = [row for row in found if roles.get(row.subject) in ("ours", "peer")]
+    made = [_verdict(row, other) for row in found for other in found if _cheaper(row, other)]
+    return sorted(made, key=lambda each: (roles.get(each.subject) != "ours", -each.cpu_ratio))
+
+
+def knee(sweep: Sequence[Row]) -> Row | None:
+    """The last number of callers, from few to many, that brings more throughput without long waits.
+
+    ``sweep`` are closed loops of one subject. None when no row is valid.
+    """
+    usable = sorted(
+        (row for row in sweep if row.load.mode is Mode.CLOSED and row.requests_per_second),
+        key=lambda row: row.load.concurrency or 0,
+    )
+    best: Row | None = None
+    for row in usable:
+        if best is None or (_gains(best, row) and _quick(usable[0], row)):
+            best = row
+    return best
+
+
+def _cheaper(row: Row, other: Row) -> bool:
+    if row.server_cpu is None or other.server_cpu is None:
+        return False
+    return row.server_cpu.median < other.server_cpu.median
+
+
+def _gains(before: Row, after: Row) -> bool:
+    if before.requests_per_second is None or after.requests_per_second is None:
+        return False
+    return after.requests_per_second.median >= (1 + _STILL_RISES) * before.requests_per_second.median
+
+
+def _quick(unloaded: Row, row: Row) -> bool:
+    first, this = unloaded.latency(99), row.latency(99)
+    return first is not None and this is not None and this.median < _STILL_QUICK * first.median
+
+
+def _comparable(found: Sequence[Row]) -> list[Row]:
+    """One row for each subject, all under the same load."""
+    apart = [row for row in found if row.setting is Setting.APART and row.call == "call"] or [
+        row for row in found if row.call == "call"
+    ]
+    ceilings = [row for row in apart if row.load.mode is Mode.CEILING]
+    if ceilings:
+        return ceilings
+    closed = [row for row in apart if row.load.mode is Mode.CLOSED]
+    loads = sorted({row.load for row in closed}, key=lambda load: load.concurrency or 0)
+    return [row for row in closed if row.load == loads[(len(loads) - 1) // 2]] if loads else []
+
+
+def _verdict(row: Row, other: Row) -> Verdict:
+    by_round = {point.round: point.server_cpu for point in other.points}
+    ratios = [
+        theirs / point.server_cpu
+        for point in row.points
+        if point.server_cpu and (theirs := by_round.get(point.round)) is not None
+    ]
+    spread = Spread.of(ratios) or Spread(1.0, 1.0, 1.0)
+    throughput = None
+    at_limit = all(each.limit in (Limit.SERVER, Limit.BOTH) for each in (row, other))
+    if at_limit and row.requests_per_second and other.requests_per_second:
+        throughput = row.requests_per_second.median / other.requests_per_second.median
+    return Verdict(
+        row.scenario, row.subject, other.subject, row.load, spread.median, spread.least, spread.most, throughput
+    )

@@ -1,0 +1,96 @@
+"""What was the limit of a run, and whether its figures mean anything."""
+
+from dataclasses import dataclass
+
+from .results import Limit, Load, Mode, Setting
+
+#: A side that was busy for this part of its cores was at its limit.
+SATURATED = 0.9
+#: A load generator that is busier measures itself when it measures time.
+TOO_BUSY_FOR_LATENCY = 0.8
+#: The part of the offered rate that must have been kept.
+RATE_KEPT = 0.99
+#: Shares of cores of the whole machine, together, from which it was at its limit.
+MACHINE_SATURATED = 0.9
+#: Cores that other programs may keep busy on a machine that measures.
+QUIET = 0.1
+
+_SIDES = {
+    (True, True): Limit.BOTH,
+    (True, False): Limit.SERVER,
+    (False, True): Limit.CLIENT,
+    (False, False): Limit.NEITHER,
+}
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What is known of a run."""
+
+    setting: Setting
+    load: Load
+    calls: int
+    failed: int
+    offered: float | None
+    """Open loop: calls that were started in a second."""
+    server_busy: float | None
+    """As a part of the server's cores."""
+    client_busy: float
+    """As a part of the load generator's cores."""
+    others: float | None = None
+    """Cores that other programs kept busy; None when not known."""
+
+
+def limit(seen: Seen) -> Limit:
+    """What kept the run from doing more."""
+    if seen.load.mode is Mode.OPEN and _kept_its_rate(seen):
+        return Limit.RATE
+    if seen.server_busy is None:
+        return Limit.CLIENT if seen.client_busy >= SATURATED else Limit.UNKNOWN
+    if seen.setting is Setting.SHARED:
+        return Limit.BOTH if seen.server_busy + seen.client_busy >= MACHINE_SATURATED else Limit.NEITHER
+    sides = (seen.server_busy >= SATURATED, seen.client_busy >= SATURATED)
+    return _SIDES[sides]
+
+
+def reasons(seen: Seen, failed_part: float) -> tuple[str, ...]:
+    """Why the figures mean nothing, each in a line; empty when they mean something.
+
+    In a closed loop failed calls are a result, as throughput counts the others. In an open one they are not: the
+    latencies of the calls that were let through say nothing of the rate that was offered.
+    """
+    found = []
+    if seen.calls == 0:
+        return ("no call was made",)
+    if seen.calls == seen.failed:
+        return (f"all {seen.calls:,} calls failed",)
+    if seen.load.mode is Mode.OPEN:
+        if not _kept_its_rate(seen):
+            found.append(f"offered {seen.offered or 0:,.0f} calls/s instead of {seen.load.rate or 0:,.0f}")
+        if seen.setting is not Setting.SHARED and seen.client_busy > TOO_BUSY_FOR_LATENCY:
+            found.append(f"the load generator was busy {seen.client_busy:.0%} of the time: it measured its own delay")
+        if seen.failed > failed_part * seen.calls:
+            found.append(f"{seen.failed:,} of {seen.calls:,} calls failed")
+    elif limit(seen) is Limit.CLIENT:
+        found.append(
+            f"the load generator was the limit, busy {seen.client_busy:.0%} of the time: the server can do more"
+        )
+    return tuple(found)
+
+
+def remarks(seen: Seen, *, listed: bool) -> tuple[str, ...]:
+    """What a reader must know although the figures stand."""
+    found = []
+    if not listed:
+        found.append("percentiles are over the first million calls, which is all ghz lists")
+    if seen.failed and seen.load.mode is Mode.CLOSED:
+        found.append(f"{seen.failed:,} of {seen.calls:,} calls failed; they count in no other figure")
+    if seen.others is not None and seen.others > QUIET:
+        found.append(f"other programs kept {seen.others:.1f} cores busy")
+    if limit(seen) is Limit.NEITHER:
+        found.append("neither side was busy: the limit was waiting, as with few callers")
+    return tuple(found)
+
+
+def _kept_its_rate(seen: Seen) -> bool:
+    return (seen.offered or 0.0) >= RATE_KEPT * (seen.load.rate or 0.0)
