@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
 from loadtest import summary
-from loadtest.results import LADDER, Load, Mode, Results, ScenarioRecord, Setting, Start
+from loadtest.results import LADDER, Mode, Results, ScenarioRecord, Setting, Start
 from loadtest.spread import Spread
 from loadtest.summary import Row
 
@@ -55,9 +55,7 @@ def of_scenario(results: Results, scenario: ScenarioRecord) -> list[Chart]:
         return list(_charts(scenario, rows, starts, names))
 
 
-def _charts(
-    scenario: ScenarioRecord, rows: Sequence[Row], starts: Sequence[Start], names: Names
-) -> Iterator[Chart]:
+def _charts(scenario: ScenarioRecord, rows: Sequence[Row], starts: Sequence[Start], names: Names) -> Iterator[Chart]:
     first = next((setting for setting in Setting if any(row.setting is setting for row in rows)), None)
     own = [row for row in rows if row.setting is first]
     held = comparable(own)
@@ -130,7 +128,15 @@ def _bars(
         median, least, most = (value * scale for value in (spread.median, spread.least, spread.most))
         colour = names.colour(subject)
         filled = "none" if subject in hollow else colour
-        axes.barh(place, median, height=0.62, color=filled, edgecolor=colour, linewidth=1.4, hatch="///" if subject in hollow else None)
+        axes.barh(
+            place,
+            median,
+            height=0.62,
+            color=filled,
+            edgecolor=colour,
+            linewidth=1.4,
+            hatch="///" if subject in hollow else None,
+        )
         axes.plot([least, most], [place, place], color=light("ink"), linewidth=1.2, solid_capstyle="butt")
         axes.text(most + 0.015 * largest, place, wording.number(median), va="center", fontsize=9)
     axes.set_yticks(range(len(known)), [names.labels[subject] for subject, _ in known])
@@ -151,7 +157,9 @@ def _sweep(scenario: str, setting: Setting, rows: Sequence[Row], names: Names) -
         line = sorted((row for row in rows if row.subject == subject), key=lambda row: row.load.concurrency or 0)
         look, colour = names.looks[subject], names.colour(subject)
         found = [(row.load.concurrency or 0, spread, bool(row.invalid)) for row in line if (spread := _throughput(row))]
-        axes.plot([x for x, _, _ in found], [spread.median for _, spread, _ in found], color=colour, linestyle=look.dash)
+        axes.plot(
+            [x for x, _, _ in found], [spread.median for _, spread, _ in found], color=colour, linestyle=look.dash
+        )
         for x, spread, invalid in found:
             axes.errorbar(
                 x,
@@ -165,7 +173,14 @@ def _sweep(scenario: str, setting: Setting, rows: Sequence[Row], names: Names) -
         knee = summary.knee(line)
         if knee is not None and knee.requests_per_second is not None and len(line) > 2:
             at = (knee.load.concurrency or 0, knee.requests_per_second.median)
-            axes.plot(*at, marker="o", markersize=13, markerfacecolor="none", markeredgecolor=light("ink"), markeredgewidth=1.1)
+            axes.plot(
+                *at,
+                marker="o",
+                markersize=13,
+                markerfacecolor="none",
+                markeredgecolor=light("ink"),
+                markeredgewidth=1.1,
+            )
     callers = sorted({row.load.concurrency or 0 for row in rows})
     axes.set_xscale("log", base=2)
     axes.set_xticks(callers[:: 2 if len(callers) > 8 else 1])
@@ -276,10 +291,20 @@ def _errors(scenario: str, rows: Sequence[Row], names: Names) -> Iterator[Chart]
             part = 100 * row.errors.get(code, 0) / calls
             if part:
                 look = index % len(colours)
-                axes.barh(place, part, left=left, height=0.62, color=light(colours[look]), hatch=hatches[look], edgecolor=light("paper"))
+                axes.barh(
+                    place,
+                    part,
+                    left=left,
+                    height=0.62,
+                    color=light(colours[look]),
+                    hatch=hatches[look],
+                    edgecolor=light("paper"),
+                )
             left += part
         axes.text(left, place, f" {wording.number(left)}%", va="center", fontsize=9)
-    axes.set_yticks(range(len(failed)), [f"{names.labels[row.subject]}\n{wording.load(row.load)}" for row in failed], fontsize=8)
+    axes.set_yticks(
+        range(len(failed)), [f"{names.labels[row.subject]}\n{wording.load(row.load)}" for row in failed], fontsize=8
+    )
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="y", visible=False)
     axes.invert_yaxis()
@@ -299,9 +324,7 @@ def _errors(scenario: str, rows: Sequence[Row], names: Names) -> Iterator[Chart]
     )
 
 
-def _footprint(
-    scenario: str, held: Sequence[Row], starts: Sequence[Start], names: Names
-) -> Iterator[Chart]:
+def _footprint(scenario: str, held: Sequence[Row], starts: Sequence[Start], names: Names) -> Iterator[Chart]:
     yield from _bars(
         f"{scenario}-memory",
         "Peak resident memory under load",
@@ -351,7 +374,14 @@ def _log(axes: Axes, which: str) -> None:
 
 def _legend(figure: Any, subjects: Any, names: Names) -> None:
     handles = [
-        Line2D([], [], color=names.colour(subject), linestyle=names.looks[subject].dash, marker=names.looks[subject].marker, label=names.labels[subject])
+        Line2D(
+            [],
+            [],
+            color=names.colour(subject),
+            linestyle=names.looks[subject].dash,
+            marker=names.looks[subject].marker,
+            label=names.labels[subject],
+        )
         for subject in subjects
     ]
     figure.legend(handles=handles, loc="outside upper left", ncols=2, handlelength=2.6, columnspacing=1.4)

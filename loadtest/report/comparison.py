@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from loadtest import summary
-from loadtest.results import Load, Mode, Results
+from loadtest.results import Load, Mode, Results, Setting
 from loadtest.spread import Spread
 from loadtest.summary import Row
 
@@ -34,7 +34,7 @@ class Difference:
     scenario: str
     call: str
     subject: str
-    setting: str
+    setting: Setting
     load: Load
     figure: str
     """Its name and unit."""
@@ -83,7 +83,10 @@ class _Figure:
 _FIGURES = (
     _Figure("server CPU, µs a call", lambda row: row.server_cpu, modes=frozenset({Mode.CEILING, Mode.CLOSED})),
     _Figure(
-        "calls/s", lambda row: row.requests_per_second, larger_is_better=True, modes=frozenset({Mode.CEILING, Mode.CLOSED})
+        "calls/s",
+        lambda row: row.requests_per_second,
+        larger_is_better=True,
+        modes=frozenset({Mode.CEILING, Mode.CLOSED}),
     ),
     _Figure("p50, µs", lambda row: row.latency(50), modes=frozenset({Mode.OPEN})),
     _Figure("p99, µs", lambda row: row.latency(99), modes=frozenset({Mode.OPEN})),
@@ -111,7 +114,17 @@ def _key(row: Row) -> tuple[Any, ...]:
     load = row.load
     # A part of the ceiling is another rate in every run.
     rate = None if load.fraction else load.rate
-    return (row.scenario, row.call, row.subject, row.setting, load.mode, load.connections, load.concurrency, rate, load.fraction)
+    return (
+        row.scenario,
+        row.call,
+        row.subject,
+        row.setting,
+        load.mode,
+        load.connections,
+        load.concurrency,
+        rate,
+        load.fraction,
+    )
 
 
 def _differences(before: Row, after: Row) -> Iterator[Difference]:
@@ -125,7 +138,7 @@ def _differences(before: Row, after: Row) -> Iterator[Difference]:
             after.scenario,
             after.call,
             after.subject,
-            after.setting.value,
+            after.setting,
             after.load,
             figure.name,
             was,
@@ -155,7 +168,9 @@ def _apart(earlier: Results, later: Results) -> Iterator[str]:
     for subject in later.subjects:
         old = versions.get(subject.name)
         if old and subject.versions:
-            changed = [f"{name} {old.get(name)} → {now}" for name, now in subject.versions.items() if old.get(name) != now]
+            changed = [
+                f"{name} {old.get(name)} → {now}" for name, now in subject.versions.items() if old.get(name) != now
+            ]
             if changed:
                 yield f"{subject.label}: {', '.join(changed)}"
     definitions = {scenario.name: scenario.definition for scenario in earlier.scenarios}

@@ -73,7 +73,10 @@ _KNOWN = {
     "echo-rust": Look("fog", ">", (0, (1, 1))),
     "echo-python": Look("fog", "<", (0, (1, 1.6))),
 }
-_SPARE = [Look(colour, marker, "-") for colour, marker in zip(("vermillion", "blue", "green", "pink", "amber"), "hp*d8", strict=True)]
+_SPARE = [
+    Look(colour, marker, "-")
+    for colour, marker in zip(("vermillion", "blue", "green", "pink", "amber"), "hp*d8", strict=True)
+]
 
 
 def looks(subjects: Sequence[str]) -> dict[str, Look]:
