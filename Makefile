@@ -11,7 +11,7 @@ GHZ_VERSION := v0.121.0
 
 # Choices, as in `make serve-rust PORT=6000`.
 MODELS ?= models
-SCENARIO ?= loadtest/scenarios/kmeans-100x2.toml
+SCENARIO ?=
 PYTEST_ARGS ?=
 ARGS ?=
 
@@ -80,6 +80,12 @@ $(VENV)/packages.stamp: $(VENV)/binding.stamp $(PACKAGE_SOURCES)
 		--editable server/python --editable clients/python
 	@touch $@
 
+CEILINGS := target/release/ferrule-ceilings
+$(CEILINGS): $(WORKSPACE) $(call rust_sources,loadtest/ceilings) loadtest/ceilings/echo.proto | check-prerequisites
+	@echo "Building the servers that the Rust server is held against"
+	cargo build --release --locked --package ferrule-ceilings
+	@touch $@
+
 .PHONY: ghz
 ghz: # The load generator: on PATH, or installed into .tools with Go, or left out.
 	@if command -v ghz >/dev/null || [ -x .tools/bin/ghz ]; then :; \
@@ -100,8 +106,12 @@ serve-rust: $(SERVER) ## Run the Rust server (PORT=50052 MODELS=models)
 	@exec $(SERVER) serve --models "$(MODELS)" --port $(or $(PORT),50052) $(ARGS)
 
 .PHONY: loadtest
-loadtest: build ghz ## Run ghz against both servers (SCENARIO=loadtest/scenarios/….toml)
-	@$(VENV_PYTHON) -m loadtest "$(SCENARIO)" $(ARGS)
+loadtest: build ghz $(CEILINGS) ## Load both servers and others (SCENARIO=kmeans-100x2 ARGS=--quick; --help says more)
+	@$(VENV_PYTHON) -m loadtest $(SCENARIO) $(ARGS)
+
+.PHONY: ghz-payloads
+ghz-payloads: build ## Write requests and models for a ghz of your own, into loadtest/ghz
+	@$(VENV_PYTHON) -m loadtest.payloads $(ARGS)
 
 .PHONY: peers
 peers: build ## Install what the load test measures beside the two servers, each into an environment of its own
@@ -110,12 +120,6 @@ peers: build ## Install what the load test measures beside the two servers, each
 .PHONY: bench-client
 bench-client: build ## Measure what the Python client adds to a bare grpcio call of one row
 	@$(VENV_PYTHON) -m clients.python.benches.one_row $(ARGS)
-
-CEILINGS := target/release/ferrule-ceilings
-$(CEILINGS): $(WORKSPACE) $(call rust_sources,loadtest/ceilings) loadtest/ceilings/echo.proto | check-prerequisites
-	@echo "Building the servers that the Rust server is held against"
-	cargo build --release --locked --package ferrule-ceilings
-	@touch $@
 
 .PHONY: bench-transport
 bench-transport: build $(CEILINGS) ## Hold both servers against the ceilings of their transports (needs h2load)

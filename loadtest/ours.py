@@ -18,7 +18,7 @@ def _serve(server: str, deployment: Deployment, _kind: Kind) -> Launch:
 
 
 def _not_built() -> str | None:
-    return None if _CEILINGS.exists() else "not built; `make ceilings` builds it"
+    return None if _CEILINGS.exists() else "not built; `make loadtest` builds it"
 
 
 OURS = (

@@ -117,7 +117,7 @@ class Point:
 
     scenario: str
     call: str
-    """Name of the call within the scenario; only a mixed scenario has several, each a point of its own."""
+    """``"call"``; ``"beside"`` for the calls that a mixed scenario makes meanwhile."""
     subject: str
     setting: Setting
     load: Load
@@ -223,7 +223,7 @@ class ScenarioRecord:
     headline: bool
     """Whether it has the whole sweep."""
     request_bytes: Mapping[str, int]
-    """Size of the request of each call, in Ferrule's encoding."""
+    """Size of the request by call, in the encoding of the first subject."""
     definition: Mapping[str, Any]
     """The scenario file, with what the command line changed."""
 

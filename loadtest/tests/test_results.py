@@ -29,7 +29,7 @@ def point(**changes: Any) -> Point:
     """A sound run of the Rust server in a closed loop, with these changes."""
     values: dict[str, Any] = {
         "scenario": "small",
-        "call": "predict",
+        "call": "call",
         "subject": "rust",
         "setting": Setting.APART,
         "load": Load(Mode.CLOSED, 16, 64),

@@ -1,0 +1,106 @@
+"""Figures over rounds: medians of valid rounds, verdicts by CPU time, the knee."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import pytest
+
+from loadtest import summary
+from loadtest.results import Latencies, Limit, Load, Mode, Point, Results, Setting, SubjectRecord
+from loadtest.spread import Spread
+from loadtest.tests.test_results import point, results
+
+CEILING = Load(Mode.CEILING, 16, 64)
+
+
+def run(*points: Point) -> Results:
+    subjects = [SubjectRecord(name, name.upper(), "ours", "ferrule") for name in ("rust", "python")]
+    subjects += [SubjectRecord("usual", "USUAL", "peer", "ferrule"), SubjectRecord("echo", "ECHO", "floor", "ferrule")]
+    return dataclasses.replace(results(*points), subjects=subjects)
+
+
+def ceiling(subject: str, number: int, cpu: float, **changes: Any) -> Point:
+    values = {"load": CEILING, "requests_per_second": 1e6 / cpu, "latencies": None, **changes}
+    return point(subject=subject, round=number, server_cpu=cpu, **values)
+
+
+def test_rows_are_rounds_of_one_load_and_invalid_rounds_do_not_count() -> None:
+    bad = point(
+        round=3, requests_per_second=9.0, invalid=("the load generator was the limit",), codes={"OK": 9, "Internal": 1}
+    )
+    good, elsewhere = summary.rows(
+        run(point(), point(round=2, requests_per_second=2000.0), bad, point(load=Load(Mode.CLOSED, 16, 128)))
+    )
+    assert good.requests_per_second == Spread(1500.0, 1000.0, 2000.0)
+    assert good.latency(99) == Spread(1980.0, 1980.0, 1980.0)
+    assert good.invalid == ()
+    assert good.errors == {"Internal": 1}
+    assert good.error_rate == pytest.approx(1 / 4010)
+    assert elsewhere.load.concurrency == 128
+
+
+def test_a_row_without_a_valid_round_has_no_throughput_but_says_why() -> None:
+    (row,) = summary.rows(run(point(invalid=("too busy",)), point(round=2, invalid=("too busy", "late"))))
+    assert row.requests_per_second is None
+    assert row.latency(50) is None
+    assert row.invalid == ("too busy", "late")
+    assert row.server_cpu == Spread(900.0, 900.0, 900.0)
+
+
+def test_verdicts_are_ratios_of_cpu_time_round_by_round() -> None:
+    made = summary.verdicts(
+        run(
+            *(ceiling("rust", number, cpu) for number, cpu in ((1, 10.0), (2, 20.0), (3, 10.0))),
+            *(ceiling("python", number, cpu) for number, cpu in ((1, 100.0), (2, 200.0), (3, 120.0))),
+            *(ceiling("usual", number, 700.0) for number in (1, 2, 3)),
+            ceiling("echo", 1, 1.0),
+            # Whole-machine runs decide nothing.
+            ceiling("usual", 1, 1.0, setting=Setting.SHARED),
+        ),
+        "small",
+    )
+    assert [(each.subject, each.other) for each in made] == [("rust", "usual"), ("rust", "python"), ("python", "usual")]
+    assert (made[1].cpu_ratio, made[1].least, made[1].most) == (10.0, 10.0, 12.0)
+    assert made[1].throughput_ratio == pytest.approx(12.0)
+
+
+def test_throughputs_are_compared_only_where_both_servers_were_the_limit() -> None:
+    (made,) = summary.verdicts(run(ceiling("rust", 1, 10.0, limit=Limit.CLIENT), ceiling("python", 1, 100.0)), "small")
+    assert made.throughput_ratio is None
+
+
+def test_without_ceilings_the_middle_of_the_sweep_decides() -> None:
+    sweep = [
+        point(subject=name, load=Load(Mode.CLOSED, 8, callers), server_cpu=cpu * callers)
+        for name, cpu in (("rust", 1.0), ("python", 3.0))
+        for callers in (2, 64, 4096)
+    ]
+    (made,) = summary.verdicts(run(*sweep), "small")
+    assert (made.load.concurrency, made.cpu_ratio) == (64, 3.0)
+
+
+def test_knee_is_where_throughput_stops_rising_or_waits_grow() -> None:
+    def step(callers: int, rate: float, p99: float) -> Point:
+        return point(
+            load=Load(Mode.CLOSED, 8, callers), requests_per_second=rate, latencies=Latencies.of(np.full(100, p99))
+        )
+
+    steps = [step(2, 100, 10), step(4, 190, 11), step(8, 300, 15), step(16, 305, 19), step(32, 400, 40)]
+    found = summary.knee(summary.rows(run(*steps)))
+    assert found is not None
+    assert found.load.concurrency == 8
+    assert summary.knee([]) is None
+
+
+@pytest.mark.parametrize(
+    ("values", "spread"),
+    [([3.0], Spread(3.0, 3.0, 3.0)), ([9.0, None, 1.0, 2.0], Spread(2.0, 1.0, 9.0)), ([None], None), ([], None)],
+)
+def test_spread(values: list[float | None], spread: Spread | None) -> None:
+    assert Spread.of(values) == spread
+
+
+def test_spread_in_words() -> None:
+    assert Spread(2000.0, 1000.0, 3000.0).text(",.1f", 1e-3) == "2.0 (1.0–3.0)"
+    assert Spread(2.01, 2.0, 2.04).text(".1f") == "2.0"
