@@ -1,5 +1,7 @@
 """What a reader must know before the figures."""
 
+import re
+from collections import Counter
 from collections.abc import Iterator
 
 from loadtest import summary
@@ -21,6 +23,7 @@ def _all(results: Results) -> Iterator[str]:
     yield from _machine(results)
     yield from _generator(results)
     yield from _noise(results)
+    yield from _remarks(results)
     yield (
         "Closed loop: each caller waits for its answer before it calls again, so latency there is little more than callers "
         "divided by throughput. How long calls take is what the open loop shows: there a clock starts the calls, and time "
@@ -69,3 +72,10 @@ def _noise(results: Results) -> Iterator[str]:
         f"Noise: half of the loads repeat within {ordered[len(ordered) // 2]:.0%} of their median over the rounds, the worst "
         f"within {ordered[-1]:.0%}. Differences of less than {LEAST_NOISE:.0%} mean nothing, even where ranges do not overlap."
     )
+
+
+def _remarks(results: Results) -> Iterator[str]:
+    """What was said of single runs, each once."""
+    counts = Counter(re.sub(r"\d[\d,.]*\d|\d", "…", remark) for point in results.points for remark in point.remarks)
+    for remark, count in counts.most_common():
+        yield f"Of {count:,} of {len(results.points):,} runs: {remark}."

@@ -1,5 +1,6 @@
 """What is drawn of a scenario."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,11 +18,10 @@ from . import drawing, wording
 from .drawing import Chart
 from .palette import Look, light, looks
 
-#: Percentages that are drawn against the rate, with their colours.
-_PERCENTILES = ((50.0, "p1"), (90.0, "p2"), (99.0, "p3"), (99.9, "p4"), (100.0, "p5"))
+#: Percentages that are drawn against the rate, with their colours and markers.
+_PERCENTILES = ((50.0, "p1", "o"), (90.0, "p2", "s"), (99.0, "p3", "^"), (99.9, "p4", "D"), (100.0, "p5", "x"))
 #: Where percentile curves have a tick.
 _NINES = (0.0, 50.0, 90.0, 99.0, 99.9, 99.99)
-#: The slowest call of a run stands here on the axis of percentiles: no further than the run can tell.
 _MS = 1e-3
 _MIB = 2**-20
 
@@ -207,7 +207,7 @@ def _against_rate(scenario: str, rows: Sequence[Row], names: Names) -> Iterator[
         if len(line) < 2:
             continue
         figure, axes = drawing.canvas(3.0)
-        for percent, colour in _PERCENTILES:
+        for percent, colour, marker in _PERCENTILES:
             found = [(_rate(row), spread) for row in line if (spread := row.latency(percent))]
             axes.errorbar(
                 [x for x, _ in found],
@@ -217,8 +217,8 @@ def _against_rate(scenario: str, rows: Sequence[Row], names: Names) -> Iterator[
                     [(spread.most - spread.median) * _MS for _, spread in found],
                 ],
                 color=light(colour),
-                marker="o",
-                markersize=4,
+                marker=marker,
+                markersize=4.5,
                 label=_percent(percent),
             )
         axes.set_xlabel("Calls offered a second")
@@ -246,10 +246,12 @@ def _curves(scenario: str, rows: Sequence[Row], names: Names) -> Iterator[Chart]
             loads.setdefault(key, []).append(row)
     for (fraction, rate), found in sorted(loads.items(), key=lambda item: (item[0][0] or 0.0, item[0][1] or 0.0)):
         figure, axes = drawing.canvas(3.7)
+        farthest = 0.0
         for row in found:
-            # Above 1 - 1/n there is only the slowest call.
+            # Beyond that it is a single call that is shown.
             calls = min(point.latencies.calls for point in row.valid if point.latencies)
             shown = [percent for percent in LADDER if percent < 100 and calls * (100 - percent) >= 100]
+            farthest = max(farthest, *shown)
             latencies = [row.latency(percent) for percent in shown]
             axes.plot(
                 [_nines(percent) for percent in shown],
@@ -260,7 +262,8 @@ def _curves(scenario: str, rows: Sequence[Row], names: Names) -> Iterator[Chart]
                 markevery=0.22,
                 markersize=5,
             )
-        axes.set_xticks([_nines(percent) for percent in _NINES], [_percent(percent) for percent in _NINES])
+        ticks = [percent for percent in _NINES if percent <= farthest]
+        axes.set_xticks([_nines(percent) for percent in ticks], [_percent(percent) for percent in ticks])
         axes.set_xlabel("Part of the calls that took no longer")
         _log(axes, "y")
         axes.set_ylabel("Latency, ms")
@@ -353,8 +356,6 @@ def _rate(row: Row) -> float:
 
 def _nines(percent: float) -> float:
     """Where a percentage stands on an axis that gives each further nine the same room."""
-    import math
-
     return -math.log10(1 - percent / 100)
 
 
@@ -368,7 +369,7 @@ def _log(axes: Axes, which: str) -> None:
     getattr(axes, f"set_{which}scale")("log")
     low, high = axis.get_view_interval()
     axis.set_major_locator(LogLocator(subs=(1.0,) if high / low > 300 else (1.0, 2.0, 5.0)))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.4g}" if value >= 1 else f"{value:g}"))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}" if value >= 1 else f"{value:g}"))
     axis.set_minor_formatter(NullFormatter())
 
 

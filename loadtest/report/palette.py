@@ -36,11 +36,11 @@ COLOURS: Mapping[str, Colour] = {
     "slate": Colour("#4b5560", "#b6bfc8"),
     "fog": Colour("#808a94", "#7f8993"),
     # Percentiles, from the middle of all calls to the slowest: dark to light in print, light to dark on dark paper.
-    "p1": Colour("#9bb8d3", "#3d5a75"),
-    "p2": Colour("#6c97bf", "#5d86ad"),
-    "p3": Colour("#3f74a8", "#86aed3"),
-    "p4": Colour("#1f4f82", "#b3d0ea"),
-    "p5": Colour("#0e2a4d", "#e3f0fb"),
+    "p1": Colour("#6d9bc7", "#5f82a3"),
+    "p2": Colour("#4a7fb0", "#7fa3c4"),
+    "p3": Colour("#2f659a", "#9fbedd"),
+    "p4": Colour("#1b4a7a", "#c3d9ee"),
+    "p5": Colour("#0e2a4d", "#eaf3fb"),
 }
 
 

@@ -29,13 +29,15 @@ class Line:
 
 @dataclass(frozen=True)
 class Table:
-    """The first column names the row; ``text`` are other columns of words."""
+    """The first column names the row; ``text`` are other columns of words. Cells may have a second, smaller line."""
 
     title: str
     columns: tuple[str, ...]
     lines: tuple[Line, ...]
     text: frozenset[int] = frozenset()
     note: str = ""
+    folded: bool = False
+    """Whether a reader of the page opens it; printed it is open."""
 
 
 def of_scenario(results: Results, scenario: ScenarioRecord) -> Iterator[Table]:
@@ -134,26 +136,32 @@ def _loads(title: str, rows: Sequence[Row], labels: Mapping[str, str], *, open_l
         ),
         tuple(lines),
         frozenset({1, 9}),
-        f"{note} Medians over the rounds, range in brackets; rows of invalid runs have no figures that mean something.",
+        f"{note} Medians over the rounds, the range below; of invalid runs only what they cost means something.",
+        folded=True,
     )
 
 
 def _load_line(row: Row, labels: Mapping[str, str], *, open_loop: bool, several: bool) -> Line:
     load = wording.load(row.load) + (f", {row.call}" if several else "")
-    rate = wording.number(row.load.rate or 0) if open_loop else wording.spread(row.requests_per_second)
+    rate = wording.number(row.load.rate or 0) if open_loop else _stacked(wording.spread(row.requests_per_second))
     return Line(
         (
             load,
             labels[row.subject],
             rate if row.valid else "invalid",
             wording.median(row.server_cpu),
-            *(wording.spread(row.latency(percent), _MS) for percent in _PERCENTILES),
+            *(_stacked(wording.spread(row.latency(percent), _MS)) for percent in _PERCENTILES),
             wording.LIMITS[row.limit],
             wording.median(row.client_busy, 100),
             wording.codes(row.errors),
         ),
         "" if row.valid else "invalid",
     )
+
+
+def _stacked(text: str) -> str:
+    """The range below the median."""
+    return text.replace(" (", "\n", 1).removesuffix(")")
 
 
 def _order(row: Row) -> tuple[str, bool, float]:

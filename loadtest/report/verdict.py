@@ -18,6 +18,9 @@ _SIDES = {
     Limit.UNKNOWN: "what was the limit is not known",
 }
 
+#: A smaller part of failed calls changes no figure.
+_WORTH_SAYING = 0.001
+
 
 def sentences(results: Results, scenario: ScenarioRecord) -> list[str]:
     """A sentence for each of our servers, and one on the limits; empty when nothing can be compared."""
@@ -30,9 +33,13 @@ def sentences(results: Results, scenario: ScenarioRecord) -> list[str]:
     for row in held:
         if roles.get(row.subject) == "ours" and row.server_cpu is not None:
             begun = f"{labels[row.subject]}: {wording.median(row.server_cpu)} µs of CPU a call"
-            found.append("; ".join([begun, *_against(row.subject, verdicts, roles, labels)]) + ".")
+            compared = ", ".join(_against(row.subject, verdicts, roles, labels))
+            found.append(f"{begun}: {compared}." if compared else f"{begun}.")
     if held:
         found.append(_limits(held, labels))
+    if failed := [row for row in held if row.error_rate >= _WORTH_SAYING]:
+        parts = ", ".join(f"{row.error_rate:.1%} of {labels[row.subject]}'s" for row in failed)
+        found.append(f"Failed calls, whose CPU counts too: {parts}.")
     return found
 
 
@@ -51,9 +58,9 @@ def _against(
 
 
 def _times(verdict: Verdict, word: str) -> str:
-    if verdict.least <= 1 <= verdict.most:
-        return f"no more different than the noise ({wording.ratio(verdict.cpu_ratio)}×)"
     between = f"{wording.ratio(verdict.least)}–{wording.ratio(verdict.most)}"
+    if verdict.least <= 1 <= verdict.most:
+        return f"{wording.ratio(verdict.cpu_ratio)}× ({between}: no difference beyond the noise) {word}"
     return f"{wording.ratio(verdict.cpu_ratio)}× ({between}) {word}"
 
 
