@@ -5,6 +5,7 @@ median; and never less than ``LEAST_NOISE``, as two runs of the same program on 
 although the rounds within each agree. A change beyond the band is called one.
 """
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -71,6 +72,20 @@ class Comparison:
     unmatched: int
     """Rows of the later run that the earlier one lacks."""
 
+    @property
+    def changes(self) -> tuple[Difference, ...]:
+        """Those beyond the noise, the largest first."""
+        found = [each for each in self.differences if each.change is not Change.NONE]
+        return tuple(sorted(found, key=lambda each: -abs(math.log1p(each.part))))
+
+    def count(self, change: Change) -> int:
+        """How many figures changed so."""
+        return sum(each.change is change for each in self.differences)
+
+
+def _scaled(found: Spread | None, scale: float) -> Spread | None:
+    return None if found is None else Spread(found.median * scale, found.least * scale, found.most * scale)
+
 
 @dataclass(frozen=True)
 class _Figure:
@@ -88,9 +103,9 @@ _FIGURES = (
         larger_is_better=True,
         modes=frozenset({Mode.CEILING, Mode.CLOSED}),
     ),
-    _Figure("p50, µs", lambda row: row.latency(50), modes=frozenset({Mode.OPEN})),
-    _Figure("p99, µs", lambda row: row.latency(99), modes=frozenset({Mode.OPEN})),
-    _Figure("peak memory, bytes", lambda row: row.peak_rss, modes=frozenset({Mode.CEILING})),
+    _Figure("p50, ms", lambda row: _scaled(row.latency(50), 1e-3), modes=frozenset({Mode.OPEN})),
+    _Figure("p99, ms", lambda row: _scaled(row.latency(99), 1e-3), modes=frozenset({Mode.OPEN})),
+    _Figure("peak RSS, MiB", lambda row: _scaled(row.peak_rss, 2**-20), modes=frozenset({Mode.CEILING})),
 )
 
 

@@ -71,14 +71,14 @@ def render(results: Results, sections: list[Section], earlier: Results | None, f
         sections=sections,
         earlier=earlier,
         comparison=found,
-        differences=None if found is None else tables.differences(results, found),
+        differences=[] if found is None else tables.differences(results, found),
         caveats=caveats.of(results),
         environment=list(_facts(results.environment)),
         plan=_flat(results.plan),
         peers=[(_HEADED.get(name, name), group) for name, group in settings.read().items()],
         style=style_sheet() + _resource("page.css"),
         join=shlex.join,
-        words=wording,
+        least_noise=f"{comparison.LEAST_NOISE:.0%}",
     )
 
 

@@ -10,7 +10,7 @@ from loadtest.summary import Row
 
 from . import wording
 from .charts import comparable
-from .comparison import Change, Comparison
+from .comparison import Change, Comparison, Difference
 from .wording import NOTHING
 
 _MS = 1e-3
@@ -69,7 +69,8 @@ def _summary(
     for row in held:
         own = [start.first_answer_ms for start in starts if start.subject == row.subject]
         sweep = [each for each in rows if each.subject == row.subject and each.call == row.call]
-        knee = summary.knee(sweep)
+        # Fewer than three steps have no knee.
+        knee = summary.knee(sweep) if len({each.load.concurrency for each in sweep}) > 2 else None
         lines.append(
             Line(
                 (
@@ -176,7 +177,7 @@ def invalid(results: Results, scenario: ScenarioRecord) -> Table | None:
         Line(
             (
                 labels[point.subject],
-                wording.SETTINGS[point.setting],
+                point.setting.value,
                 wording.load(point.load),
                 str(point.round),
                 "; ".join(point.invalid),
@@ -189,16 +190,24 @@ def invalid(results: Results, scenario: ScenarioRecord) -> Table | None:
     if not lines:
         return None
     return Table(
-        "Invalid runs", ("Server", "cores", "load", "round", "why it means nothing"), tuple(lines), frozenset({1, 2, 4})
+        "Invalid runs: their figures mean nothing",
+        ("Server", "cores", "load", "round", "why"),
+        tuple(lines),
+        frozenset({1, 2, 4}),
     )
 
 
-def differences(results: Results, found: Comparison) -> Table:
-    """What is compared with an earlier run."""
+def differences(results: Results, found: Comparison) -> list[Table]:
+    """What is compared with an earlier run: what changed, and everything."""
+    changed = [_differences(results, found.changes, "Changes beyond the noise", folded=False)] if found.changes else []
+    return [*changed, _differences(results, found.differences, "Everything that both runs measured", folded=True)]
+
+
+def _differences(results: Results, found: Sequence[Difference], title: str, *, folded: bool) -> Table:
     labels = {subject.name: subject.label for subject in results.subjects}
     marks = {Change.BETTER: "better", Change.WORSE: "worse", Change.NONE: ""}
     return Table(
-        "Against the earlier run",
+        title,
         ("Scenario", "server", "load", "figure", "then", "now", "change", "noise", "meaning"),
         tuple(
             Line(
@@ -215,7 +224,8 @@ def differences(results: Results, found: Comparison) -> Table:
                 ),
                 marks[each.change],
             )
-            for each in found.differences
+            for each in found
         ),
         frozenset({1, 2, 3, 8}),
+        folded=folded,
     )
