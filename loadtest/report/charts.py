@@ -175,6 +175,8 @@ def _sweep(scenario: str, setting: Setting, rows: Sequence[Row], names: Names) -
             at = (knee.load.concurrency or 0, knee.requests_per_second.median)
             axes.plot(
                 *at,
+                color=light("ink"),
+                linestyle="none",
                 marker="o",
                 markersize=13,
                 markerfacecolor="none",

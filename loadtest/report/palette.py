@@ -36,7 +36,7 @@ COLOURS: Mapping[str, Colour] = {
     "slate": Colour("#4b5560", "#b6bfc8"),
     "fog": Colour("#808a94", "#7f8993"),
     # Percentiles, from the middle of all calls to the slowest: dark to light in print, light to dark on dark paper.
-    "p1": Colour("#6d9bc7", "#5f82a3"),
+    "p1": Colour("#6090bf", "#5f82a3"),
     "p2": Colour("#4a7fb0", "#7fa3c4"),
     "p3": Colour("#2f659a", "#9fbedd"),
     "p4": Colour("#1b4a7a", "#c3d9ee"),
