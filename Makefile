@@ -86,6 +86,12 @@ $(CEILINGS): $(WORKSPACE) $(call rust_sources,loadtest/ceilings) loadtest/ceilin
 	cargo build --release --locked --package ferrule-ceilings
 	@touch $@
 
+PACER := target/release/ferrule-pacer
+$(PACER): $(WORKSPACE) $(call rust_sources,loadtest/pacer) | check-prerequisites
+	@echo "Building the open-loop load generator"
+	cargo build --release --locked --package ferrule-pacer
+	@touch $@
+
 .PHONY: ghz
 ghz: # The load generator: on PATH, or installed into .tools with Go, or left out.
 	@if command -v ghz >/dev/null || [ -x .tools/bin/ghz ]; then :; \
@@ -106,7 +112,7 @@ serve-rust: $(SERVER) ## Run the Rust server (PORT=50052 MODELS=models)
 	@exec $(SERVER) serve --models "$(MODELS)" --port $(or $(PORT),50052) $(ARGS)
 
 .PHONY: loadtest
-loadtest: build ghz $(CEILINGS) ## Load both servers and others (SCENARIO=kmeans-100x2 ARGS=--quick; --help says more)
+loadtest: build ghz $(CEILINGS) $(PACER) ## Load both servers and others (SCENARIO=kmeans-100x2 ARGS=--quick; --help says more)
 	@$(VENV_PYTHON) -m loadtest $(SCENARIO) $(ARGS)
 
 .PHONY: ghz-payloads

@@ -7,7 +7,7 @@ from pathlib import Path
 from ferrule_client import FerruleError
 from rich.console import Console
 
-from . import command_line, environment, ghz, h2load, plan, scenario, selection, servers, terminal
+from . import command_line, environment, ghz, h2load, pacer, plan, scenario, selection, servers, terminal
 from .command_line import Arguments
 from .interruption import stop_on_termination
 from .plan import Plan
@@ -108,6 +108,8 @@ def _tools(console: Console) -> Tools | None:
     except h2load.H2loadError as problem:
         beside = None
         console.print(f"No ceilings: {problem}", markup=False)
+    if not pacer.available():
+        console.print("No pacer: ghz alone offers rates; `make loadtest` builds it.", markup=False)
     version = "" if beside is None else f", h2load {beside.version}"
     console.print(f"ghz {program.version}{pinned}{version}", highlight=False)
     return Tools(program, beside)

@@ -3,7 +3,6 @@
 import os
 import platform
 import subprocess
-import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib import metadata
@@ -27,6 +26,7 @@ def describe(tools: Mapping[str, str]) -> dict[str, object]:
             "cores": os.cpu_count(),
             "cores_of_this_process": len(psutil.Process().cpu_affinity() or []) or None,
             "memory_bytes": psutil.virtual_memory().total,
+            "frequency_governor": _governor(),
         },
         "versions": {
             **tools,
@@ -36,7 +36,6 @@ def describe(tools: Mapping[str, str]) -> dict[str, object]:
         },
         "commit": _said("git", "rev-parse", "HEAD"),
         "uncommitted_changes": None if (changes := _said("git", "status", "--porcelain")) is None else bool(changes),
-        "command": ["python", "-m", "loadtest", *sys.argv[1:]],
     }
 
 
@@ -46,6 +45,14 @@ def _processor() -> str | None:
     except OSError:
         return platform.processor() or None
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), None)
+
+
+def _governor() -> str | None:
+    """How the kernel chooses the clock of the first core; None where it does not, as in most virtual machines."""
+    try:
+        return Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor").read_text(encoding="utf-8").strip()
+    except OSError:
+        return None
 
 
 def _version(distribution: str) -> str | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from .results import Load, Mode, Setting
-from .scenario import Closed, Open, Scenario, Timing
+from .scenario import Closed, Scenario, Timing
 from .subjects import Subject
 
 T = TypeVar("T")
@@ -117,6 +117,8 @@ class Choice:
     """Most that all may take; None for as long as the scenarios say."""
     thinning: int = 0
     """Index in ``THINNINGS`` to begin with."""
+    pacer: bool = True
+    """Whether there is a pacer; without it ghz alone offers rates."""
 
 
 @dataclass(frozen=True)
@@ -134,13 +136,15 @@ class Thinning:
     """Most numbers of callers, and most fractions, of the other scenarios."""
     whole_machine: bool
     """Whether headlines are measured on all cores too."""
+    ghz_open: bool
+    """Whether ghz offers fractions too where the pacer does."""
 
 
 THINNINGS = (
-    Thinning("nothing", None, None, True, None, True),
-    Thinning("half of the headline's numbers of callers; all but one elsewhere", 6, None, True, 1, True),
-    Thinning("all but three numbers of callers and three rates of the headline", 3, 3, False, 1, True),
-    Thinning("all but one number of callers and one rate, and the whole machine", 1, 1, False, 1, False),
+    Thinning("nothing", None, None, True, None, True, True),
+    Thinning("half of the headline's numbers of callers; all but one elsewhere", 6, None, True, 1, True, True),
+    Thinning("all but three numbers of callers and three rates of the headline", 3, 3, False, 1, True, False),
+    Thinning("all but one number of callers and one rate, and the whole machine", 1, 1, False, 1, False, False),
 )
 
 
@@ -151,11 +155,11 @@ def make(
     notes: list[str] = []
     adjusted = [_adjusted(scenario, choice) for scenario in scenarios]
     if choice.budget_seconds is None:
-        return _plan(adjusted, subjects, settings, THINNINGS[choice.thinning], notes)
+        return _plan(adjusted, subjects, settings, THINNINGS[choice.thinning], notes, pacer=choice.pacer)
     kept = list(adjusted)
     while True:
         for thinning in THINNINGS[choice.thinning :]:
-            plan = _plan(kept, subjects, settings, thinning, notes)
+            plan = _plan(kept, subjects, settings, thinning, notes, pacer=choice.pacer)
             stretch = _stretch(plan, choice.budget_seconds)
             if all(_shortened(part.scenario.timing, stretch) is not None for part in plan.parts):
                 left_out = () if thinning is THINNINGS[0] else (f"left out to keep to the budget: {thinning.words}",)
@@ -189,6 +193,8 @@ def _plan(
     settings: Sequence[Setting],
     thinning: Thinning,
     notes: Sequence[str],
+    *,
+    pacer: bool,
 ) -> Plan:
     parts = []
     more = list(notes)
@@ -200,7 +206,7 @@ def _plan(
         for setting in settings:
             if setting is Setting.SHARED and Setting.APART in settings and not _on_whole_machine(scenario, thinning):
                 continue
-            parts.append(Part(scenario, setting, able, tuple(_loads(scenario, setting, thinning))))
+            parts.append(Part(scenario, setting, able, tuple(_loads(scenario, setting, thinning, pacer=pacer))))
     return Plan(tuple(parts), tuple(more))
 
 
@@ -208,7 +214,7 @@ def _on_whole_machine(scenario: Scenario, thinning: Thinning) -> bool:
     return scenario.headline and thinning.whole_machine
 
 
-def _loads(scenario: Scenario, setting: Setting, thinning: Thinning) -> Iterator[Load]:
+def _loads(scenario: Scenario, setting: Setting, thinning: Thinning, *, pacer: bool) -> Iterator[Load]:
     """The ceiling comes first: fractions are parts of it."""
     headline = scenario.headline
     if scenario.ceiling is not None and setting is not Setting.REMOTE:
@@ -220,7 +226,11 @@ def _loads(scenario: Scenario, setting: Setting, thinning: Thinning) -> Iterator
         )
     if scenario.open is not None and setting is not Setting.SHARED:
         most = thinning.headline_fractions if headline else thinning.other_points
-        yield from _open(scenario.open, most, rates=thinning.rates)
+        rates = scenario.open.rates if thinning.rates or not scenario.open.fractions else ()
+        fractions = thinned(scenario.open.fractions, most)
+        yield from _by_the_clock(Mode.PACED if pacer else Mode.OPEN, scenario.open.connections, fractions, rates)
+        if pacer and headline and thinning.ghz_open:
+            yield from _by_the_clock(Mode.OPEN, scenario.open.connections, fractions, ())
 
 
 def _closed(closed: Closed, most: int | None, setting: Setting) -> Iterator[Load]:
@@ -231,12 +241,11 @@ def _closed(closed: Closed, most: int | None, setting: Setting) -> Iterator[Load
         yield Load(Mode.CLOSED, min(closed.connections, concurrency), concurrency)
 
 
-def _open(open_: Open, most: int | None, *, rates: bool) -> Iterator[Load]:
-    for fraction in thinned(open_.fractions, most):
-        yield Load(Mode.OPEN, open_.connections, fraction=fraction)
-    if rates or not open_.fractions:
-        for rate in open_.rates:
-            yield Load(Mode.OPEN, open_.connections, rate=float(rate))
+def _by_the_clock(mode: Mode, connections: int, fractions: Sequence[float], rates: Sequence[int]) -> Iterator[Load]:
+    for fraction in fractions:
+        yield Load(mode, connections, fraction=fraction)
+    for rate in rates:
+        yield Load(mode, connections, rate=float(rate))
 
 
 def _adjusted(scenario: Scenario, choice: Choice) -> Scenario:

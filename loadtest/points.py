@@ -1,11 +1,14 @@
 """Measured points from what a load generator and a watch say."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from . import ghz, h2load, schedule, validity
+import numpy as np
+
+from . import ghz, h2load, pacer, schedule, validity
 from .processes import Watch
-from .results import Latencies, Load, Mode, Point, Setting
+from .results import Answers, Latencies, Load, Mode, Point, Setting
 from .validity import Seen
 
 
@@ -57,7 +60,9 @@ def of_ghz(place: Place, run: ghz.Run, used: Used, failed_part: float) -> Point:
         corrected = every[report.succeeded]
     failed = sum(report.errors.values())
     others = used.watch.others_cores
-    seen = Seen(place.setting, place.load, report.calls, failed, offered, used.server_busy, used.client_busy, others)
+    seen = Seen(
+        place.setting, place.load, report.calls, failed, offered, used.server_busy, used.client_busy, others=others
+    )
     found = corrected.size > 0
     return Point(
         **_common(place, used, seen, failed_part, run.cpu_seconds, listed=report.complete),
@@ -70,11 +75,39 @@ def of_ghz(place: Place, run: ghz.Run, used: Used, failed_part: float) -> Point:
     )
 
 
+def of_pacer(place: Place, run: pacer.Run, used: Used, failed_part: float) -> Point:
+    """An open loop by the pacer."""
+    calls, good = run.codes.size, run.succeeded
+    late = float(np.mean(run.late_us > validity.LATE_US)) if calls else None
+    seen = Seen(
+        place.setting,
+        place.load,
+        calls,
+        int(calls - np.sum(good)),
+        schedule.offered_rate(np.sort(run.sent_us)),
+        used.server_busy,
+        used.client_busy,
+        late,
+        used.watch.others_cores,
+    )
+    seconds = float((run.answered_us.max() - run.due_us.min()) / 1e6) if calls else 0.0
+    found = bool(np.any(good))
+    return Point(
+        **_common(place, used, seen, failed_part, run.cpu_seconds, listed=True),
+        seconds=_short(seconds),
+        codes=run.by_code,
+        requests_per_second=_short(float(np.sum(good)) / seconds if seconds else 0.0),
+        latencies=Latencies.of((run.answered_us - run.due_us)[good]) if found else None,
+        latencies_as_sent=Latencies.of((run.answered_us - run.sent_us)[good]) if found else None,
+        command=run.command,
+    )
+
+
 def of_h2load(place: Place, run: h2load.Run, used: Used, failed_part: float) -> Point:
     """A ceiling."""
     calls = run.requests + run.failed
     others = used.watch.others_cores
-    seen = Seen(place.setting, place.load, calls, run.failed, None, used.server_busy, used.client_busy, others)
+    seen = Seen(place.setting, place.load, calls, run.failed, None, used.server_busy, used.client_busy, others=others)
     codes = {"HTTP 200": run.requests, "failed": run.failed}
     return Point(
         **_common(place, used, seen, failed_part, run.cpu_seconds, listed=True),
@@ -85,6 +118,30 @@ def of_h2load(place: Place, run: h2load.Run, used: Used, failed_part: float) -> 
         latencies_as_sent=None,
         command=run.command,
     )
+
+
+def judged(ceiling: Point, meanwhile: Answers | None) -> Point:
+    """The same point, invalid when our own calls failed meanwhile: h2load takes an error for an answer."""
+    if meanwhile is None or not meanwhile.failed:
+        return ceiling
+    asked = meanwhile.checked + meanwhile.failed
+    reason = f"{meanwhile.failed} of {asked} calls beside h2load, which can't tell errors from answers, failed"
+    return replace(ceiling, invalid=(*ceiling.invalid, f"{reason}: {meanwhile.first_wrong}"))
+
+
+def without_wrong_answers(measured: Sequence[Point], answers: Sequence[Answers]) -> list[Point]:
+    """The same points; those of a subject that gave a wrong answer in a scenario are invalid there."""
+    wrong = {(each.scenario, each.subject): each for each in answers if each.wrong}
+    return [
+        replace(point, invalid=(*point.invalid, _wrong(found)))
+        if (found := wrong.get((point.scenario, point.subject))) and _wrong(found) not in point.invalid
+        else point
+        for point in measured
+    ]
+
+
+def _wrong(answers: Answers) -> str:
+    return f"{answers.wrong} of {answers.checked} answers were wrong: {answers.first_wrong}"
 
 
 def _common(

@@ -38,6 +38,8 @@ class Mode(StrEnum):
     """Each of so many callers, when it has its answer: how much. By ghz."""
     OPEN = "open"
     """The clock: how long. By ghz; a call's time runs from its intended start."""
+    PACED = "paced"
+    """The same by the project's own pacer, which can offer rates that ghz can't, and times to the microsecond."""
     CEILING = "ceiling"
     """Closed, by h2load: how much when the client costs hardly anything."""
 
@@ -68,6 +70,10 @@ class Limit(StrEnum):
     """The server's CPU time is not known."""
 
 
+#: The modes in which a clock starts the calls.
+BY_THE_CLOCK = (Mode.OPEN, Mode.PACED)
+
+
 @dataclass(frozen=True)
 class Load:
     """How hard a server is loaded. Points with equal loads are rounds of the same measurement."""
@@ -78,9 +84,9 @@ class Load:
     concurrency: int | None = None
     """Closed and ceiling: calls in progress at one time, over all connections."""
     rate: float | None = None
-    """Open: calls started in a second, over all connections."""
+    """Open and paced: calls started in a second, over all connections."""
     fraction: float | None = None
-    """Open: ``rate`` as a part of the subject's ceiling, when it was chosen so."""
+    """Open and paced: ``rate`` as a part of the subject's ceiling, when it was chosen so."""
 
 
 @dataclass(frozen=True)
@@ -132,9 +138,9 @@ class Point:
     requests_per_second: float
     """Successful calls a second."""
     latencies: Latencies | None
-    """Closed: from the start of a call; open: from its intended start. None when no call succeeded, or by h2load."""
+    """Closed: from the start of a call; open and paced: from its intended start. None when no call succeeded, or by h2load."""
     latencies_as_sent: Latencies | None
-    """Open: the same calls from when ghz sent them. What they are shorter by is ghz's own delay."""
+    """Open and paced: the same calls from when they were sent. What they are shorter by is the client's own delay."""
     server_cpu: float | None
     """CPU time of the server and its workers for each call; None when not known, or when other calls ran beside."""
     server_busy: float | None
@@ -142,7 +148,7 @@ class Point:
     client_cpu: float
     """CPU time of the load generator for each call."""
     client_busy: float
-    """Cores that it kept busy, as a part of its cores."""
+    """Cores that it kept busy, as a part of its cores. The pacer never sleeps: it is always at 1."""
     peak_rss: int | None
     """Largest resident memory of the server and its workers together during the run; shared pages count for each."""
     limit: Limit

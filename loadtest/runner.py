@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from . import answers, ghz, h2load, points, servers
+from . import answers, ghz, h2load, pacer, points, servers
 from .ghz import Ghz
 from .h2load import H2load, H2loadError
 from .plan import Cores, Part
@@ -19,14 +19,14 @@ from .points import Place, Used
 from .processes import ServerGoneError, Tree, Watch
 from .questions import Questions
 from .record import Record
-from .results import Load, Mode, Point
+from .results import BY_THE_CLOCK, Answers, Load, Mode, Point
 from .rounds import orders
 from .stage import Stage, Started, WrongAnswerError
 
 #: How much sooner the calls beside start, and how much later they end.
 _MARGIN_SECONDS = 0.4
 #: What a subject is left out for, without the others.
-_FAILURES = (ghz.GhzError, H2loadError, ServerGoneError, servers.ServerError, WrongAnswerError)
+_FAILURES = (ghz.GhzError, H2loadError, pacer.PacerError, ServerGoneError, servers.ServerError, WrongAnswerError)
 
 
 class Progress(Protocol):
@@ -84,6 +84,7 @@ class Runner:
         finally:
             os.sched_setaffinity(0, available)
             self._record.answers[:] = answers.merged(self._record.answers)
+            self._record.points[:] = points.without_wrong_answers(self._record.points, self._record.answers)
 
     def _start_all(self, stage: Stage, stack: ExitStack) -> list[Started]:
         published = stage.published()
@@ -120,13 +121,15 @@ class Runner:
         if resolved in started.hopeless:
             return
         place = self._place(stage.part, started, resolved, number)
-        if load.mode is not Mode.CEILING:
-            point = self._loop(stage, started, place)
-            if load.mode is Mode.OPEN and point.invalid:
-                # It would be in every round.
-                started.hopeless.add(resolved)
-        elif self._tools.h2load is not None:
-            self._ceiling(stage, started, place, self._tools.h2load)
+        if load.mode is Mode.CEILING:
+            if self._tools.h2load is not None:
+                self._ceiling(stage, started, place, self._tools.h2load)
+            return
+        point = (self._paced if load.mode is Mode.PACED else self._loop)(stage, started, place)
+        self._record.points.append(point)
+        if load.mode in BY_THE_CLOCK and point.invalid:
+            # It would be in every round.
+            started.hopeless.add(resolved)
 
     def _resolved(self, part: Part, started: Started, load: Load) -> Load:
         """The rate of a load that is a part of the subject's ceiling; the same in every round."""
@@ -162,8 +165,8 @@ class Runner:
         seconds = timing.duration_seconds
         with self._watched(stage, started) as watched:
             run = program.run(started.address, started.asked, pressed, seconds, cores=client, watch=watched.watch)
-        failed_part = stage.part.scenario.limits.failed_part
-        self._record.points.append(points.of_h2load(place, run, watched.used(), failed_part))
+        point = points.of_h2load(place, run, watched.used(), stage.part.scenario.limits.failed_part)
+        self._record.points.append(points.judged(point, watched.meanwhile))
 
     def _loop(self, stage: Stage, started: Started, place: Place) -> Point:
         scenario, load = stage.part.scenario, place.load
@@ -179,9 +182,19 @@ class Runner:
             self._ghz(stage, started, started.asked, warm_up)
         with self._beside(stage, started, place), self._watched(stage, started) as watched:
             run = self._ghz(stage, started, started.asked, loop, watched.watch)
-        point = points.of_ghz(place, run, watched.used(), scenario.limits.failed_part)
-        self._record.points.append(point)
-        return point
+        return points.of_ghz(place, run, watched.used(), scenario.limits.failed_part)
+
+    def _paced(self, stage: Stage, started: Started, place: Place) -> Point:
+        scenario, load = stage.part.scenario, place.load
+        seconds, timeout = scenario.timing.duration_seconds, scenario.limits.timeout_seconds
+        offered = pacer.Load(load.connections, int(load.rate or 1), seconds, timeout)
+        client = stage.cores.client
+        if scenario.timing.warm_up_seconds > 0:
+            warm_up = dataclasses.replace(offered, seconds=scenario.timing.warm_up_seconds)
+            pacer.run(started.address, started.asked, warm_up, cores=client)
+        with self._watched(stage, started) as watched:
+            run = pacer.run(started.address, started.asked, offered, cores=client, watch=watched.watch)
+        return points.of_pacer(place, run, watched.used(), scenario.limits.failed_part)
 
     def _ghz(
         self, stage: Stage, started: Started, asked: Questions, loop: ghz.Load, watch: Watch | None = None
@@ -206,7 +219,8 @@ class Runner:
         with watch, started.inquirer.ask_meanwhile() as meanwhile:
             yield watched
         watched.ended()
-        self._record.answers.append(meanwhile.answers(scenario.name, started.subject.name))
+        watched.meanwhile = meanwhile.answers(scenario.name, started.subject.name)
+        self._record.answers.append(watched.meanwhile)
 
     @contextmanager
     def _beside(self, stage: Stage, started: Started, measured: Place) -> Iterator[None]:
@@ -246,6 +260,7 @@ class _Watched:
 
     def __init__(self, watch: Watch, cores: Cores, tree: Tree | None, *, alone: bool) -> None:
         self.watch = watch
+        self.meanwhile: Answers | None = None
         self._cores = cores
         self._tree = tree if alone else None
         self._before = self._now()
@@ -266,7 +281,7 @@ class _Watched:
 
 def load_words(load: Load) -> str:
     """A load in a few words."""
-    if load.mode is Mode.OPEN:
+    if load.mode in BY_THE_CLOCK:
         return f"{load.rate or 0:,.0f} calls/s" if load.fraction is None else f"{load.fraction:.0%} of the ceiling"
     if load.mode is Mode.CEILING:
         return f"ceiling, {load.connections} × {(load.concurrency or 1) // load.connections}"

@@ -5,7 +5,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import ours, plan, scenario
+from . import ours, pacer, plan, scenario
 from .command_line import Arguments
 from .dialects import FERRULE
 from .plan import Choice
@@ -82,7 +82,7 @@ def choice(arguments: Arguments) -> Choice:
     """How long and how much."""
     budget = _QUICK_SECONDS if arguments.quick and arguments.budget is None else arguments.budget
     fewest = len(plan.THINNINGS) - 1
-    return Choice(arguments.rounds, arguments.seconds, budget, fewest if arguments.quick else 0)
+    return Choice(arguments.rounds, arguments.seconds, budget, fewest if arguments.quick else 0, pacer.available())
 
 
 def with_commands(record: Record) -> list[SubjectRecord]:

@@ -1,6 +1,6 @@
 """A run for people at a terminal: the plan, how far it is, and what came of it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -11,7 +11,7 @@ from rich.table import Table
 
 from . import summary
 from .plan import Plan
-from .results import Mode, Results, Setting
+from .results import BY_THE_CLOCK, Mode, Results, Setting
 from .scenario import Scenario
 from .spread import Spread
 from .summary import Row
@@ -126,6 +126,7 @@ def show(results: Results, console: Console) -> None:
         for setting in dict.fromkeys(row.setting for row in of_this):
             chosen = [row for row in of_this if row.setting is setting]
             console.print(_table(f"{scenario.title} — {SETTINGS[setting]}", chosen))
+        _knees(of_this, labels, console)
         for verdict in summary.verdicts(results, scenario.name):
             throughput = "" if verdict.throughput_ratio is None else f"; {verdict.throughput_ratio:.1f}× its throughput"
             console.print(
@@ -138,6 +139,22 @@ def show(results: Results, console: Console) -> None:
     if results.starts:
         console.print(_starts(results))
     _remarks(results, found, console)
+
+
+def _knees(found: Sequence[Row], labels: Mapping[str, str], console: Console) -> None:
+    """Where more callers stop to pay, for each subject that was measured with several numbers of callers."""
+    for subject in dict.fromkeys(row.subject for row in found):
+        sweep = [row for row in found if row.subject == subject and row.setting is not Setting.SHARED]
+        sweep = [row for row in sweep if row.load.mode is Mode.CLOSED and row.call == "call"]
+        knee = summary.knee(sweep) if len(sweep) > 2 else None
+        if knee is not None and knee.requests_per_second is not None:
+            console.print(
+                f"{labels[subject]}: more than {knee.load.concurrency} callers bring little but waiting "
+                f"({knee.requests_per_second.median:,.0f} calls/s)",
+                highlight=False,
+                markup=False,
+                soft_wrap=True,
+            )
 
 
 def _table(title: str, found: Sequence[Row]) -> Table:
@@ -157,7 +174,7 @@ def _table(title: str, found: Sequence[Row]) -> Table:
 
 
 def _by_load(row: Row) -> tuple[int, float, float]:
-    order = {Mode.CEILING: 0, Mode.CLOSED: 1, Mode.OPEN: 2}
+    order = {Mode.CEILING: 0, Mode.CLOSED: 1, Mode.PACED: 2, Mode.OPEN: 3}
     load = row.load
     # Loads at a fraction of the ceiling stand together though their rates differ.
     return order[load.mode], load.fraction or float(load.concurrency or 0), 0.0 if load.fraction else load.rate or 0.0
@@ -165,8 +182,11 @@ def _by_load(row: Row) -> tuple[int, float, float]:
 
 def _load(row: Row) -> str:
     load = row.load
-    if load.mode is Mode.OPEN:
-        return f"{load.fraction:.0%} of the ceiling" if load.fraction else f"{load.rate or 0:,.0f} calls/s"
+    if load.mode in BY_THE_CLOCK:
+        by_ghz = ", ghz" if load.mode is Mode.OPEN else ""
+        return (
+            f"{load.fraction:.0%} of the ceiling{by_ghz}" if load.fraction else f"{load.rate or 0:,.0f} calls/s{by_ghz}"
+        )
     if load.mode is Mode.CEILING:
         return f"ceiling, {load.connections} × {(load.concurrency or 1) // load.connections}"
     return f"{load.concurrency} callers{' beside' if row.call != 'call' else ''}"

@@ -2,12 +2,16 @@
 
 from dataclasses import dataclass
 
-from .results import Limit, Load, Mode, Setting
+from .results import BY_THE_CLOCK, Limit, Load, Mode, Setting
 
 #: A side that was busy for this part of its cores was at its limit.
 SATURATED = 0.9
 #: A load generator that is busier measures itself when it measures time.
 TOO_BUSY_FOR_LATENCY = 0.8
+#: A pacer that is later than this, in microseconds, …
+LATE_US = 1000.0
+#: … for more than this part of its calls has no CPU time left.
+TOO_OFTEN_LATE = 0.01
 #: The part of the offered rate that must have been kept.
 RATE_KEPT = 0.99
 #: Shares of cores of the whole machine, together, from which it was at its limit.
@@ -37,14 +41,18 @@ class Seen:
     """As a part of the server's cores."""
     client_busy: float
     """As a part of the load generator's cores."""
+    late: float | None = None
+    """Paced: the part of the calls that were sent more than ``LATE_US`` after they were due."""
     others: float | None = None
     """Cores that other programs kept busy; None when not known."""
 
 
 def limit(seen: Seen) -> Limit:
     """What kept the run from doing more."""
-    if seen.load.mode is Mode.OPEN and _kept_its_rate(seen):
+    if seen.load.mode in BY_THE_CLOCK and _kept_its_rate(seen):
         return Limit.RATE
+    if seen.load.mode is Mode.PACED:
+        return Limit.CLIENT
     if seen.server_busy is None:
         return Limit.CLIENT if seen.client_busy >= SATURATED else Limit.UNKNOWN
     if seen.setting is Setting.SHARED:
@@ -64,10 +72,12 @@ def reasons(seen: Seen, failed_part: float) -> tuple[str, ...]:
         return ("no call was made",)
     if seen.calls == seen.failed:
         return (f"all {seen.calls:,} calls failed",)
-    if seen.load.mode is Mode.OPEN:
+    if seen.load.mode in BY_THE_CLOCK:
         if not _kept_its_rate(seen):
             found.append(f"offered {seen.offered or 0:,.0f} calls/s instead of {seen.load.rate or 0:,.0f}")
-        if seen.setting is not Setting.SHARED and seen.client_busy > TOO_BUSY_FOR_LATENCY:
+        if seen.late is not None and seen.late > TOO_OFTEN_LATE:
+            found.append(f"the load generator sent {seen.late:.0%} of the calls more than {LATE_US / 1000:g} ms late")
+        if _too_busy(seen):
             found.append(f"the load generator was busy {seen.client_busy:.0%} of the time: it measured its own delay")
         if seen.failed > failed_part * seen.calls:
             found.append(f"{seen.failed:,} of {seen.calls:,} calls failed")
@@ -90,6 +100,12 @@ def remarks(seen: Seen, *, listed: bool) -> tuple[str, ...]:
     if limit(seen) is Limit.NEITHER:
         found.append("neither side was busy: the limit was waiting, as with few callers")
     return tuple(found)
+
+
+def _too_busy(seen: Seen) -> bool:
+    """The pacer is always busy; how late it was says whether it kept up. On shared cores, parts of cores say nothing."""
+    on_its_own = seen.load.mode is Mode.OPEN and seen.setting is not Setting.SHARED
+    return on_its_own and seen.client_busy > TOO_BUSY_FOR_LATENCY
 
 
 def _kept_its_rate(seen: Seen) -> bool:

@@ -45,11 +45,14 @@ def test_without_a_budget_all_is_measured_as_the_file_says() -> None:
     assert first.loads[0] == Load(Mode.CEILING, 2, 8)
     assert [load.concurrency for load in first.loads if load.mode is Mode.CLOSED] == SWEEP
     assert first.loads[1] == Load(Mode.CLOSED, 2, 2), "never more connections than callers"
-    assert first.loads[-3:] == (
+    assert first.loads[-5:] == (
+        Load(Mode.PACED, 2, fraction=0.3),
+        Load(Mode.PACED, 2, fraction=0.5),
+        Load(Mode.PACED, 2, rate=100.0),
         Load(Mode.OPEN, 2, fraction=0.3),
         Load(Mode.OPEN, 2, fraction=0.5),
-        Load(Mode.OPEN, 2, rate=100.0),
     )
+    assert not [load for load in made.parts[2].loads if load.mode is Mode.OPEN], "ghz offers rates in headlines alone"
     assert first.scenario.timing == headline().timing
     assert {load.mode for load in made.parts[1].loads} == {Mode.CEILING, Mode.CLOSED}
     assert made.notes == ()
@@ -57,7 +60,16 @@ def test_without_a_budget_all_is_measured_as_the_file_says() -> None:
 
 def test_a_running_server_is_not_given_ceilings() -> None:
     (part,) = plan.make([headline()], SUBJECTS[:1], [Setting.REMOTE], Choice()).parts
-    assert {load.mode for load in part.loads} == {Mode.CLOSED, Mode.OPEN}
+    assert {load.mode for load in part.loads} == {Mode.CLOSED, Mode.PACED, Mode.OPEN}
+
+
+def test_without_a_pacer_ghz_alone_offers_rates() -> None:
+    (part,) = plan.make([other()], SUBJECTS, [Setting.APART], Choice(pacer=False)).parts
+    assert part.loads[-3:] == (
+        Load(Mode.OPEN, 2, fraction=0.3),
+        Load(Mode.OPEN, 2, fraction=0.5),
+        Load(Mode.OPEN, 2, rate=100.0),
+    )
 
 
 def test_the_command_line_goes_before_the_file() -> None:
@@ -112,7 +124,7 @@ def test_a_budget_that_is_too_small_is_said() -> None:
 def test_quick_is_one_point_of_each_mode() -> None:
     choice = Choice(budget_seconds=105.0, thinning=len(THINNINGS) - 1)
     (part,) = plan.make([headline()], SUBJECTS, BOTH, choice).parts
-    assert [load.mode for load in part.loads] == [Mode.CEILING, Mode.CLOSED, Mode.OPEN]
+    assert [load.mode for load in part.loads] == [Mode.CEILING, Mode.CLOSED, Mode.PACED]
     assert part.loads[1].concurrency == 64
 
 

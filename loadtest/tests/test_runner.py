@@ -8,16 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from loadtest import plan, scenario, servers
+from loadtest import plan, points, scenario, servers
 from loadtest.dialects import FERRULE
 from loadtest.ghz import Ghz
 from loadtest.h2load import H2load
 from loadtest.interruption import stop_on_termination
 from loadtest.plan import Choice
 from loadtest.record import Record
-from loadtest.results import Mode, Setting
+from loadtest.results import Answers, Load, Mode, Setting
 from loadtest.runner import Runner, Tools
 from loadtest.subjects import Kind, Launch, Subject
+from loadtest.tests.test_results import point
 
 CAPTURED = json.loads((Path(__file__).parent / "data" / "ghz-report.json").read_text(encoding="utf-8"))
 HEALTH = """
@@ -91,7 +92,9 @@ def tools(tmp_path: Path) -> Tools:
 
 
 def planned(*subjects: Subject) -> plan.Part:
-    (part,) = plan.make([scenario.from_document("health", SCENARIO)], subjects, [Setting.REMOTE], Choice()).parts
+    (part,) = plan.make(
+        [scenario.from_document("health", SCENARIO)], subjects, [Setting.REMOTE], Choice(pacer=False)
+    ).parts
     return part
 
 
@@ -105,7 +108,7 @@ def test_every_load_is_measured_every_round(tools: Tools, tmp_path: Path) -> Non
     record, progress = Record(), Silent()
     part = shared(RIGHT)
     Runner(tools, record, progress, folder=tmp_path).run(part)
-    assert [(point.load.mode, point.round) for point in record.points] == [
+    assert [(each.load.mode, each.round) for each in record.points] == [
         (Mode.CEILING, 1),
         (Mode.CLOSED, 1),
         (Mode.CEILING, 2),
@@ -135,7 +138,7 @@ def test_every_load_is_measured_every_round(tools: Tools, tmp_path: Path) -> Non
 def test_a_subject_that_answers_wrongly_is_never_measured(tools: Tools, tmp_path: Path) -> None:
     record = Record()
     Runner(tools, record, Silent(), folder=tmp_path).run(shared(WRONG, RIGHT))
-    assert {point.subject for point in record.points} == {"right"}
+    assert {each.subject for each in record.points} == {"right"}
     (note,) = record.notes
     assert note.startswith("health: WRONG was left out: its first answer was wrong: expected b'\\x08\\x01'")
 
@@ -153,7 +156,7 @@ def test_a_load_generator_that_fails_gives_the_subject_up_and_keeps_the_rest(too
     record, progress = Record(), Silent()
     part = shared(RIGHT)
     Runner(tools, record, progress, folder=tmp_path).run(part)
-    assert [point.load.mode for point in record.points] == [Mode.CEILING]
+    assert [each.load.mode for each in record.points] == [Mode.CEILING]
     assert record.notes == ["health: right was given up: ghz ended with status 4: no"]
     assert progress.seconds == pytest.approx(part.seconds)
 
@@ -165,14 +168,32 @@ def test_a_running_server_is_loaded_where_it_is(tools: Tools, tmp_path: Path) ->
     record = Record()
     with servers.launched("right", command, log=folder / "log") as running:
         Runner(tools, record, Silent(), folder=folder, target=running.address).run(planned(RIGHT))
-    loads = [point.load for point in record.points]
+    loads = [each.load for each in record.points]
     assert [load.mode for load in loads] == [Mode.CLOSED, Mode.OPEN] * 2
     # Without a ceiling the rate is a part of the best closed loop.
     assert loads[1].rate == 500.0
-    point = record.points[1]
-    assert point.latencies_as_sent is not None
-    assert (point.server_cpu, point.peak_rss) == (None, None)
+    paced = record.points[1]
+    assert paced.latencies_as_sent is not None
+    assert (paced.server_cpu, paced.peak_rss) == (None, None)
     assert record.starts == []
+
+
+def test_wrong_answers_under_load_make_every_point_of_the_subject_invalid() -> None:
+    answers = [
+        Answers("small", "rust", "during", 40, 2, 0, "expected 1, got 2"),
+        Answers("x", "rust", "after", 1, 0, 0, None),
+    ]
+    wrong, other = points.without_wrong_answers([point(), point(subject="python")], answers)
+    assert wrong.invalid == ("2 of 40 answers were wrong: expected 1, got 2",)
+    assert other.invalid == ()
+    assert points.without_wrong_answers([wrong], answers) == [wrong]
+
+
+def test_a_ceiling_is_none_when_calls_beside_it_fail() -> None:
+    ceiling = point(load=Load(Mode.CEILING, 16, 64))
+    refused = Answers("small", "rust", "during", 3, 0, 7, "RESOURCE_EXHAUSTED: full")
+    assert points.judged(ceiling, refused).invalid[0].startswith("7 of 10 calls beside h2load")
+    assert points.judged(ceiling, Answers("small", "rust", "during", 3, 0, 0, None)) == ceiling
 
 
 def test_a_stop_keeps_what_was_measured(tools: Tools, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from loadtest.validity import Seen
 
 CLOSED = Load(Mode.CLOSED, 16, 64)
 OPEN = Load(Mode.OPEN, 16, rate=1000.0)
+PACED = Load(Mode.PACED, 16, rate=1000.0)
 
 
 def seen(**changes: Any) -> Seen:
@@ -39,6 +40,8 @@ def seen(**changes: Any) -> Seen:
         ({"load": OPEN, "offered": 995.0, "server_busy": 0.95}, Limit.RATE),
         ({"load": OPEN, "offered": 900.0, "server_busy": 0.95}, Limit.SERVER),
         ({"load": OPEN, "offered": 900.0, "server_busy": 0.3, "client_busy": 1.0}, Limit.CLIENT),
+        ({"load": PACED, "offered": 1000.0, "client_busy": 1.0}, Limit.RATE),
+        ({"load": PACED, "offered": 900.0, "client_busy": 1.0}, Limit.CLIENT),
     ],
 )
 def test_limit(changes: dict[str, Any], limit: Limit) -> None:
@@ -59,6 +62,11 @@ def test_limit(changes: dict[str, Any], limit: Limit) -> None:
         ({"failed": 1000}, "all 1,000 calls failed"),
         ({"load": OPEN, "offered": 900.0}, "offered 900 calls/s instead of 1,000"),
         ({"load": OPEN, "offered": 1000.0, "client_busy": 0.85}, "the load generator was busy 85% of the time"),
+        ({"load": PACED, "offered": 1000.0, "client_busy": 1.0, "late": 0.009}, None),
+        (
+            {"load": PACED, "offered": 1000.0, "late": 0.02},
+            "the load generator sent 2% of the calls more than 1 ms late",
+        ),
         ({"load": OPEN, "offered": 1000.0, "failed": 11}, "11 of 1,000 calls failed"),
     ],
 )

@@ -58,6 +58,7 @@ def main() -> int:
     arguments.results.mkdir(parents=True, exist_ok=True)
     written = arguments.results / f"transport-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json"
     whole["environment"] = environment.describe({"h2load": program.version})
+    whole["command"] = ["python", "-m", "loadtest.transport", *sys.argv[1:]]
     written.write_text(json.dumps(whole, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     console.print(f"written to {written}", soft_wrap=True)
     return 0

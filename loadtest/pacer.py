@@ -1,0 +1,107 @@
+"""The open-loop load generator of this project (the crate ``loadtest/pacer``): rates that ghz can't offer, times to the microsecond."""
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from . import processes
+from .h2load import Asked
+from .processes import Watch
+from .servers import ROOT
+
+PROGRAM = ROOT / "target" / "release" / "ferrule-pacer"
+#: Seconds that it may take beyond the load and the last call.
+_PATIENCE = 30.0
+#: The gRPC status codes by number, as ghz names them; the last is the pacer's own, for a connection that failed.
+_CODES = (
+    *("OK", "Canceled", "Unknown", "InvalidArgument", "DeadlineExceeded", "NotFound", "AlreadyExists"),
+    *("PermissionDenied", "ResourceExhausted", "FailedPrecondition", "Aborted", "OutOfRange", "Unimplemented"),
+    *("Internal", "Unavailable", "DataLoss", "Unauthenticated"),
+)
+
+
+class PacerError(RuntimeError):
+    """The pacer did not end well; the message has what it wrote."""
+
+
+@dataclass(frozen=True)
+class Load:
+    """What is offered."""
+
+    connections: int
+    """TCP connections; calls take turns."""
+    rate: int
+    """Calls started in a second."""
+    seconds: float
+    """How long calls are started."""
+    timeout_seconds: float
+    """A call that takes longer has failed."""
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """One run; times in microseconds, in the order of the answers."""
+
+    due_us: npt.NDArray[np.float64]
+    """When each call was due, after the start."""
+    sent_us: npt.NDArray[np.float64]
+    answered_us: npt.NDArray[np.float64]
+    codes: npt.NDArray[np.uint64]
+    """gRPC status codes."""
+    cpu_seconds: float
+    """CPU time that it used; it never sleeps, so this says nothing of how hard its work was."""
+    command: tuple[str, ...]
+
+    @property
+    def succeeded(self) -> npt.NDArray[np.bool_]:
+        """Whether each call succeeded."""
+        return np.equal(self.codes, 0)
+
+    @property
+    def by_code(self) -> dict[str, int]:
+        """Calls by the name of their status code."""
+        numbers, counts = np.unique(self.codes, return_counts=True)
+        return {code_name(int(number)): int(count) for number, count in zip(numbers, counts, strict=True)}
+
+    @property
+    def late_us(self) -> npt.NDArray[np.float64]:
+        """By how much each call was sent late."""
+        return self.sent_us - self.due_us
+
+
+def code_name(number: int) -> str:
+    """The name of a gRPC status code."""
+    return _CODES[number] if number < len(_CODES) else "ConnectionFailed"
+
+
+def available() -> bool:
+    """Whether it is built."""
+    return PROGRAM.exists()
+
+
+def run(
+    address: str, asked: Asked, load: Load, *, cores: Sequence[int] | None = None, watch: Watch | None = None
+) -> Run:
+    """Offers calls to the server at ``address``. Raises PacerError."""
+    with tempfile.TemporaryDirectory(prefix="ferrule-pacer-") as folder:
+        request, output = Path(folder, "request.bin"), Path(folder, "calls.bin")
+        request.write_bytes(asked.request)
+        # fmt: off
+        command = (
+            str(PROGRAM), "--address", address, "--path", asked.path, "--request", str(request),
+            "--connections", str(load.connections), "--rate", str(load.rate),
+            "--seconds", f"{load.seconds:g}", "--timeout", f"{load.timeout_seconds:g}",
+            "--output", str(output),
+        )
+        # fmt: on
+        patience = load.seconds + load.timeout_seconds + _PATIENCE
+        ended = processes.run(command, cores=cores, watch=watch, timeout=patience)
+        if ended.status != 0:
+            raise PacerError(f"the pacer ended with status {ended.status}: {(ended.stderr + ended.stdout).strip()}")
+        calls = np.fromfile(output, dtype="<u8").reshape(-1, 4)
+    due, sent, answered = (calls[:, column].astype(np.float64) / 1e3 for column in range(3))
+    return Run(due, sent, answered, calls[:, 3], ended.cpu_seconds, command)

@@ -1,0 +1,65 @@
+"""What the pacer wrote is read, with a program in its place; the pacer itself, where it is built, against a real server."""
+
+import itertools
+import sys
+import textwrap
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from loadtest import pacer, servers
+from loadtest.pacer import Load, PacerError
+from loadtest.tests.test_runner import HEALTH
+
+LOAD = Load(connections=3, rate=400, seconds=0.5, timeout_seconds=2.0)
+
+
+class Asked:
+    path = "/grpc.health.v1.Health/Check"
+    request = b"\x0a\x00"
+
+
+@pytest.fixture
+def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    script = tmp_path / "pacer"
+    script.touch(mode=0o755)
+    monkeypatch.setattr(pacer, "PROGRAM", script)
+    return script
+
+
+def test_calls_are_read(program: Path) -> None:
+    calls = [[1_000, 2_500, 9_000, 0], [2_000, 2_600, 5_000, 14], [3_000, 3_000, 4_000, 255], [4_000, 4_000, 6_000, 0]]
+    program.write_text(
+        f"#!{sys.executable}\nimport struct, sys\n"
+        "file = sys.argv[sys.argv.index('--output') + 1]\n"
+        f"open(file, 'wb').write(b''.join(struct.pack('<4Q', *call) for call in {calls}))\n",
+        encoding="utf-8",
+    )
+    run = pacer.run("127.0.0.1:4711", Asked(), LOAD)
+    assert run.by_code == {"OK": 2, "Unavailable": 1, "ConnectionFailed": 1}
+    assert run.succeeded.tolist() == [True, False, False, True]
+    assert run.late_us.tolist() == pytest.approx([1.5, 0.6, 0.0, 0.0])
+    assert (run.answered_us - run.due_us).tolist() == pytest.approx([8.0, 3.0, 1.0, 2.0])
+    options = dict(itertools.pairwise(run.command))
+    assert (options["--rate"], options["--connections"], options["--seconds"]) == ("400", "3", "0.5")
+
+
+def test_a_failure_is_quoted(program: Path) -> None:
+    program.write_text("#!/bin/sh\necho refused >&2\nexit 1\n", encoding="utf-8")
+    with pytest.raises(PacerError, match="ended with status 1: refused"):
+        pacer.run("127.0.0.1:1", Asked(), LOAD)
+
+
+@pytest.mark.skipif(not pacer.available(), reason="`make loadtest` builds the pacer")
+@pytest.mark.parametrize(("answer", "codes"), [("0801", {"OK": 200}), (None, {"Unimplemented": 200})])
+def test_the_rate_is_offered_and_answers_are_counted(tmp_path: Path, answer: str | None, codes: dict[str, int]) -> None:
+    command = (sys.executable, "-c", textwrap.dedent(HEALTH), answer or "")
+    asked = Asked()
+    asked.path = Asked.path if answer else "/grpc.health.v1.Health/Nothing"
+    with servers.launched("health", command, log=tmp_path / "log") as server:
+        run = pacer.run(server.address, asked, LOAD)
+    assert run.by_code == codes
+    assert np.sort(run.due_us) == pytest.approx(run.due_us.min() + np.arange(200) * 2500.0, abs=0.01)
+    assert np.all(run.late_us >= 0)
+    assert np.all(run.answered_us > run.sent_us)
