@@ -58,7 +58,7 @@ def of_scenario(results: Results, scenario: ScenarioRecord) -> list[Chart]:
 def _charts(scenario: ScenarioRecord, rows: Sequence[Row], starts: Sequence[Start], names: Names) -> Iterator[Chart]:
     first = next((setting for setting in Setting if any(row.setting is setting for row in rows)), None)
     own = [row for row in rows if row.setting is first]
-    held = comparable(own)
+    held = summary.comparable(own)
     yield from _bars(
         f"{scenario.name}-cpu",
         "CPU time of the server for each call",
@@ -80,22 +80,12 @@ def _charts(scenario: ScenarioRecord, rows: Sequence[Row], starts: Sequence[Star
         sweep = [row for row in rows if row.setting is setting and row.load.mode is Mode.CLOSED]
         if len({row.load.concurrency for row in sweep}) > 1:
             yield _sweep(scenario.name, setting, sweep, names)
-    open_rows = [row for row in own if row.load.mode is Mode.OPEN]
+    open_rows = _by_the_clock(own)
     yield from _against_rate(scenario.name, open_rows, names)
     yield from _curves(scenario.name, open_rows, names)
     yield from _errors(scenario.name, rows, names)
     if scenario.headline:
         yield from _footprint(scenario.name, held, starts, names)
-
-
-def comparable(rows: Sequence[Row]) -> list[Row]:
-    """The rows under the one load that subjects are held against each other by: the ceiling, else the middle of the sweep."""
-    ceilings = [row for row in rows if row.load.mode is Mode.CEILING]
-    if ceilings:
-        return ceilings
-    closed = [row for row in rows if row.load.mode is Mode.CLOSED]
-    sizes = sorted({row.load.concurrency or 0 for row in closed})
-    return [row for row in closed if row.load.concurrency == sizes[(len(sizes) - 1) // 2]] if sizes else []
 
 
 def _where(held: Sequence[Row]) -> str:
@@ -200,6 +190,14 @@ def _sweep(scenario: str, setting: Setting, rows: Sequence[Row], names: Names) -
         "calls without doubling the 99th percentile.",
         figure,
     )
+
+
+def _by_the_clock(rows: Sequence[Row]) -> list[Row]:
+    """Of the client that can offer the most: the tables have both."""
+    for mode in (Mode.PACED, Mode.OPEN):
+        if found := [row for row in rows if row.load.mode is mode]:
+            return found
+    return []
 
 
 def _against_rate(scenario: str, rows: Sequence[Row], names: Names) -> Iterator[Chart]:

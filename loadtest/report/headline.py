@@ -10,7 +10,6 @@ from loadtest.servers import ROOT
 from loadtest.summary import Row
 
 from . import caveats, wording
-from .charts import comparable
 
 FILES = (ROOT / "docs" / "benchmarks.md", ROOT / "README.md")
 BEGIN = "<!-- load test: begin (python -m loadtest.report RESULTS.json --write-docs) -->"
@@ -54,8 +53,8 @@ def markdown(results: Results, source: str) -> str:
 def _line(
     results: Results, scenario: ScenarioRecord, labels: Mapping[str, str], roles: Mapping[str, str]
 ) -> str | None:
-    rows = [row for row in summary.rows(results) if row.scenario == scenario.name and row.call == "call"]
-    held = {row.subject: row for row in comparable([row for row in rows if row.setting is rows[0].setting])}
+    rows = [row for row in summary.rows(results) if row.scenario == scenario.name]
+    held = {row.subject: row for row in summary.comparable(rows)}
     if "rust" not in held or "python" not in held:
         return None
     peers = [row for name, row in held.items() if roles.get(name) == "peer" and row.server_cpu is not None]

@@ -4,17 +4,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from loadtest import summary
-from loadtest.results import Answers, Mode, Results, ScenarioRecord, Setting
+from loadtest.results import BY_THE_CLOCK, Answers, Mode, Results, ScenarioRecord, Setting
 from loadtest.spread import Spread
 from loadtest.summary import Row
 
 from . import wording
-from .charts import comparable
 from .comparison import Change, Comparison, Difference
 from .wording import NOTHING
 
 _MS = 1e-3
 _MIB = 2**-20
+_LOOPS = {
+    Mode.CLOSED: "Closed loop, by ghz",
+    Mode.PACED: "Open loop, by the pacer",
+    Mode.OPEN: "Open loop, by ghz",
+}
 _PERCENTILES = (50.0, 90.0, 99.0, 99.9, 100.0)
 
 
@@ -49,10 +53,11 @@ def of_scenario(results: Results, scenario: ScenarioRecord) -> Iterator[Table]:
         own = [row for row in rows if row.setting is setting]
         if own:
             yield _summary(results, scenario, own, answers, labels)
-            for mode, words in ((Mode.CLOSED, "Closed loop, by ghz"), (Mode.OPEN, "Open loop, by ghz")):
+            for mode, words in _LOOPS.items():
                 chosen = [row for row in own if row.load.mode is mode]
                 if chosen:
-                    yield _loads(f"{words}. {wording.SETTINGS[setting]}", chosen, labels, open_loop=mode is Mode.OPEN)
+                    title = f"{words}. {wording.SETTINGS[setting]}"
+                    yield _loads(title, chosen, labels, open_loop=mode in BY_THE_CLOCK)
 
 
 def _summary(
@@ -63,7 +68,7 @@ def _summary(
     labels: Mapping[str, str],
 ) -> Table:
     setting = rows[0].setting
-    held = comparable([row for row in rows if row.call == "call"])
+    held = summary.comparable(rows)
     starts = [start for start in results.starts if start.scenario == scenario.name and start.setting is setting]
     lines = []
     for row in held:

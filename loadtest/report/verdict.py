@@ -7,7 +7,6 @@ from loadtest.results import Limit, Results, ScenarioRecord
 from loadtest.summary import Row, Verdict
 
 from . import wording
-from .charts import comparable
 
 _SIDES = {
     Limit.SERVER: "the server was the limit",
@@ -27,8 +26,7 @@ def sentences(results: Results, scenario: ScenarioRecord) -> list[str]:
     labels = {subject.name: subject.label for subject in results.subjects}
     roles = {subject.name: subject.role for subject in results.subjects}
     verdicts = summary.verdicts(results, scenario.name)
-    held = comparable([row for row in summary.rows(results) if row.scenario == scenario.name and row.call == "call"])
-    held = [row for row in held if row.setting is held[0].setting]
+    held = summary.comparable([row for row in summary.rows(results) if row.scenario == scenario.name])
     found = []
     for row in held:
         if roles.get(row.subject) == "ours" and row.server_cpu is not None:

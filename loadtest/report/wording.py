@@ -52,10 +52,9 @@ def load(given: Load) -> str:
             return f"h2load, {given.connections} × {concurrency // given.connections}"
         case Mode.CLOSED:
             return f"{concurrency:,} caller{'s' if concurrency > 1 else ''}"
-        case Mode.OPEN if given.fraction:
-            return f"{given.fraction:.0%} of its ceiling"
         case _:
-            return f"{given.rate or 0:,.0f} calls/s"
+            what = f"{given.fraction:.0%} of its ceiling" if given.fraction else f"{given.rate or 0:,.0f} calls/s"
+            return f"{what}, ghz" if given.mode is Mode.OPEN else what
 
 
 def percent(part: float) -> str:

@@ -344,8 +344,7 @@ def test_bars_begin_at_zero_and_are_medians(measured: Results) -> None:
     (axes,) = _drawn(measured)["headline-cpu"].axes
     assert axes.get_xlim()[0] == 0
     widths = [bar.get_width() for bar in axes.patches]  # type: ignore[attr-defined]
-    rows = charts.comparable([row for row in summary.rows(measured) if row.scenario == "headline"])
-    rows = [row for row in rows if row.setting is Setting.APART]
+    rows = summary.comparable([row for row in summary.rows(measured) if row.scenario == "headline"])
     assert widths == [row.server_cpu.median for row in rows if row.server_cpu]
 
 
