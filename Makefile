@@ -86,10 +86,10 @@ $(CEILINGS): $(WORKSPACE) $(call rust_sources,loadtest/ceilings) loadtest/ceilin
 	cargo build --release --locked --package ferrule-ceilings
 	@touch $@
 
-PACER := target/release/ferrule-pacer
-$(PACER): $(WORKSPACE) $(call rust_sources,loadtest/pacer) | check-prerequisites
-	@echo "Building the open-loop load generator"
-	cargo build --release --locked --package ferrule-pacer
+PROBES := target/release/ferrule-probes
+$(PROBES): $(SERVER_SOURCES) $(call rust_sources,loadtest/probes) | check-prerequisites
+	@echo "Building what offers rates, and what measures the servers from inside"
+	cargo build --release --locked --package ferrule-probes
 	@touch $@
 
 .PHONY: ghz
@@ -112,7 +112,7 @@ serve-rust: $(SERVER) ## Run the Rust server (PORT=50052 MODELS=models)
 	@exec $(SERVER) serve --models "$(MODELS)" --port $(or $(PORT),50052) $(ARGS)
 
 .PHONY: loadtest
-loadtest: build ghz $(CEILINGS) $(PACER) ## Load both servers and others (SCENARIO=kmeans-100x2 ARGS=--quick; --help says more)
+loadtest: build ghz $(CEILINGS) $(PROBES) ## Load both servers and others (SCENARIO=kmeans-100x2 ARGS=--quick; --help says more)
 	@$(VENV_PYTHON) -m loadtest $(SCENARIO) $(ARGS)
 
 .PHONY: ghz-payloads
@@ -128,8 +128,17 @@ bench-client: build ## Measure what the Python client adds to a bare grpcio call
 	@$(VENV_PYTHON) -m clients.python.benches.one_row $(ARGS)
 
 .PHONY: bench-transport
-bench-transport: build $(CEILINGS) ## Hold both servers against the ceilings of their transports (needs h2load)
+bench-transport: build $(CEILINGS) $(PROBES) ## Hold both servers against the ceilings of their transports (needs h2load)
 	@$(VENV_PYTHON) -m loadtest.transport $(ARGS)
+
+.PHONY: bench-transport-docs
+bench-transport-docs: build $(CEILINGS) $(PROBES) ## Do that, keep the figures in docs/, and put them into the documents
+	@$(VENV_PYTHON) -m loadtest.transport --keep docs/performance.json $(ARGS)
+	@$(VENV_PYTHON) -m loadtest.transport.document
+
+.PHONY: bench-core
+bench-core: build ## Hold K-Means and logistic regression against other libraries (ARGS="--help" explains)
+	@$(VENV_PYTHON) -m rust_core.benchmarks $(ARGS)
 
 .PHONY: docker
 docker: ## Build the two container images
@@ -169,8 +178,8 @@ requirements: ## Pin the newest versions that requirements/*.in allow (needs uv)
 	cd requirements && $(UV_COMPILE) --upgrade build.in --constraints server.txt --output-file build.txt
 	cd requirements && $(UV_COMPILE) --upgrade dev.in --constraints server.txt --constraints build.txt \
 		--output-file dev.txt
-	cd loadtest/peers/requirements && for name in *.in; do \
-		$(UV_COMPILE) --upgrade "$$name" --output-file "$${name%.in}.txt"; done
+	for folder in loadtest/peers rust_core/benchmarks; do (cd $$folder/requirements && for peer in *.in; do \
+		$(UV_COMPILE) --upgrade $$peer --output-file $${peer%.in}.txt; done); done
 
 .PHONY: clean
 clean: ## Remove what was built; models and load test results stay

@@ -3,7 +3,7 @@
 What to measure: ``scenario`` (files), ``subjects`` (servers; ``ours``, ``peers``), ``dialects`` and ``questions`` (requests and right
 answers, by ``oracle``), ``plan`` (what fits a budget), ``selection`` and ``command_line`` (what was asked for).
 
-Measuring: ``runner`` carries a plan out on a ``stage``; ``ghz``, ``h2load`` and ``pacer`` are the load generators, ``processes``
+Measuring: ``runner`` carries a plan out on a ``stage``; ``ghz``, ``ceiling`` (h2load) and ``pacer`` are the load generators, ``processes``
 watches CPU time and memory, ``answers`` asks meanwhile, ``schedule`` finds when ghz's calls were due, ``validity`` says what the
 limit was and what is no result.
 

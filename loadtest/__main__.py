@@ -7,13 +7,14 @@ from pathlib import Path
 from ferrule_client import FerruleError
 from rich.console import Console
 
-from . import command_line, environment, ghz, h2load, pacer, plan, scenario, selection, servers, terminal
+from . import command_line, environment, ghz, pacer, plan, scenario, selection, servers, terminal
 from .command_line import Arguments
 from .interruption import stop_on_termination
 from .plan import Plan
 from .record import Record
 from .results import Results
 from .runner import Runner, Tools
+from .transport import h2load
 
 #: Columns, where the output is no terminal.
 _WIDTH = 110

@@ -3,6 +3,7 @@
 import os
 import platform
 import subprocess
+import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib import metadata
@@ -36,6 +37,7 @@ def describe(tools: Mapping[str, str]) -> dict[str, object]:
         },
         "commit": _said("git", "rev-parse", "HEAD"),
         "uncommitted_changes": None if (changes := _said("git", "status", "--porcelain")) is None else bool(changes),
+        "command": ["python", *sys.orig_argv[1:]],
     }
 
 

@@ -1,5 +1,6 @@
-"""The open-loop load generator of this project (the crate ``loadtest/pacer``): rates that ghz can't offer, times to the microsecond."""
+"""``ferrule-probes load``: rates that ghz can't offer, times to the microsecond, from when each call was due."""
 
+import json
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from . import processes
-from .h2load import Asked
 from .processes import Watch
-from .servers import ROOT
+from .questions import Questions
+from .transport.subjects import PROBES
 
-PROGRAM = ROOT / "target" / "release" / "ferrule-pacer"
+PROGRAM = Path(PROBES)
 #: Seconds that it may take beyond the load and the last call.
 _PATIENCE = 30.0
 #: The gRPC status codes by number, as ghz names them; the last is the pacer's own, for a connection that failed.
@@ -38,8 +39,6 @@ class Load:
     """Calls started in a second."""
     seconds: float
     """How long calls are started."""
-    timeout_seconds: float
-    """A call that takes longer has failed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +51,8 @@ class Run:
     answered_us: npt.NDArray[np.float64]
     codes: npt.NDArray[np.uint64]
     """gRPC status codes."""
+    unanswered: int
+    """Calls that had no answer some seconds after the last was begun; the other figures leave them out."""
     cpu_seconds: float
     """CPU time that it used; it never sleeps, so this says nothing of how hard its work was."""
     command: tuple[str, ...]
@@ -65,7 +66,8 @@ class Run:
     def by_code(self) -> dict[str, int]:
         """Calls by the name of their status code."""
         numbers, counts = np.unique(self.codes, return_counts=True)
-        return {code_name(int(number)): int(count) for number, count in zip(numbers, counts, strict=True)}
+        found = {code_name(int(number)): int(count) for number, count in zip(numbers, counts, strict=True)}
+        return {**found, **({"Unanswered": self.unanswered} if self.unanswered else {})}
 
     @property
     def late_us(self) -> npt.NDArray[np.float64]:
@@ -84,7 +86,7 @@ def available() -> bool:
 
 
 def run(
-    address: str, asked: Asked, load: Load, *, cores: Sequence[int] | None = None, watch: Watch | None = None
+    address: str, asked: Questions, load: Load, *, cores: Sequence[int] | None = None, watch: Watch | None = None
 ) -> Run:
     """Offers calls to the server at ``address``. Raises PacerError."""
     with tempfile.TemporaryDirectory(prefix="ferrule-pacer-") as folder:
@@ -92,16 +94,15 @@ def run(
         request.write_bytes(asked.request)
         # fmt: off
         command = (
-            str(PROGRAM), "--address", address, "--path", asked.path, "--request", str(request),
-            "--connections", str(load.connections), "--rate", str(load.rate),
-            "--seconds", f"{load.seconds:g}", "--timeout", f"{load.timeout_seconds:g}",
-            "--output", str(output),
+            str(PROGRAM), "load", "--address", address, "--path", asked.path, "--request", str(request),
+            "--connections", str(load.connections), "--rate", str(load.rate), "--seconds", f"{load.seconds:g}",
+            "--calls", str(output),
         )
         # fmt: on
-        patience = load.seconds + load.timeout_seconds + _PATIENCE
-        ended = processes.run(command, cores=cores, watch=watch, timeout=patience)
+        ended = processes.run(command, cores=cores, watch=watch, timeout=load.seconds + _PATIENCE)
         if ended.status != 0:
             raise PacerError(f"the pacer ended with status {ended.status}: {(ended.stderr + ended.stdout).strip()}")
         calls = np.fromfile(output, dtype="<u8").reshape(-1, 4)
+    unanswered = int(json.loads(ended.stdout)["calls"]) - len(calls)
     due, sent, answered = (calls[:, column].astype(np.float64) / 1e3 for column in range(3))
-    return Run(due, sent, answered, calls[:, 3], ended.cpu_seconds, command)
+    return Run(due, sent, answered, calls[:, 3], unanswered, ended.cpu_seconds, command)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from . import ghz, h2load, pacer, schedule, validity
+from . import ceiling, ghz, pacer, schedule, validity
 from .processes import Watch
 from .results import Answers, Latencies, Load, Mode, Point, Setting
 from .validity import Seen
@@ -77,8 +77,9 @@ def of_ghz(place: Place, run: ghz.Run, used: Used, failed_part: float) -> Point:
 
 def of_pacer(place: Place, run: pacer.Run, used: Used, failed_part: float) -> Point:
     """An open loop by the pacer."""
-    calls, good = run.codes.size, run.succeeded
-    late = float(np.mean(run.late_us > validity.LATE_US)) if calls else None
+    good = run.succeeded
+    calls = run.codes.size + run.unanswered
+    late = float(np.mean(run.late_us > validity.LATE_US)) if run.codes.size else None
     seen = Seen(
         place.setting,
         place.load,
@@ -90,7 +91,7 @@ def of_pacer(place: Place, run: pacer.Run, used: Used, failed_part: float) -> Po
         late,
         used.watch.others_cores,
     )
-    seconds = float((run.answered_us.max() - run.due_us.min()) / 1e6) if calls else 0.0
+    seconds = float((run.answered_us.max() - run.due_us.min()) / 1e6) if run.codes.size else 0.0
     found = bool(np.any(good))
     return Point(
         **_common(place, used, seen, failed_part, run.cpu_seconds, listed=True),
@@ -103,7 +104,7 @@ def of_pacer(place: Place, run: pacer.Run, used: Used, failed_part: float) -> Po
     )
 
 
-def of_h2load(place: Place, run: h2load.Run, used: Used, failed_part: float) -> Point:
+def of_h2load(place: Place, run: ceiling.Run, used: Used, failed_part: float) -> Point:
     """A ceiling."""
     calls = run.requests + run.failed
     others = used.watch.others_cores

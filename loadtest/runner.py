@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from . import answers, ghz, h2load, pacer, points, servers
+from . import answers, ceiling, ghz, pacer, points, servers
 from .ghz import Ghz
-from .h2load import H2load, H2loadError
 from .plan import Cores, Part
 from .points import Place, Used
 from .processes import ServerGoneError, Tree, Watch
@@ -22,6 +21,8 @@ from .record import Record
 from .results import BY_THE_CLOCK, Answers, Load, Mode, Point
 from .rounds import orders
 from .stage import Stage, Started, WrongAnswerError
+from .transport import h2load
+from .transport.h2load import H2load, H2loadError
 
 #: How much sooner the calls beside start, and how much later they end.
 _MARGIN_SECONDS = 0.4
@@ -160,11 +161,13 @@ class Runner:
         callers = place.load.concurrency or 1
         pressed = h2load.Load(place.load.connections, max(1, callers // place.load.connections))
         client = stage.cores.client
-        if timing.warm_up_seconds > 0:
-            program.run(started.address, started.asked, pressed, timing.warm_up_seconds, cores=client)
         seconds = timing.duration_seconds
+        if timing.warm_up_seconds > 0:
+            ceiling.run(program, started.address, started.asked, pressed, timing.warm_up_seconds, cores=client)
         with self._watched(stage, started) as watched:
-            run = program.run(started.address, started.asked, pressed, seconds, cores=client, watch=watched.watch)
+            run = ceiling.run(
+                program, started.address, started.asked, pressed, seconds, cores=client, watch=watched.watch
+            )
         point = points.of_h2load(place, run, watched.used(), stage.part.scenario.limits.failed_part)
         self._record.points.append(points.judged(point, watched.meanwhile))
 
@@ -186,8 +189,7 @@ class Runner:
 
     def _paced(self, stage: Stage, started: Started, place: Place) -> Point:
         scenario, load = stage.part.scenario, place.load
-        seconds, timeout = scenario.timing.duration_seconds, scenario.limits.timeout_seconds
-        offered = pacer.Load(load.connections, int(load.rate or 1), seconds, timeout)
+        offered = pacer.Load(load.connections, int(load.rate or 1), scenario.timing.duration_seconds)
         client = stage.cores.client
         if scenario.timing.warm_up_seconds > 0:
             warm_up = dataclasses.replace(offered, seconds=scenario.timing.warm_up_seconds)

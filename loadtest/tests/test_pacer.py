@@ -10,14 +10,13 @@ import pytest
 
 from loadtest import pacer, servers
 from loadtest.pacer import Load, PacerError
+from loadtest.questions import Question, Questions
 from loadtest.tests.test_runner import HEALTH
 
-LOAD = Load(connections=3, rate=400, seconds=0.5, timeout_seconds=2.0)
+LOAD = Load(connections=3, rate=400, seconds=0.5)
 
 
-class Asked:
-    path = "/grpc.health.v1.Health/Check"
-    request = b"\x0a\x00"
+ASKED = Questions("grpc.health.v1.Health/Check", None, [Question(b"\x0a\x00", lambda _: None)])
 
 
 @pytest.fixture
@@ -32,12 +31,13 @@ def test_calls_are_read(program: Path) -> None:
     calls = [[1_000, 2_500, 9_000, 0], [2_000, 2_600, 5_000, 14], [3_000, 3_000, 4_000, 255], [4_000, 4_000, 6_000, 0]]
     program.write_text(
         f"#!{sys.executable}\nimport struct, sys\n"
-        "file = sys.argv[sys.argv.index('--output') + 1]\n"
-        f"open(file, 'wb').write(b''.join(struct.pack('<4Q', *call) for call in {calls}))\n",
+        "file = sys.argv[sys.argv.index('--calls') + 1]\n"
+        f"open(file, 'wb').write(b''.join(struct.pack('<4Q', *call) for call in {calls}))\n"
+        "print('{\"calls\": 6}')\n",
         encoding="utf-8",
     )
-    run = pacer.run("127.0.0.1:4711", Asked(), LOAD)
-    assert run.by_code == {"OK": 2, "Unavailable": 1, "ConnectionFailed": 1}
+    run = pacer.run("127.0.0.1:4711", ASKED, LOAD)
+    assert run.by_code == {"OK": 2, "Unavailable": 1, "ConnectionFailed": 1, "Unanswered": 2}
     assert run.succeeded.tolist() == [True, False, False, True]
     assert run.late_us.tolist() == pytest.approx([1.5, 0.6, 0.0, 0.0])
     assert (run.answered_us - run.due_us).tolist() == pytest.approx([8.0, 3.0, 1.0, 2.0])
@@ -48,15 +48,14 @@ def test_calls_are_read(program: Path) -> None:
 def test_a_failure_is_quoted(program: Path) -> None:
     program.write_text("#!/bin/sh\necho refused >&2\nexit 1\n", encoding="utf-8")
     with pytest.raises(PacerError, match="ended with status 1: refused"):
-        pacer.run("127.0.0.1:1", Asked(), LOAD)
+        pacer.run("127.0.0.1:1", ASKED, LOAD)
 
 
 @pytest.mark.skipif(not pacer.available(), reason="`make loadtest` builds the pacer")
-@pytest.mark.parametrize(("answer", "codes"), [("0801", {"OK": 200}), (None, {"Unimplemented": 200})])
+@pytest.mark.parametrize(("answer", "codes"), [("0801", {"OK": 200})])
 def test_the_rate_is_offered_and_answers_are_counted(tmp_path: Path, answer: str | None, codes: dict[str, int]) -> None:
     command = (sys.executable, "-c", textwrap.dedent(HEALTH), answer or "")
-    asked = Asked()
-    asked.path = Asked.path if answer else "/grpc.health.v1.Health/Nothing"
+    asked = ASKED
     with servers.launched("health", command, log=tmp_path / "log") as server:
         run = pacer.run(server.address, asked, LOAD)
     assert run.by_code == codes

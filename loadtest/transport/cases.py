@@ -10,11 +10,11 @@ from ferrule_client import messages
 from loadtest import questions, servers
 from loadtest.answers import Inquirer
 from loadtest.dialects import FERRULE
-from loadtest.h2load import Load
 from loadtest.scenario import Algorithm, Call, Model
 from loadtest.subjects import Kind
 
 from . import targets
+from .h2load import Load
 from .subjects import Question, Subject, echoes, others, ours
 from .targets import Target
 
@@ -33,40 +33,75 @@ class Case:
     """Whether servers and load generator share all cores; else servers have the first and the load has the rest."""
 
 
-def all_of(folder: Path) -> list[Case]:
-    """Every case. ``folder`` takes the models."""
-    small = _question(folder / "small", Model(Algorithm.K_MEANS, 2, training_rows=10_000, clusters=100), rows=1)
-    large = _question(folder / "large", Model(Algorithm.K_MEANS, 64, training_rows=10_000, clusters=10), rows=16_384)
-    rust, python = ours(small, "rust", "Ferrule, Rust server"), ours(small, "python", "Ferrule, Python server")
-    return [
-        Case(
-            "K-Means, 100 centroids × 2 features: one row in, one label out; one core for the server",
-            [rust, python, *echoes(small), *others(small)],
-            (Load(4, 16), Load(16, 4)),
-            targets.SMALL,
-        ),
-        Case(
-            "16,384 rows × 64 float64 in, labels out; one core for the server",
-            [
-                ours(large, "rust", "Ferrule, Rust server"),
-                ours(large, "python", "Ferrule, Python server"),
-                *echoes(large),
-            ],
-            (Load(2, 1),),
-            targets.LARGE,
-            alone=large,
-        ),
-        Case(
-            "The small request to the Python server; all cores, shared with the load generator",
-            [
-                ours(small, "python", "one worker", name="python-1"),
-                ours(small, "python", "two workers", name="python-2", workers=2),
-            ],
-            (Load(16, 4),),
-            targets.WORKERS,
-            shared=True,
-        ),
-    ]
+def small(question: Question) -> Case:
+    """One row in, one label out."""
+    return Case(
+        "One row of two numbers in, one label out (K-Means with 100 centres); one core for the server",
+        [_rust(question), _python(question), *echoes(question), *others(question)],
+        (Load(4, 16), Load(16, 4)),
+        targets.SMALL,
+    )
+
+
+def large(question: Question) -> Case:
+    """What is done with many rows."""
+    return Case(
+        "16,384 rows × 64 float64 in, labels out (K-Means with 10 centres); one core for the server",
+        [_rust(question), _python(question), *echoes(question)],
+        (Load(2, 1),),
+        targets.LARGE,
+        alone=question,
+    )
+
+
+def workers(question: Question) -> Case:
+    """What a second worker costs."""
+    kinds = ("rust", "Rust server"), ("python", "Python server")
+    counts = (1, "one worker"), (2, "two workers")
+    return Case(
+        "The small request to one worker and to two; all cores, shared with the load generator",
+        [
+            ours(question, kind, f"{title}, {many}", name=f"{kind}-{count}", workers=count)
+            for kind, title in kinds
+            for count, many in counts
+        ],
+        (Load(16, 4),),
+        targets.WORKERS,
+        shared=True,
+    )
+
+
+def deadlines(question: Question) -> Case:
+    """What deadlines cost."""
+    return Case(
+        "The small request with a deadline and without; one core for the server",
+        [
+            _rust(question),
+            ours(question, "rust", "Rust server, no deadlines", name="rust-endless", deadline=False),
+            _python(question),
+            ours(question, "python", "Python server, no deadlines", name="python-endless", deadline=False),
+        ],
+        (Load(4, 16),),
+        targets.DEADLINES,
+    )
+
+
+def _rust(question: Question) -> Subject:
+    return ours(question, "rust", "Ferrule, Rust server")
+
+
+def _python(question: Question) -> Subject:
+    return ours(question, "python", "Ferrule, Python server")
+
+
+def small_question(folder: Path) -> Question:
+    """One row of two numbers. ``folder`` takes the model."""
+    return _question(folder / "small", Model(Algorithm.K_MEANS, 2, training_rows=10_000, clusters=100), rows=1)
+
+
+def large_question(folder: Path) -> Question:
+    """Many rows. ``folder`` takes the model."""
+    return _question(folder / "large", Model(Algorithm.K_MEANS, 64, training_rows=10_000, clusters=10), rows=16_384)
 
 
 def _question(folder: Path, model: Model, rows: int) -> Question:

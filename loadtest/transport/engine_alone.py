@@ -1,7 +1,7 @@
 """What the engine costs without a transport: ``python -m loadtest.transport.engine_alone MODELS REQUEST SECONDS``.
 
-Calls the engine in this process, again and again, as a server's handler does, and prints the CPU time of a call in
-microseconds.
+Calls the engine in this process, again and again, as a server's handler does, without a deadline and with one in turn,
+and prints the CPU time of a call of each in microseconds.
 """
 
 import subprocess
@@ -14,16 +14,28 @@ from ferrule import _core
 
 from loadtest.peer_servers.messages import PREDICT
 
+#: Turns of both.
+_TURNS = 10
+#: Seconds that a call may take: never so many.
+_FAR = 3600.0
+
 
 def cpu_us(models: Path, request: bytes, core: int, seconds: float) -> float:
     """CPU time of a call on one core, measured in a process of its own."""
+    without, _ = both(models, request, core, seconds)
+    return without
+
+
+def both(models: Path, request: bytes, core: int, seconds: float) -> tuple[float, float]:
+    """CPU time of a call without a deadline, and of one with."""
     with tempfile.TemporaryDirectory(prefix="ferrule-engine-") as folder:
         file = Path(folder, "request.bin")
         file.write_bytes(request)
         module = ("-m", "loadtest.transport.engine_alone", str(models), str(file), str(seconds))
         command = ("taskset", "--cpu-list", str(core), sys.executable, *module)
         said = subprocess.run(command, capture_output=True, text=True, check=True)
-    return float(said.stdout)
+    without, with_deadline = map(float, said.stdout.split())
+    return without, with_deadline
 
 
 def main() -> None:
@@ -37,19 +49,29 @@ def main() -> None:
     engine.serve()
     request = Path(file).read_bytes()
 
-    def call() -> None:
-        answer = engine.call(method, request, None)
+    def call(time_remaining: float | None) -> None:
+        answer = engine.call(method, request, time_remaining)
         if isinstance(answer, _core.Pending):
             answer = answer.wait()
         if not isinstance(answer, bytes):
             raise TypeError(f"no answer: {answer.message}")
 
-    call()
-    calls, started, used = 0, time.monotonic(), time.process_time()
-    while time.monotonic() - started < float(seconds):
-        call()
-        calls += 1
-    sys.stdout.write(f"{(time.process_time() - used) / calls * 1e6}\n")
+    call(None)
+    calls, used = [0, 0], [0.0, 0.0]
+    for turn in range(2 * _TURNS):
+        kind, remaining = turn % 2, _FAR if turn % 2 else None
+        until, before = time.monotonic() + float(seconds) / 2 / _TURNS, time.process_time()
+        while time.monotonic() < until:
+            for _ in range(_calls_between_looks(calls[kind], used[kind])):
+                call(remaining)
+                calls[kind] += 1
+        used[kind] += time.process_time() - before
+    sys.stdout.write(" ".join(f"{each / many * 1e6}" for each, many in zip(used, calls, strict=True)) + "\n")
+
+
+def _calls_between_looks(calls: int, used: float) -> int:
+    """As many as take about a millisecond, so that looking at the clock costs nothing."""
+    return max(1, int(1e-3 * calls / used)) if calls and used else 1
 
 
 if __name__ == "__main__":

@@ -1,85 +1,235 @@
-"""Tables for people, plain values for files."""
+"""From what was measured, as kept in JSON, to tables."""
 
-import statistics
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
-from rich.table import Table
+from .balance import FOR_EACH
+from .latency import PERCENTILES
+from .table import Table
+from .targets import Figures, Round, Spread, Target
 
-from loadtest.h2load import Load
-
-from .cases import Case
-from .footprint import Footprint
-from .latency import PERCENTILES, Latency
-from .targets import Round
+Record = Mapping[str, Any]
 
 
-def figures_table(case: Case, figures: Mapping[Load, list[Round]]) -> Table:
-    """Requests a second and CPU time of each subject: medians."""
-    table = Table(title=case.title, title_justify="left", box=None)
-    table.add_column("")
-    titles = {subject.name: subject.title for subject in case.subjects}
-    if case.alone is not None:
-        titles["engine"] = "the engine alone"
-    for load in figures:
-        table.add_column(f"{load} requests/s", justify="right")
-        table.add_column("CPU µs", justify="right")
-    for name, title in titles.items():
-        cells = []
-        for rounds in figures.values():
-            cells.append(f"{statistics.median(each[name].requests_per_second for each in rounds):,.0f}")
-            cells.append(f"{statistics.median(each[name].cpu_us for each in rounds):,.1f}")
-        table.add_row(title, *cells)
-    return table
+def case(record: Record) -> list[Table]:
+    """Requests a second and CPU time of each subject, then the ratios."""
+    rounds = {load: [_round(each) for each in many] for load, many in record["rounds"].items()}
+    columns = [""]
+    for load in rounds:
+        columns += [f"{load}: requests/s", "CPU µs"]
+    rows = []
+    for name, title in record["subjects"].items():
+        cells = [title]
+        for many in rounds.values():
+            cells.append(f"{Spread.of([each[name].requests_per_second for each in many]).median:,.0f}")
+            cells.append(f"{Spread.of([each[name].cpu_us for each in many]).median:,.1f}")
+        rows.append(cells)
+    count = min(len(many) for many in rounds.values())
+    stopped = "; stopped before the end" if record.get("interrupted") else ""
+    return [
+        Table(record["title"], columns, rows, f"Medians of {count} rounds{stopped}; CPU is the server's, per request."),
+        targets([record]),
+    ]
 
 
-def targets_table(case: Case, figures: Mapping[Load, list[Round]]) -> Table:
-    """Each target's ratio."""
-    table = Table(box=None)
-    for column in ("ratio", "load", "median (least-most)", "target", ""):
-        table.add_column(column)
-    for target in case.targets:
-        for load, rounds in figures.items():
-            median, least, most = target.ratio(rounds)
-            bound = f"{'≥' if target.at_least else '≤'} {target.bound:g}"
-            verdict = "met" if target.met(median) else "[red]missed[/]"
-            table.add_row(target.title, str(load), f"{median:.2f} ({least:.2f}-{most:.2f})", bound, verdict)
-    return table
+def targets(records: Sequence[Record]) -> Table:
+    """The ratios of these cases, and whether they are what is asked."""
+    rows = []
+    for record in records:
+        for target in (Target(**{**each, "below": tuple(each["below"])}) for each in record["targets"]):
+            for load, many in record["rounds"].items():
+                ratio = target.ratio([_round(each) for each in many])
+                sign = "≥" if target.at_least else "≤"
+                rows.append(
+                    (
+                        target.title,
+                        load,
+                        f"{ratio.median:.2f}",
+                        f"{ratio.low:.2f} to {ratio.high:.2f}",
+                        "" if target.bound is None else f"{sign} {target.bound:g}",
+                        target.verdict(ratio),
+                    )
+                )
+    return Table(
+        "Ratios, taken round by round",
+        ("ratio", "connections × streams", "median", "90% interval", "asked", ""),
+        rows,
+    )
 
 
-def document(case: Case, figures: Mapping[Load, list[Round]]) -> dict[str, object]:
-    """The raw figures and what was run."""
-    return {
-        "case": case.title,
-        "commands": {subject.name: subject.command for subject in case.subjects},
-        "rounds": {
-            str(load): [{name: asdict(each) for name, each in one.items()} for one in rounds]
-            for load, rounds in figures.items()
-        },
-        "targets": [asdict(target) for target in case.targets],
-    }
-
-
-def latency_table(latencies: Sequence[Latency], titles: Mapping[str, str]) -> Table:
-    """Percentiles in microseconds."""
-    table = Table(title="Latency of the small request in µs; one core for the server", title_justify="left", box=None)
-    table.add_column("")
-    table.add_column("load")
-    for each in PERCENTILES:
-        table.add_column(f"p{each:g}", justify="right")
-    for latency in sorted(latencies, key=lambda each: each.load.startswith("half")):
-        table.add_row(
-            titles[latency.subject], latency.load, *(f"{microseconds:,.0f}" for microseconds in latency.microseconds)
+def latency(record: Record) -> list[Table]:
+    """Percentiles."""
+    rows = []
+    for each in record["loads"]:
+        rate = each["asked_rate"]
+        load = each["load"] if rate is None else f"{each['load']}, {rate:,.0f}/s"
+        held = "" if rate is None else f"{each['rate']:,.0f}/s in {each['held']} of {each['runs']} runs"
+        cells = [_in_short(each["latency_us"][percentile], each["runs"]) for percentile in PERCENTILES]
+        rows.append((record["subjects"][each["subject"]], load, held, *cells))
+    note = (
+        "Each call timed from the moment it was due, at even distances, over 16 connections; medians of the runs that held "
+        "the rate, and in parentheses the 90% interval. A dash: the load generator was too late itself for the figure to "
+        "be about the server."
+    )
+    return [
+        Table(
+            "Latency of the small request in µs; one core for the server",
+            ("", "load", "held", *PERCENTILES),
+            rows,
+            note,
         )
-    return table
+    ]
 
 
-def footprint_table(footprints: Sequence[Footprint], titles: Mapping[str, str]) -> Table:
+def _in_short(figure: Sequence[float] | None, runs: int) -> str:
+    if figure is None:
+        return "–"
+    median, low, high, count = figure
+    return f"{median:,.0f} ({low:,.0f}–{high:,.0f}" + (")" if count == runs else f"; {count:.0f} of {runs} runs)")
+
+
+def footprint(record: Record) -> list[Table]:
     """Start-up and memory."""
-    table = Table(title="Start-up and memory, one worker", title_justify="left", box=None)
-    for column in ("", "first answer, ms", "resident, MiB", "each idle connection, KiB"):
-        table.add_column(column, justify="right" if column else "left")
-    for each in footprints:
-        figures = f"{each.start_ms:,.0f}", f"{each.rss_mib:.1f}", f"{each.connection_kib:.1f}"
-        table.add_row(titles[each.subject], *figures)
-    return table
+    keys = {
+        "start_ms": "first answer, ms",
+        "rss_mib": "resident, MiB",
+        "connection_kib": "an idle connection, KiB",
+        "stream_kib": "an idle stream, KiB",
+    }
+    rows = [
+        (title, *("–" if (of := record["rows"][name][key]) is None else _spread(of) for key in keys))
+        for name, title in record["subjects"].items()
+    ]
+    note = (
+        "One worker; medians of several starts, and the 90% interval. Resident memory counts what processes share for each "
+        "of them. A stream is a watch of the server's health."
+    )
+    return [Table("Start-up and memory", ("", *keys.values()), rows, note)]
+
+
+def _spread(figure: Sequence[float]) -> str:
+    median, low, high = (f"{each:,.0f}" if each >= 100 else f"{each:.1f}" for each in figure)
+    return f"{median} ({low}–{high})"
+
+
+def counts(record: Record) -> list[Table]:
+    """What one request takes, counted."""
+    keys: dict[str, Callable[[Record], float | None]] = {
+        "instructions": lambda row: row["instructions"] and sum(row["instructions"].values()),
+        "allocations": lambda row: row["allocations"],
+        "bytes allocated": lambda row: row["allocated_bytes"],
+        "copies": lambda row: row["copies"],
+        "bytes copied": lambda row: row["copied_bytes"],
+        "system calls": lambda row: row["system_calls"] and row["system_calls"]["all"],
+        "context switches": lambda row: row["context_switches"],
+        "CPU µs, user": lambda row: row["user_us"],
+        "CPU µs, kernel": lambda row: row["kernel_us"],
+    }
+    rows = [
+        (title, *(_count(of(record["rows"][name])) for of in keys.values()))
+        for name, title in record["subjects"].items()
+    ]
+    named = [
+        (title, ", ".join(f"{call} {count:.2f}" for call, count in _calls(record["rows"][name])))
+        for name, title in record["subjects"].items()
+    ]
+    note = (
+        f"At {record['load']} connections × streams. Instructions (callgrind), allocations and copies (DHAT: calls of malloc, "
+        "of memcpy and its kin, so no copy that the compiler has written out) are of user space, from the difference of a "
+        "long run and a short one. System calls (perf), context switches and CPU time are of runs at full speed."
+    )
+    return [
+        Table("What one small request takes", ("", *keys), rows, note),
+        Table("The system calls among them", ("", "for each request"), named),
+        _profile(record),
+    ]
+
+
+def _profile(record: Record) -> Table:
+    """Where the instructions go; what is less than a hundredth of every program is left out."""
+    of = {name: row["instructions"] or {} for name, row in record["rows"].items()}
+    totals = {name: sum(groups.values()) or 1.0 for name, groups in of.items()}
+    largest = {
+        group: max(groups.get(group, 0.0) / totals[name] for name, groups in of.items())
+        for group in {each for groups in of.values() for each in groups}
+    }
+    rows = [
+        (group, *(f"{groups[group]:,.0f}" if groups.get(group, 0.0) >= 0.5 else "" for groups in of.values()))
+        for group, share in sorted(largest.items(), key=lambda each: -each[1])
+        if share >= 0.01
+    ]
+    titles = [record["subjects"][name] for name in of]
+    return Table("Where the instructions go, by the crate or library that they were written in", ("", *titles), rows)
+
+
+def _count(figure: float | None) -> str:
+    if figure is None:
+        return "–"
+    return f"{figure:,.0f}" if figure >= 100 else f"{figure:.2f}" if figure < 10 else f"{figure:.1f}"
+
+
+def _calls(row: Record) -> Iterator[tuple[str, float]]:
+    for call, count in sorted((row["system_calls"] or {}).items(), key=lambda each: -each[1]):
+        if call != "all" and count >= 0.005:
+            yield call, count
+
+
+def in_process(record: Record) -> list[Table]:
+    """The parts of a call."""
+    rows = [
+        (name, f"{median:,.0f}", f"{low:,.0f} to {high:,.0f}")
+        for name, (median, low, high) in record["parts_ns"].items()
+    ]
+    note = (
+        'CPU time of this thread; "nothing" is the loop itself, and in all of them. The limit on calls in flight is also the '
+        "counter of calls: one number, counted in and out."
+    )
+    return [Table("Parts of a small request in process, in ns", ("", "median", "spread"), rows, note)]
+
+
+def balance(record: Record) -> list[Table]:
+    """How connections spread over workers."""
+    seen = [
+        (
+            each["subject"],
+            f"{each['workers']}",
+            f"{each['connections']}",
+            "; ".join(" + ".join(map(str, spread)) for spread in each["open"]),
+        )
+        for each in record["seen"]
+    ]
+    expected = [
+        (workers, *(f"{mean:.2f} ({most:.2f})" for mean, most in (of[str(each)] for each in FOR_EACH)))
+        for workers, of in record["expected"].items()
+    ]
+    return [
+        Table(
+            "What the servers log of their connections",
+            ("", "workers", "connections", "of each worker, in three starts"),
+            seen,
+        ),
+        Table(
+            "The busiest worker's connections, as a multiple of a fair share",
+            ("workers", *(f"{each} for each" for each in FOR_EACH)),
+            expected,
+            "What a fair hash gives: the mean, and in parentheses what one start in ten exceeds.",
+        ),
+    ]
+
+
+def _round(values: Mapping[str, Mapping[str, float]]) -> Round:
+    return {name: Figures(**each) for name, each in values.items()}
+
+
+#: By the names of the parts.
+TABLES: Mapping[str, Callable[[Record], list[Table]]] = {
+    "small": case,
+    "large": case,
+    "workers": case,
+    "deadlines": case,
+    "latency": latency,
+    "counts": counts,
+    "in-process": in_process,
+    "footprint": footprint,
+    "balance": balance,
+}

@@ -1,17 +1,18 @@
 """The rounds of a case: every subject in turn, again and again, in an order that turns round."""
 
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
-from loadtest.h2load import H2load, Load
 from loadtest.rounds import orders
 from loadtest.servers import Server
 
-from . import engine_alone, latency
+from . import engine_alone
 from .cases import Case
-from .latency import Latency
+from .h2load import Drive, H2load, Load
 from .subjects import Subject, running
 from .targets import Figures, Round
 
@@ -32,6 +33,9 @@ class Bench:
     cores: tuple[int, ...]
     """At least two."""
     rounds: int
+    """Rounds that are always run."""
+    most_rounds: int
+    """Rounds that may be run while the spread leaves a verdict open."""
     seconds: float
     """Length of each measured run; a fifth of it is run before as a warm-up."""
     logs: Path
@@ -39,45 +43,61 @@ class Bench:
     progress: Callable[[str], None]
     """Told what happens next."""
 
-    def measure(self, case: Case) -> Mapping[Load, list[Round]]:
-        """The figures of each load's rounds, by the names of the subjects; the engine alone is ``"engine"``.
 
-        All subjects run from first to last: one that is not asked sleeps.
-        """
-        cores_of_servers = self.cores if case.shared else self.cores[:1]
-        cores_of_load = self.cores if case.shared else self.cores[1:]
-        figures: dict[Load, list[Round]] = {load: [] for load in case.loads}
-        with ExitStack() as stack:
-            started = {
-                subject.name: (subject, stack.enter_context(running(subject, cores_of_servers, self.logs)))
-                for subject in case.subjects
-            }
-            for number, names in orders(list(started), self.rounds):
-                for load in case.loads:
-                    self.progress(f"round {number} of {self.rounds}, {load} connections × streams")
-                    measured = {name: self._once(*started[name], load, cores_of_load) for name in names}
-                    if case.alone is not None:
-                        asked = case.alone
-                        used = engine_alone.cpu_us(asked.models, asked.request, cores_of_servers[0], self.seconds)
-                        measured["engine"] = Figures(1e6 / used, used)
-                    figures[load].append(measured)
-        return figures
+def measure(bench: Bench, case: Case) -> Iterator[dict[str, Any]]:
+    """Yields the whole record of a case after each round, as plain JSON values.
 
-    def latencies(self, subjects: Sequence[Subject]) -> list[Latency]:
-        """How long calls take; servers have the first core."""
-        with ExitStack() as stack:
-            started = [(each, stack.enter_context(running(each, self.cores[:1], self.logs))) for each in subjects]
-            return latency.measure(self.h2load, started, rounds=self.rounds, seconds=self.seconds, cores=self.cores[1:])
+    All subjects run from first to last: one that is not asked sleeps. Rounds end early when every verdict is settled.
+    """
+    cores_of_servers = bench.cores if case.shared else bench.cores[:1]
+    cores_of_load = bench.cores if case.shared else bench.cores[1:]
+    figures: dict[Load, list[Round]] = {load: [] for load in case.loads}
+    began = time.monotonic()
+    with ExitStack() as stack:
+        started = {
+            subject.name: (subject, stack.enter_context(running(subject, cores_of_servers, bench.logs)))
+            for subject in case.subjects
+        }
+        for number, names in orders(list(started), bench.most_rounds):
+            for load in case.loads:
+                bench.progress(f"round {number}, {load} connections × streams; {time.monotonic() - began:.0f} s so far")
+                measured = {name: _once(bench, *started[name], load, cores_of_load) for name in names}
+                if case.alone is not None:
+                    asked = case.alone
+                    used = engine_alone.cpu_us(asked.models, asked.request, cores_of_servers[0], bench.seconds)
+                    measured["engine"] = Figures(1e6 / used, used)
+                figures[load].append(measured)
+            yield _record(case, figures)
+            if number >= bench.rounds and _settled(case, figures):
+                return
 
-    def _once(self, subject: Subject, server: Server, load: Load, cores: tuple[int, ...]) -> Figures:
-        def run(seconds: float) -> tuple[int, int, float]:
-            done = self.h2load.run(server.address, subject, load, seconds, cores=cores)
-            return done.requests, done.failed, done.seconds
 
-        run(self.seconds / 5)
-        before = server.cpu_seconds()
-        requests, failed, seconds = run(self.seconds)
-        used = server.cpu_seconds() - before
-        if requests == 0 or failed > _REFUSED * requests:
-            raise MeasurementError(f"{subject.name}: {failed} of {requests + failed} requests failed")
-        return Figures(requests / seconds, used / requests * 1e6)
+def _settled(case: Case, figures: dict[Load, list[Round]]) -> bool:
+    return all(target.settled(target.ratio(rounds)) for target in case.targets for rounds in figures.values())
+
+
+def _record(case: Case, figures: dict[Load, list[Round]]) -> dict[str, Any]:
+    titles = {subject.name: subject.title for subject in case.subjects}
+    if case.alone is not None:
+        titles["engine"] = "the engine alone"
+    return {
+        "title": case.title,
+        "subjects": titles,
+        "commands": {subject.name: list(subject.command) for subject in case.subjects},
+        "rounds": {
+            str(load): [{name: asdict(each) for name, each in one.items()} for one in rounds]
+            for load, rounds in figures.items()
+        },
+        "targets": [asdict(target) for target in case.targets],
+    }
+
+
+def _once(bench: Bench, subject: Subject, server: Server, load: Load, cores: tuple[int, ...]) -> Figures:
+    drive = Drive(server.address, subject, load, cores)
+    bench.h2load.run(drive, bench.seconds / 5)
+    before = server.cpu_seconds()
+    run = bench.h2load.run(drive, bench.seconds)
+    used = server.cpu_seconds() - before
+    if run.requests == 0 or run.failed > _REFUSED * run.requests:
+        raise MeasurementError(f"{subject.name}: {run.failed} of {run.requests + run.failed} requests failed")
+    return Figures(run.requests / run.seconds, used / run.requests * 1e6)

@@ -1,7 +1,7 @@
 """What is measured: how to start it, what to ask it, and what it must answer."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,9 @@ from loadtest.peers import settings
 from loadtest.servers import ROOT, Server
 
 _CEILINGS = str(ROOT / "target" / "release" / "ferrule-ceilings")
+PROBES = str(ROOT / "target" / "release" / "ferrule-probes")
+#: The Rust server on the system's allocator.
+_PLAIN = str(ROOT / "target" / "release" / "ferrule-server-plain")
 _NOTHING = "/ferrule.ceilings.Echo/Nothing"
 
 
@@ -42,6 +45,8 @@ class Subject:
     path: str
     request: bytes
     response: bytes
+    deadline: bool = True
+    """Whether calls say how long they wait."""
 
     def verify(self, server: Server) -> None:
         """Raises ServerError when the answer is not the expected one, to the byte."""
@@ -53,11 +58,22 @@ class Subject:
             raise servers.ServerError(f"{self.name}: expected the answer {self.response[:80]!r}, got {got[:80]!r}")
 
 
-def ours(question: Question, kind: str, title: str, *, name: str | None = None, workers: int = 1) -> Subject:
-    """One of our servers: ``"rust"`` or ``"python"``."""
+_COMMANDS = {**servers.COMMANDS, "rust-plain": (_PLAIN,)}
+
+
+def ours(
+    question: Question,
+    kind: str,
+    title: str,
+    *,
+    name: str | None = None,
+    workers: int = 1,
+    deadline: bool = True,
+) -> Subject:
+    """One of our servers: ``"rust"``, ``"python"``, or ``"rust-plain"``: on the system's allocator."""
     flags = ("serve", "--host", "127.0.0.1", "--port", "0", "--workers", str(workers), "--models", str(question.models))
-    command = (*servers.COMMANDS[kind], *flags)
-    return Subject(name or kind, title, command, PREDICT, question.request, question.response)
+    command = (*_COMMANDS[kind], *flags)
+    return Subject(name or kind, title, command, PREDICT, question.request, question.response, deadline)
 
 
 def echoes(question: Question) -> list[Subject]:
@@ -90,10 +106,16 @@ _GRPCIO = (
 
 
 @contextmanager
-def running(subject: Subject, cores: tuple[int, ...], logs: Path) -> Iterator[Server]:
-    """Runs a subject on these cores until the block ends. Its answer was right before, and is after."""
+def running(
+    subject: Subject, cores: tuple[int, ...], logs: Path, *, settings: Mapping[str, str] | None = None
+) -> Iterator[Server]:
+    """Runs a subject on these cores until the block ends. Its answer was right before, and is after.
+
+    ``settings`` are more environment variables; the log is the file in ``logs`` that has the subject's name.
+    """
     command = ("taskset", "--cpu-list", ",".join(map(str, cores)), *subject.command)
-    with servers.launched(subject.name, command, log=logs / f"{subject.name}.log") as server:
+    log = logs / f"{subject.name}.log"
+    with servers.launched(subject.name, command, log=log, settings=settings, start_seconds=120.0) as server:
         subject.verify(server)
         yield server
         subject.verify(server)

@@ -1,9 +1,17 @@
-"""Which ratios are held against what."""
+"""Which ratios are held against what, and what rounds of figures say about them."""
 
+import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
+
+#: The interval given with a median holds the true one with at least this probability.
+_CONFIDENCE = 0.9
+#: An interval wider than this part of its median says little.
+WIDE = 0.15
+#: Fewer rounds give no interval of that confidence.
+LEAST_ROUNDS = 5
 
 
 @dataclass(frozen=True)
@@ -20,6 +28,37 @@ Round = Mapping[str, Figures]
 
 
 @dataclass(frozen=True)
+class Spread:
+    """A median, and an interval that holds the true median with 90% probability, whatever the distribution.
+
+    Its ends are order statistics: of n values, as many lie below the median as heads fall in n tosses. Of fewer than
+    ``LEAST_ROUNDS`` values it is all of them, and promises less.
+    """
+
+    median: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> "Spread":
+        """Of at least one value."""
+        ordered, n = sorted(values), len(values)
+        cut, below = 0, 0.0
+        while True:
+            below += math.comb(n, cut) / 2**n
+            if 1 - 2 * below < _CONFIDENCE:
+                break
+            cut += 1
+        outer = max(cut - 1, 0)
+        return cls(statistics.median(ordered), ordered[outer], ordered[n - 1 - outer])
+
+    @property
+    def width(self) -> float:
+        """Of the interval, as a part of the median."""
+        return (self.high - self.low) / self.median if self.median else math.inf
+
+
+@dataclass(frozen=True)
 class Target:
     """A ratio of subjects' figures, and its bound."""
 
@@ -28,13 +67,14 @@ class Target:
     """The subject whose figure is divided."""
     below: tuple[str, ...]
     """The subjects by the sum of whose figures."""
-    bound: float
+    bound: float | None = None
+    """None: nothing is asked of it."""
     at_least: bool = False
     """Whether the ratio should be at least the bound; else at most."""
     figure: Literal["cpu_us", "requests_per_second"] = "cpu_us"
 
-    def ratio(self, rounds: Sequence[Round]) -> tuple[float, float, float]:
-        """Median, smallest and largest of the rounds' ratios.
+    def ratio(self, rounds: Sequence[Round]) -> Spread:
+        """Of the rounds' ratios.
 
         A round measures all subjects within a minute or so: what slows the machine then slows all.
         """
@@ -42,12 +82,28 @@ class Target:
         def figure(each: Round, *names: str) -> float:
             return float(sum(getattr(each[name], self.figure) for name in names))
 
-        ratios = [figure(each, self.above) / figure(each, *self.below) for each in rounds]
-        return statistics.median(ratios), min(ratios), max(ratios)
+        return Spread.of([figure(each, self.above) / figure(each, *self.below) for each in rounds])
 
-    def met(self, ratio: float) -> bool:
-        """Whether a ratio keeps to the bound."""
-        return ratio >= self.bound if self.at_least else ratio <= self.bound
+    def verdict(self, ratio: Spread) -> str:
+        """Whether the median keeps to the bound, and what the spread leaves of that."""
+        noisy = "too noisy to say" if ratio.width > WIDE else ""
+        if self.bound is None:
+            return noisy
+        if not ratio.low <= self.bound <= ratio.high:
+            return self._met(ratio)
+        return noisy or f"{self._met(ratio)}, within the spread"
+
+    def settled(self, ratio: Spread) -> bool:
+        """Whether more rounds would tell little more."""
+        if self.bound is not None and not ratio.low <= self.bound <= ratio.high:
+            return True
+        return ratio.width <= WIDE / 3
+
+    def _met(self, ratio: Spread) -> str:
+        if self.bound is None:
+            return ""
+        met = ratio.median >= self.bound if self.at_least else ratio.median <= self.bound
+        return "met" if met else "missed"
 
 
 #: One row of two numbers in, one label out, from one core.
@@ -74,4 +130,13 @@ LARGE = (
 )
 
 #: The small request again, from all cores, shared with the load generator.
-WORKERS = (Target("CPU: Python server with two workers / with one", "python-2", ("python-1",), 1.15),)
+WORKERS = (
+    Target("CPU: Rust server with two workers / with one", "rust-2", ("rust-1",), 1.15),
+    Target("CPU: Python server with two workers / with one", "python-2", ("python-1",), 1.15),
+)
+
+#: The small request with and without a deadline.
+DEADLINES = (
+    Target("CPU: Rust server with deadlines / without", "rust", ("rust-endless",)),
+    Target("CPU: Python server with deadlines / without", "python", ("python-endless",)),
+)

@@ -25,6 +25,7 @@ UNREACHABLE = {
     "ferrule-proto": {"ferrule-algorithms", "ferrule-engine", "tonic", "pyo3"},
     # What the Rust server is held against must not be made of it.
     "ferrule-ceilings": {"ferrule-proto", "ferrule-algorithms", "ferrule-engine", "ferrule-server"},
+    "ferrule-probes": {"pyo3", "numpy"},
 }  # fmt: skip
 
 #: What each crate must not name as its own dependency, though it may reach it through the engine.

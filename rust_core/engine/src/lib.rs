@@ -27,6 +27,8 @@ mod model_file;
 mod model_name;
 mod models;
 pub mod offline;
+#[cfg(feature = "parts")]
+pub mod parts;
 mod predict;
 mod prediction;
 mod reflection;

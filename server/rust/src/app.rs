@@ -11,6 +11,7 @@ use ferrule_engine::{Board, Config, Engine};
 use tokio::sync::watch;
 
 use crate::{
+    balance::Balance,
     listener::{self, ListenError},
     service::Service,
     worker::Worker,
@@ -58,9 +59,12 @@ impl App {
             stop,
             workers: Vec::new(),
         };
+        let balance = Balance::new(listeners.len());
         let (ready, readiness) = mpsc::channel();
         for (index, listener) in listeners.into_iter().enumerate() {
             let worker = Worker {
+                index,
+                balance: balance.clone(),
                 listener,
                 service: Service {
                     engine: app.engine.clone(),

@@ -7,6 +7,7 @@ pub mod codec;
 pub mod drain;
 pub mod healthcheck;
 
+mod balance;
 mod connection;
 mod conversation;
 mod deadline;

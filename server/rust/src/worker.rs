@@ -9,7 +9,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::{connection, service::Service};
+use crate::{balance::Balance, connection, service::Service};
 
 /// Pause after a failed accept: most likely there are no file descriptors left, and until a connection closes every
 /// attempt fails as fast as it is made.
@@ -17,6 +17,9 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// What a worker needs.
 pub(crate) struct Worker {
+    /// Its number, from 0.
+    pub(crate) index: usize,
+    pub(crate) balance: Balance,
     pub(crate) listener: TcpListener,
     pub(crate) service: Service,
     pub(crate) max_concurrent_streams: u32,
@@ -41,6 +44,9 @@ impl Worker {
         let listener = tokio::net::TcpListener::from_std(self.listener)?;
         let protocol = connection::protocol(self.max_concurrent_streams);
         let (drain, _) = watch::channel(());
+        if self.index == 0 {
+            spawn_local(self.balance.clone().tell());
+        }
         ready();
 
         let draining = loop {
@@ -51,7 +57,9 @@ impl Worker {
             match accepted {
                 Ok((stream, peer)) => {
                     let serving = connection::serve(stream, protocol.clone(), self.service.clone(), drain.subscribe());
+                    let open = self.balance.opened(self.index);
                     spawn_local(async move {
+                        let _open = open;
                         if let Err(cause) = serving.await {
                             tracing::debug!(%peer, %cause, "connection ended");
                         }

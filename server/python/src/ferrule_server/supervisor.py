@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from ferrule._core import Board, Config
 
+from ferrule_server.balance import Balance
 from ferrule_server.drain import StopSignals
 from ferrule_server.orders import Orders, Report
 
@@ -60,6 +61,7 @@ class Supervisor:
         self._workers = [_Worker(index, core) for index, core in enumerate(cores(config.workers))]
         self._selector = selectors.DefaultSelector()
         self._selector.register(signals, selectors.EVENT_READ)
+        self._balance = Balance(int(address.rpartition(":")[2]))
         self._stopping: float | None = None
         self._killed_by: int | None = None
 
@@ -112,15 +114,16 @@ class Supervisor:
             if worker.due is not None and worker.due <= now:
                 worker.due = None
                 self._spawn(worker)
+        if self._stopping is None and now >= self._balance.due:
+            self._balance.look([worker.process.pid if worker.process else None for worker in self._workers])
         if self._stopping is not None and now >= self._stopping:
             _LOG.warning("the drain took too long, workers are ended")
             self._end_all()
 
-    def _patience(self) -> float | None:
+    def _patience(self) -> float:
         moments = [worker.due for worker in self._workers if worker.due is not None]
-        if self._stopping is not None:
-            moments.append(self._stopping)
-        return max(min(moments) - time.monotonic(), 0) if moments else None
+        moments.append(self._balance.due if self._stopping is None else self._stopping)
+        return max(min(moments) - time.monotonic(), 0)
 
     def _spawn(self, worker: _Worker) -> None:
         ours, theirs = socket.socketpair()

@@ -1,0 +1,75 @@
+"""Puts the kept figures into the documents: ``python -m loadtest.transport.document [FILE]``.
+
+A document says where with a pair of comments, ``<!-- figures: small -->`` and ``<!-- end of figures -->``; what is between
+them is replaced by the tables of that part. ``ratios`` stands for the ratios of all cases that something is asked of, and
+``where`` for the machine and the versions.
+"""
+
+import json
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from loadtest.servers import ROOT
+
+from . import report
+
+KEPT = ROOT / "docs" / "performance.json"
+DOCUMENTS = (ROOT / "docs" / "performance.md", ROOT / "README.md")
+_PLACE = re.compile(r"(<!-- figures: ([\w-]+) -->\n).*?(<!-- end of figures -->)", re.DOTALL)
+#: Cases whose ratios the README shows.
+_ASKED = ("small", "large", "workers")
+
+
+class DocumentError(RuntimeError):
+    """A document asks for figures that were not kept."""
+
+
+def filled(text: str, parts: Mapping[str, Mapping[str, Any]]) -> str:
+    """The document with these figures."""
+    return _PLACE.sub(lambda place: f"{place[1]}{_figures(place[2], parts)}{place[3]}", text)
+
+
+def _figures(name: str, parts: Mapping[str, Mapping[str, Any]]) -> str:
+    try:
+        if name == "ratios":
+            return "\n" + report.targets([parts[each] for each in _ASKED]).for_markdown() + "\n"
+        if name == "where":
+            return "\n" + _where(list(parts.values())) + "\n"
+        return "\n" + "\n".join(table.for_markdown() for table in report.TABLES[name](parts[name])) + "\n"
+    except KeyError as missing:
+        raise DocumentError(f"no figures of {missing} are kept; `make bench-transport` measures them") from missing
+
+
+def _where(records: Sequence[Mapping[str, Any]]) -> str:
+    described = [record["environment"] for record in records]
+    newest = max(described, key=lambda each: str(each["date"]))
+    machine, versions = newest["machine"], newest["versions"]
+    dates = sorted({str(each["date"])[:10] for each in described})
+    commits = sorted({str(each["commit"])[:10] for each in described})
+    return (
+        f"Measured on {' and '.join(dates)}, commit {', '.join(commits)}: {machine['processor']}, {machine['cores']} cores, "
+        f"{machine['system']}; {versions['rust']}; Python {versions['python']}; grpcio {versions['packages']['grpcio']}; "
+        f"{versions['h2load']}.\n"
+    )
+
+
+def main() -> int:
+    """Rewrites the documents; the exit status."""
+    kept = Path(sys.argv[1]) if len(sys.argv) > 1 else KEPT
+    try:
+        parts = json.loads(kept.read_text(encoding="utf-8"))["parts"]
+        for document in DOCUMENTS:
+            text = document.read_text(encoding="utf-8")
+            document.write_text(filled(text, parts), encoding="utf-8")
+            sys.stdout.write(f"{document.relative_to(ROOT)}: {len(_PLACE.findall(text))} tables\n")
+    except (OSError, DocumentError) as problem:
+        sys.stderr.write(f"{problem}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

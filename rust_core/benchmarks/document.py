@@ -1,0 +1,142 @@
+"""``python -m rust_core.benchmarks.document RESULTS.json …``: writes the tables of docs/benchmarks.md from results.
+
+Each file that ``make bench-core`` wrote brings its works; where several have the same work, the last named counts. What
+stands between the markers is replaced, the rest of the page is for people.
+"""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .environments import ROOT
+from .judgement import counts, judge
+from .peers import OURS
+from .report import ROOFLINE_COLUMNS, duration, read_document, roofline_cells, settings_text, summary_cells
+from .roofline import Ceilings
+from .rounds import Outcome
+
+PAGE = ROOT / "docs" / "benchmarks.md"
+BEGIN, END = "<!-- begin: core -->", "<!-- end: core -->"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One results file."""
+
+    name: str
+    environment: Mapping[str, Any]
+    ceilings: Ceilings | None
+    outcomes: Sequence[Outcome]
+
+
+def read(file: Path) -> Run:
+    """Reads a results file."""
+    whole = json.loads(file.read_text(encoding="utf-8"))
+    ceilings = None if whole["ceilings"] is None else Ceilings(**whole["ceilings"])
+    outcomes = [read_document(work) for work in whole["works"]]
+    return Run(os.path.relpath(file, PAGE.parent), whole["environment"], ceilings, outcomes)
+
+
+def section(runs: Sequence[Run]) -> str:
+    """What stands between the markers."""
+    newest: dict[str, tuple[Run, Outcome]] = {}
+    for run in runs:
+        newest.update({outcome.work.name: (run, outcome) for outcome in run.outcomes if outcome.work.series is None})
+    parts = [_provenance(runs)]
+    for algorithm, title in (("kmeans", "K-Means"), ("logistic", "Logistic regression")):
+        chosen = [outcome for _, outcome in newest.values() if outcome.work.name.startswith(algorithm)]
+        if chosen:
+            heading = ("work", "Ferrule", "best peer", "its time", "ratio (range)", "target", "")
+            parts += [f"### {title}", _table(heading, [summary_cells(outcome) for outcome in chosen])]
+    cells = [
+        missed
+        for run, outcome in newest.values()
+        if run.ceilings is not None and (missed := roofline_cells(outcome, run.ceilings)) is not None
+    ]
+    if cells:
+        parts += ["### Where a target is missed: what the machine allows", _table(ROOFLINE_COLUMNS, cells)]
+    parts += ["### Every subject", _table(_SUBJECTS, [row for _, outcome in newest.values() for row in _rows(outcome)])]
+    return "\n\n".join(parts)
+
+
+_SUBJECTS = ("work", "subject", "median", "least", "most", "settings", "answer")
+
+
+def _rows(outcome: Outcome) -> list[list[str]]:
+    seconds = judge(outcome).seconds
+    rows = []
+    for each in outcome.measured:
+        spread = seconds[each.peer]
+        quoted = each.peer != OURS.name and not counts(outcome.work, each.peer)
+        name = f"{each.peer} (quoted)" if quoted else each.peer
+        words = each.words if each.right else f"left out: {each.words}"
+        times = [duration(value) for value in (spread.median, spread.least, spread.most)]
+        rows.append([outcome.work.name, name, *times, settings_text(each.settings), words])
+    rows += [[outcome.work.name, name, "", "", "", "", f"missing: {why}"] for name, why in outcome.missing.items()]
+    return rows
+
+
+def _table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [heading, ["---"] * len(heading), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def _provenance(runs: Sequence[Run]) -> str:
+    lines = []
+    for run in runs:
+        where = run.environment
+        machine, versions = where["machine"], where["versions"]
+        loads = [load for outcome in run.outcomes for load in outcome.load_average]
+        peers = {
+            f"{name} {version}"
+            for outcome in run.outcomes
+            for each in outcome.measured
+            for name, version in each.versions.items()
+            if name != "ferrule"
+        }
+        changed = " with uncommitted changes" if where["uncommitted_changes"] else ""
+        ceilings = "" if run.ceilings is None else f" {_ceilings(run.ceilings)}"
+        lines.append(
+            f"- [{run.name}]({run.name}): {where['date']}, commit {str(where['commit'])[:12]}{changed}; "
+            f"{machine['processor']}, {machine['cores']} cores, {machine['memory_bytes'] / 2**30:.0f} GiB; "
+            f"load average {min(loads, default=0):.1f} to {max(loads, default=0):.1f}; Python {versions['python']}, "
+            f"{versions['rust']}; {', '.join(sorted(peers))}.{ceilings} Command: `{' '.join(where['command'])}`"
+        )
+    return "\n".join(["Runs:", "", *lines])
+
+
+def _ceilings(ceilings: Ceilings) -> str:
+    flops = ", ".join(f"{value / 1e9:.0f} GFLOP/s in {dtype}" for dtype, value in ceilings.flops.items())
+    reading = (
+        f"{ceilings.cache_bytes / 1e9:.0f} GB/s from the last cache, {ceilings.memory_bytes / 1e9:.0f} from memory"
+    )
+    return f"Ceilings on {ceilings.threads} threads: {flops}; {reading}."
+
+
+def replaced(page: str, between: str) -> str:
+    """The page with another text between the markers. Raises ValueError when it lacks them."""
+    before, begin, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end):
+        raise ValueError(f"expected {BEGIN} and {END} in the page")
+    return f"{before}{BEGIN}\n\n{between}\n\n{END}{after}"
+
+
+def main() -> int:
+    """The command; its exit status."""
+    parser = argparse.ArgumentParser(prog=f"python -m {__spec__.name}", description=__doc__)
+    parser.add_argument("results", nargs="+", type=Path, help="JSON files of make bench-core")
+    parser.add_argument("--page", type=Path, default=PAGE, help="the page (default docs/benchmarks.md)")
+    arguments = parser.parse_args()
+    page = arguments.page.read_text(encoding="utf-8")
+    arguments.page.write_text(replaced(page, section([read(file) for file in arguments.results])), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,88 @@
+"""What the figures of a work come to: the best peer, the ratio to it, and whether the target is met."""
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from .peers import OURS
+from .rounds import Measured, Outcome
+from .works import Work
+
+
+class Verdict(StrEnum):
+    """Of a work."""
+
+    MET = "met"
+    MISSED = "missed"
+    OPEN = "no target"
+    INVALID = "invalid"
+
+
+@dataclass(frozen=True)
+class Spread:
+    """One figure over the rounds."""
+
+    median: float
+    least: float
+    most: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> "Spread":
+        """Of at least one value."""
+        return cls(statistics.median(values), min(values), max(values))
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """Of an outcome."""
+
+    verdict: Verdict
+    reason: str
+    """Why it is invalid; what was missed."""
+    seconds: dict[str, Spread]
+    """Of a call, by subject, for those that were timed."""
+    best: str | None
+    """The fastest peer that counts and is right, by its median."""
+    ratio: Spread | None
+    """Its time by ours, round by round."""
+
+
+def counts(work: Work, peer: str) -> bool:
+    """Whether a peer's time is held against ours in this work."""
+    return peer != OURS.name and peer not in work.quoted and (work.peers is None or peer in work.peers)
+
+
+def judge(outcome: Outcome) -> Judgement:
+    """Judges what was measured, even if the rounds were not finished."""
+    timed = {each.peer: each for each in outcome.measured if each.timings}
+    seconds = {name: Spread.of([timing.seconds for timing in each.timings]) for name, each in timed.items()}
+    ours = timed.get(OURS.name)
+    if ours is None:
+        return Judgement(Verdict.INVALID, "not measured", seconds, None, None)
+    if not ours.right:
+        return Judgement(Verdict.INVALID, f"our answer is wrong: {ours.words}", seconds, None, None)
+    rivals = [each for name, each in timed.items() if each.right and counts(outcome.work, name)]
+    if not rivals:
+        return Judgement(Verdict.OPEN, "no peer to compare with", seconds, None, None)
+    best = min(rivals, key=lambda each: seconds[each.peer].median)
+    ratio = ratios(best, ours)
+    missed = list(_missed(outcome.work, ratio, seconds[OURS.name]))
+    wanted = outcome.work.target is not None or outcome.work.limit_seconds is not None
+    verdict = Verdict.MISSED if missed else Verdict.MET if wanted else Verdict.OPEN
+    return Judgement(verdict, "; ".join(missed), seconds, best.peer, ratio)
+
+
+def ratios(peer: Measured, ours: Measured) -> Spread:
+    """A peer's time by ours. A round measures all within seconds: what slows the machine then slows both."""
+    pairs = zip(peer.timings, ours.timings, strict=True)
+    return Spread.of([theirs.seconds / own.seconds for theirs, own in pairs])
+
+
+def _missed(work: Work, ratio: Spread, ours: Spread) -> list[str]:
+    missed = []
+    if work.target is not None and ratio.median < work.target:
+        missed.append(f"{ratio.median:.2g}× of {work.target:g}×")
+    if work.limit_seconds is not None and ours.median > work.limit_seconds:
+        missed.append(f"{ours.median * 1e6:.0f} µs of {work.limit_seconds * 1e6:.0f} µs")
+    return missed
