@@ -12,8 +12,8 @@ from loadtest.summary import Row
 from . import caveats, wording
 
 FILES = (ROOT / "docs" / "benchmarks.md", ROOT / "README.md")
-BEGIN = "<!-- load test: begin (python -m loadtest.report RESULTS.json --write-docs) -->"
-END = "<!-- load test: end -->"
+BEGIN = "<!-- begin: load test -->"
+END = "<!-- end: load test -->"
 
 
 class MarkerError(ValueError):
@@ -106,4 +106,4 @@ def _replaced(file: Path, text: str, table: str) -> str:
     _, end, after = rest.partition(END)
     if not begin or not end:
         raise MarkerError(f"{file}: expected the lines {BEGIN!r} and {END!r}, with the table between them")
-    return f"{before}{BEGIN}\n{table}\n{END}{after}"
+    return f"{before}{BEGIN}\n\n{table}\n\n{END}{after}"

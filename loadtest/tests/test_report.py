@@ -438,7 +438,7 @@ def test_the_table_replaces_what_is_between_the_markers_of_all_files_or_none(mea
     assert "old" in one.read_text(encoding="utf-8")
     headline.write(measured, FILE, (one,))
     once = one.read_text(encoding="utf-8")
-    assert once.startswith(f"before\n{headline.BEGIN}\nWhat these")
+    assert once.startswith(f"before\n{headline.BEGIN}\n\nWhat these")
     assert once.endswith(f"{headline.END}\nafter\n")
     assert "old" not in once
     headline.write(measured, FILE, (one,))
