@@ -119,6 +119,10 @@ loadtest: build ghz $(CEILINGS) $(PROBES) ## Load both servers and others (SCENA
 ghz-payloads: build ## Write requests and models for a ghz of your own, into loadtest/ghz
 	@$(VENV_PYTHON) -m loadtest.payloads $(ARGS)
 
+.PHONY: loadtest-report
+loadtest-report: $(VENV)/packages.stamp ## Make the page of a run again (RESULTS=….json ARGS="--compare OLD.json")
+	@$(VENV_PYTHON) -m loadtest.report "$(RESULTS)" $(ARGS)
+
 .PHONY: peers
 peers: build ## Install what the load test measures beside the two servers, each into an environment of its own
 	@$(VENV_PYTHON) -m loadtest.peers
