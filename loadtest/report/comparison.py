@@ -78,9 +78,9 @@ class Comparison:
         found = [each for each in self.differences if each.change is not Change.NONE]
         return tuple(sorted(found, key=lambda each: -abs(math.log1p(each.part))))
 
-    def count(self, change: Change) -> int:
-        """How many figures changed so."""
-        return sum(each.change is change for each in self.differences)
+    def count(self, change: str) -> int:
+        """How many figures changed so; ``change`` is one of ``Change``."""
+        return sum(each.change == change for each in self.differences)
 
 
 def _scaled(found: Spread | None, scale: float) -> Spread | None:

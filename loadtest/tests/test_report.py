@@ -270,6 +270,9 @@ def test_comparison_is_shown_when_there_is_an_earlier_run(page: str, measured: R
     assert '<section id="comparison">' in page
     assert '<tr class="better">' in page
     assert "cores: 64 then, 2 now" in page
+    found = comparison.compare(_slower(measured), measured)
+    within = len(found.differences) - len(found.changes)
+    assert f"{len(found.changes)} are better, 0 are worse, and {within} are within the noise" in page
     alone = report.write(dataclasses.replace(measured, scenarios=measured.scenarios[1:]), tmp_path)
     assert '<section id="comparison">' not in alone.read_text(encoding="utf-8")
 
