@@ -118,6 +118,11 @@ impl<'a> Sample<'a> {
         self.weights.map_or(1.0, |weights| weights[index])
     }
 
+    /// The weights of some rows, where any are given.
+    pub(crate) fn weights_of(&self, rows: Range<usize>) -> Option<&'a [f64]> {
+        self.weights.map(|weights| &weights[rows])
+    }
+
     /// The weight of one row over the sum of all, as NumPy computes it with values of the rows' type.
     pub(crate) fn odds(&self, index: usize) -> f64 {
         match self.rows.precision() {

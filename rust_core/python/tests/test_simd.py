@@ -5,7 +5,6 @@ import subprocess
 import sys
 
 import pytest
-
 from ferrule import _core
 
 SHOW = "import ferrule; ferrule.KMeans; from ferrule import _core; print(_core.simd_level())"

@@ -8,12 +8,17 @@
 //! Sources: S. P. Lloyd, "Least squares quantization in PCM", IEEE Trans. Inf. Theory 28 (1982); D. Arthur and
 //! S. Vassilvitskii, "k-means++: the advantages of careful seeding", SODA 2007 (its greedy variant: best of 2 + ⌊ln k⌋ draws).
 
+mod assign;
 mod centers;
+mod exact;
+mod few;
 mod init;
 mod lloyd;
 pub mod mini_batch;
 mod model;
 mod relocate;
+mod scores;
+mod sums;
 mod tolerance;
 
 pub use model::KMeans;

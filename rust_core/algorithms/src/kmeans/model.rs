@@ -2,6 +2,7 @@
 
 use crate::error::{Field, FitError, ModelError, PredictError};
 use crate::interrupt::Interrupt;
+use crate::kmeans::assign::{Outcome, Pass, choose};
 use crate::kmeans::centers::Centers;
 use crate::kmeans::lloyd::{Buffers, Lloyd};
 use crate::predict::Prediction;
@@ -90,14 +91,22 @@ impl KMeans {
     /// # Errors
     /// [`PredictError`]: other columns or output length, a row without a finite distance, or interrupted.
     pub fn predict(&self, rows: Rows<'_>, labels: &mut [i32], interrupt: Interrupt<'_>) -> Result<(), PredictError> {
-        self.prediction(rows, 1, interrupt)?
-            .write(labels, |row, label| match self.centers.nearest(row) {
-                Some((cluster, _)) => {
-                    label[0] = cluster as i32;
-                    true
-                }
-                None => false,
-            })
+        let pass = Pass {
+            centers: &self.centers,
+            route: choose(rows.rows(), self.n_clusters(), self.columns),
+            write: true,
+            gather: false,
+            inertia: false,
+        };
+        self.prediction(rows, 1, interrupt)?.write_tiles(labels, |tile, labels| {
+            let mut outcome = Outcome::default();
+            pass.tile(tile, 0, labels, None, &mut outcome);
+            if !outcome.not_finite {
+                return None;
+            }
+            tile.rows(self.columns)
+                .position(|row| self.centers.nearest(row).is_none())
+        })
     }
 
     /// Each row's cluster, and the inertia: the sum of the squared distances of the rows to their nearest centres, each times the

@@ -110,6 +110,12 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
+    fn equal(self, a: Self::Double, b: Self::Double) -> Self::DoubleMask {
+        // SAFETY: `self` exists only where the CPU has the level.
+        from_fn(|half| unsafe { _mm256_cmp_pd::<_CMP_EQ_OQ>(a[half], b[half]) })
+    }
+
+    #[inline(always)]
     fn select(self, mask: Self::DoubleMask, a: Self::Double, b: Self::Double) -> Self::Double {
         // SAFETY: `self` exists only where the CPU has the level.
         from_fn(|half| unsafe { _mm256_blendv_pd(b[half], a[half], mask[half]) })

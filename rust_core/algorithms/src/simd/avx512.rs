@@ -60,6 +60,7 @@ impl Simd for Avx512 {
         min(a: __m512d, b: __m512d) -> __m512d = _mm512_min_pd(a, b);
         max(a: __m512d, b: __m512d) -> __m512d = _mm512_max_pd(a, b);
         less(a: __m512d, b: __m512d) -> __mmask8 = _mm512_cmp_pd_mask::<_CMP_LT_OQ>(a, b);
+        equal(a: __m512d, b: __m512d) -> __mmask8 = _mm512_cmp_pd_mask::<_CMP_EQ_OQ>(a, b);
         select(mask: __mmask8, a: __m512d, b: __m512d) -> __m512d = _mm512_mask_blend_pd(mask, b, a);
 
         single(value: f32) -> __m512 = _mm512_set1_ps(value);

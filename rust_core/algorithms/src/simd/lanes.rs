@@ -48,6 +48,8 @@ pub(crate) trait Simd: Copy {
     fn max(self, a: Self::Double, b: Self::Double) -> Self::Double;
     /// Whether `a < b`; false for NaN.
     fn less(self, a: Self::Double, b: Self::Double) -> Self::DoubleMask;
+    /// Whether `a = b`; false for NaN.
+    fn equal(self, a: Self::Double, b: Self::Double) -> Self::DoubleMask;
     /// `a` where the mask is true, else `b`.
     fn select(self, mask: Self::DoubleMask, a: Self::Double, b: Self::Double) -> Self::Double;
     /// The mask as bits, the first lane lowest.

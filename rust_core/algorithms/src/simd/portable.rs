@@ -31,7 +31,7 @@ impl Simd for Portable {
     type DoubleMask = [bool; DOUBLES];
     type SingleMask = [bool; SINGLES];
 
-    const REGISTERS: usize = 8;
+    const REGISTERS: usize = 4;
 
     #[inline(always)]
     fn double(self, value: f64) -> Self::Double {
@@ -90,6 +90,10 @@ impl Simd for Portable {
     #[inline(always)]
     fn less(self, a: Self::Double, b: Self::Double) -> Self::DoubleMask {
         zip(a, b, |a, b| a < b)
+    }
+    #[inline(always)]
+    fn equal(self, a: Self::Double, b: Self::Double) -> Self::DoubleMask {
+        zip(a, b, |a, b| a == b)
     }
     #[inline(always)]
     fn select(self, mask: Self::DoubleMask, a: Self::Double, b: Self::Double) -> Self::Double {

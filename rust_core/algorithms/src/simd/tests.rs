@@ -53,6 +53,7 @@ fn doubles<S: Simd>(simd: S, seen: &mut Vec<u64>) {
         seen.extend(values.map(bits));
     }
     seen.push(simd.bits(less).into());
+    seen.push(simd.bits(simd.equal(a, b)).into());
     let whole = simd.load(&[0.0, -1.0, 2.0, 3.0, 2e9, -2e9, 6.0, 7.0]);
     seen.extend(simd.integers(whole).map(|value| i64::from(value).cast_unsigned()));
     for count in 0..=DOUBLES {

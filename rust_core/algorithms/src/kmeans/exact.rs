@@ -1,0 +1,92 @@
+//! Rows one by one, in float64: eight centres at once, each squared distance a sum over the columns in order.
+//!
+//! What this says is right by definition; other kernels ask it where they are in doubt.
+
+use crate::kmeans::assign::Task;
+use crate::packed::{LANES, Packed};
+use crate::rows::Row;
+use crate::simd::{Kernel, Simd};
+
+/// A tile of rows.
+pub(crate) struct Exact<'a, 't>(pub(crate) Task<'a, 't>);
+
+impl Kernel for Exact<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let mut task = self.0;
+        let values = task.values;
+        let by_lane = crate::kmeans::sums::by_lane(task.centers.count(), task.centers.columns());
+        for (index, row) in values.chunks_exact(task.centers.columns()).enumerate() {
+            let Some(cluster) = nearest(simd, task.centers.packed(), row) else {
+                task.outcome.not_finite = true;
+                continue;
+            };
+            if by_lane {
+                task.give(index, Row::Dense(row), cluster);
+                continue;
+            }
+            task.relabel(index, cluster);
+            if task.inertia {
+                let weight = task.weight(index);
+                let sums = &mut task.outcome.sums;
+                sums.add_vectors(simd, task.centers, row, weight, cluster, task.gather);
+            }
+        }
+    }
+}
+
+/// Tiles of centres that are summed at once.
+const ABREAST: usize = 4;
+
+/// [`Packed::nearest`], by vectors: the same bits.
+#[inline(always)]
+pub(crate) fn nearest<S: Simd>(simd: S, packed: &Packed, row: &[f64]) -> Option<usize> {
+    let tiles = packed.lanes();
+    let columns = row.len();
+    let mut best = simd.double(f64::INFINITY);
+    let mut place = simd.double(0.0);
+    let mut first = 0.0;
+    let mut take = |distance: S::Double| {
+        let nearer = simd.less(distance, best);
+        best = simd.select(nearer, distance, best);
+        place = simd.select(nearer, simd.double(first), place);
+        first += 1.0;
+    };
+    let mut groups = tiles.chunks_exact(ABREAST * columns);
+    for group in groups.by_ref() {
+        let (one, rest) = group.split_at(columns);
+        let (two, rest) = rest.split_at(columns);
+        let (three, four) = rest.split_at(columns);
+        let mut sums = [simd.double(0.0); ABREAST];
+        for column in 0..columns {
+            let value = simd.double(row[column]);
+            for (sum, lanes) in sums.iter_mut().zip([one, two, three, four]) {
+                let difference = simd.sub(value, simd.load(&lanes[column]));
+                *sum = simd.add(*sum, simd.mul(difference, difference));
+            }
+        }
+        sums.into_iter().for_each(&mut take);
+    }
+    for tile in groups.remainder().chunks_exact(columns) {
+        let mut sum = simd.double(0.0);
+        for (value, lanes) in row.iter().zip(tile) {
+            let difference = simd.sub(simd.double(*value), simd.load(lanes));
+            sum = simd.add(sum, simd.mul(difference, difference));
+        }
+        take(sum);
+    }
+    let (mut distances, mut places) = ([0.0; LANES], [0.0; LANES]);
+    simd.store(best, &mut distances);
+    simd.store(place, &mut places);
+    let mut nearest = (f64::INFINITY, usize::MAX);
+    for lane in 0..LANES {
+        let cluster = places[lane] as usize * LANES + lane;
+        let closer = distances[lane] < nearest.0 || (distances[lane] == nearest.0 && cluster < nearest.1);
+        if closer && distances[lane] < f64::INFINITY {
+            nearest = (distances[lane], cluster);
+        }
+    }
+    (nearest.1 != usize::MAX).then_some(nearest.1)
+}
