@@ -12,6 +12,7 @@
 mod blocks;
 mod csr;
 mod error;
+mod finite;
 mod interrupt;
 pub mod kmeans;
 mod lbfgs;

@@ -144,16 +144,6 @@ impl Centers {
         }
     }
 
-    /// What the columns that a sparse row does not name add to its squared distance to one centre.
-    pub(crate) fn rest(&self, row: SparseRow<'_>, cluster: usize) -> f64 {
-        let center = self.center(cluster);
-        let mut named = LongSum::default();
-        for (column, _) in row.entries() {
-            named.add(center[column] * center[column]);
-        }
-        self.squares().sums[cluster / LANES][cluster % LANES].without(named)
-    }
-
     /// Calls `step` with the squared distances of `row` to the centres, tile after tile; lanes beyond the last centre hold
     /// infinity.
     fn each_tile(&self, row: Row<'_>, mut step: impl FnMut(Lanes)) {

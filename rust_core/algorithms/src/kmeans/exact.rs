@@ -40,34 +40,50 @@ impl Kernel for Exact<'_, '_> {
 /// Tiles of centres that are summed at once.
 const ABREAST: usize = 4;
 
+/// Lane by lane, the least distance so far and the tile that it came from.
+struct Best<S: Simd> {
+    distances: S::Double,
+    tiles: S::Double,
+    next: f64,
+}
+
+impl<S: Simd> Best<S> {
+    #[inline(always)]
+    fn take(&mut self, simd: S, distances: S::Double) {
+        let nearer = simd.less(distances, self.distances);
+        self.distances = simd.select(nearer, distances, self.distances);
+        self.tiles = simd.select(nearer, simd.double(self.next), self.tiles);
+        self.next += 1.0;
+    }
+}
+
 /// [`Packed::nearest`], by vectors: the same bits.
 #[inline(always)]
 pub(crate) fn nearest<S: Simd>(simd: S, packed: &Packed, row: &[f64]) -> Option<usize> {
     let tiles = packed.lanes();
     let columns = row.len();
-    let mut best = simd.double(f64::INFINITY);
-    let mut place = simd.double(0.0);
-    let mut first = 0.0;
-    let mut take = |distance: S::Double| {
-        let nearer = simd.less(distance, best);
-        best = simd.select(nearer, distance, best);
-        place = simd.select(nearer, simd.double(first), place);
-        first += 1.0;
+    let mut best = Best {
+        distances: simd.double(f64::INFINITY),
+        tiles: simd.double(0.0),
+        next: 0.0,
     };
     let mut groups = tiles.chunks_exact(ABREAST * columns);
     for group in groups.by_ref() {
         let (one, rest) = group.split_at(columns);
         let (two, rest) = rest.split_at(columns);
         let (three, four) = rest.split_at(columns);
+        let tiles = [one, two, three, four];
         let mut sums = [simd.double(0.0); ABREAST];
         for column in 0..columns {
             let value = simd.double(row[column]);
-            for (sum, lanes) in sums.iter_mut().zip([one, two, three, four]) {
-                let difference = simd.sub(value, simd.load(&lanes[column]));
-                *sum = simd.add(*sum, simd.mul(difference, difference));
+            for tile in 0..ABREAST {
+                let difference = simd.sub(value, simd.load(&tiles[tile][column]));
+                sums[tile] = simd.add(sums[tile], simd.mul(difference, difference));
             }
         }
-        sums.into_iter().for_each(&mut take);
+        for tile in 0..ABREAST {
+            best.take(simd, sums[tile]);
+        }
     }
     for tile in groups.remainder().chunks_exact(columns) {
         let mut sum = simd.double(0.0);
@@ -75,11 +91,11 @@ pub(crate) fn nearest<S: Simd>(simd: S, packed: &Packed, row: &[f64]) -> Option<
             let difference = simd.sub(simd.double(*value), simd.load(lanes));
             sum = simd.add(sum, simd.mul(difference, difference));
         }
-        take(sum);
+        best.take(simd, sum);
     }
     let (mut distances, mut places) = ([0.0; LANES], [0.0; LANES]);
-    simd.store(best, &mut distances);
-    simd.store(place, &mut places);
+    simd.store(best.distances, &mut distances);
+    simd.store(best.tiles, &mut places);
     let mut nearest = (f64::INFINITY, usize::MAX);
     for lane in 0..LANES {
         let cluster = places[lane] as usize * LANES + lane;

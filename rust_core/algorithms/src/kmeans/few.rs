@@ -2,8 +2,6 @@
 //!
 //! The rows are read as they lie and turned into columns in registers. Distances and sums have the bits of one row after another.
 
-use std::array::from_fn;
-
 use crate::kmeans::assign::{Changes, Task};
 use crate::kmeans::sums::MOST_FEW;
 use crate::rows::Row;
@@ -32,10 +30,6 @@ fn of_columns<S: Simd, const D: usize>(simd: S, task: Task<'_, '_>) {
         1 => of_centers::<S, D, 1>(simd, task),
         2 => of_centers::<S, D, 2>(simd, task),
         3 => of_centers::<S, D, 3>(simd, task),
-        4 => of_centers::<S, D, 4>(simd, task),
-        5 => of_centers::<S, D, 5>(simd, task),
-        6 => of_centers::<S, D, 6>(simd, task),
-        7 => of_centers::<S, D, 7>(simd, task),
         _ => of_centers::<S, D, MOST_FEW>(simd, task),
     }
 }
@@ -60,9 +54,15 @@ fn tile<S: Simd, const D: usize, const K: usize, const GATHER: bool, const WEIGH
     let (weights, _) = task.weights.unwrap_or_default().as_chunks::<DOUBLES>();
     let (labels, _) = task.labels.as_chunks_mut::<DOUBLES>();
     let (given, _) = task.centers.values().as_chunks::<D>();
-    let centers: [[S::Double; D]; K] = from_fn(|cluster| given[cluster].map(|value| simd.double(value)));
-    let numbers: [S::Double; K] = from_fn(|cluster| simd.double(cluster as f64));
     let (one, infinity) = (simd.double(1.0), simd.double(f64::INFINITY));
+    let mut centers = [[one; D]; K];
+    let mut numbers = [one; K];
+    for cluster in 0..K {
+        numbers[cluster] = simd.double(cluster as f64);
+        for column in 0..D {
+            centers[cluster][column] = simd.double(given[cluster][column]);
+        }
+    }
 
     let sums = &mut task.outcome.sums;
     let mut deviation_sums = [[one; D]; K];
@@ -70,7 +70,9 @@ fn tile<S: Simd, const D: usize, const K: usize, const GATHER: bool, const WEIGH
     if GATHER {
         for cluster in 0..K {
             let lanes = &sums.lanes[cluster];
-            deviation_sums[cluster] = from_fn(|column| simd.load(&lanes.deviations[column]));
+            for column in 0..D {
+                deviation_sums[cluster][column] = simd.load(&lanes.deviations[column]);
+            }
             weight_sums[cluster] = simd.load(&lanes.weights);
         }
     }
@@ -90,7 +92,11 @@ fn tile<S: Simd, const D: usize, const K: usize, const GATHER: bool, const WEIGH
             for column in 0..D {
                 let deviation = simd.sub(row[column], centers[cluster][column]);
                 let square = simd.mul(deviation, deviation);
-                distance = if column == 0 { square } else { simd.add(distance, square) };
+                distance = if column == 0 {
+                    square
+                } else {
+                    simd.add(distance, square)
+                };
                 deviations[cluster][column] = deviation;
             }
             let nearer = simd.less(distance, best);
@@ -104,7 +110,11 @@ fn tile<S: Simd, const D: usize, const K: usize, const GATHER: bool, const WEIGH
                 let own = simd.equal(label, numbers[cluster]);
                 for column in 0..D {
                     let deviation = deviations[cluster][column];
-                    let deviation = if WEIGHTED { simd.mul(weight, deviation) } else { deviation };
+                    let deviation = if WEIGHTED {
+                        simd.mul(weight, deviation)
+                    } else {
+                        deviation
+                    };
                     let sum = deviation_sums[cluster][column];
                     deviation_sums[cluster][column] = simd.select(own, simd.add(sum, deviation), sum);
                 }
@@ -113,10 +123,12 @@ fn tile<S: Simd, const D: usize, const K: usize, const GATHER: bool, const WEIGH
             }
         }
         let new = simd.integers(label);
-        let difference: [i32; DOUBLES] = from_fn(|lane| new[lane] ^ labels[lane]);
-        differences = from_fn(|lane| differences[lane] | difference[lane]);
-        if WEIGHTED {
-            weighed = from_fn(|lane| weighed[lane] | if weights[index][lane] > 0.0 { difference[lane] } else { 0 });
+        for lane in 0..DOUBLES {
+            let difference = new[lane] ^ labels[lane];
+            differences[lane] |= difference;
+            if WEIGHTED && weights[index][lane] > 0.0 {
+                weighed[lane] |= difference;
+            }
         }
         if task.write {
             *labels = new;
@@ -137,7 +149,11 @@ fn tile<S: Simd, const D: usize, const K: usize, const GATHER: bool, const WEIGH
     let any = differences.iter().any(|difference| *difference != 0);
     task.outcome.changes.join(Changes {
         any,
-        weighted: if WEIGHTED { weighed.iter().any(|difference| *difference != 0) } else { any },
+        weighted: if WEIGHTED {
+            weighed.iter().any(|difference| *difference != 0)
+        } else {
+            any
+        },
     });
 
     let first = eights.len() * DOUBLES;

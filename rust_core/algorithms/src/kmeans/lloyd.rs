@@ -174,7 +174,7 @@ impl<'a> Lloyd<'a> {
                 let place = tile.start - first;
                 pass.tile(rows, place, labels, sample.weights_of(tile), outcome);
             })?;
-            outcome.sums.finish(pass.centers, check)?;
+            outcome.sums.finish(pass.centers, gather, check)?;
             Ok(())
         })?;
         if self.buffers.outcomes.iter().any(|outcome| outcome.not_finite) {
@@ -280,7 +280,7 @@ impl<'a> Lloyd<'a> {
                     outcome.sums.add(centers, place, row, weight, cluster, false);
                 }
             })?;
-            outcome.sums.finish(centers, check)
+            outcome.sums.finish(centers, false, check)
         })?;
         self.total_inertia()
     }

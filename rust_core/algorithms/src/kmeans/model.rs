@@ -98,15 +98,16 @@ impl KMeans {
             gather: false,
             inertia: false,
         };
-        self.prediction(rows, 1, interrupt)?.write_tiles(labels, |tile, labels| {
-            let mut outcome = Outcome::default();
-            pass.tile(tile, 0, labels, None, &mut outcome);
-            if !outcome.not_finite {
-                return None;
-            }
-            tile.rows(self.columns)
-                .position(|row| self.centers.nearest(row).is_none())
-        })
+        self.prediction(rows, 1, interrupt)?
+            .write_tiles(labels, |tile, labels| {
+                let mut outcome = Outcome::default();
+                pass.tile(tile, 0, labels, None, &mut outcome);
+                if !outcome.not_finite {
+                    return None;
+                }
+                tile.rows(self.columns)
+                    .position(|row| self.centers.nearest(row).is_none())
+            })
     }
 
     /// Each row's cluster, and the inertia: the sum of the squared distances of the rows to their nearest centres, each times the

@@ -55,7 +55,9 @@ impl Panels {
             return None;
         }
         let scale = (-greatest.log2().floor()).exp2();
-        let width = [6, 5, 4].into_iter().min_by_key(|width| count.next_multiple_of(*width))?;
+        let width = [6, 5, 4]
+            .into_iter()
+            .min_by_key(|width| count.next_multiple_of(*width))?;
         let groups = count.div_ceil(width);
         let mut values = vec![0.0; groups * columns * width];
         let mut halves = vec![f32::INFINITY; groups * width];
@@ -159,21 +161,20 @@ fn turn<S: Simd>(simd: S, panels: &Panels, rows: &[f64], straight: &mut [f32], t
         for (row, straight) in rows.chunks_exact(columns).zip(straight.chunks_exact_mut(padded)) {
             let (straight, _) = straight.as_chunks_mut::<SINGLES>();
             let (pairs, last) = row.as_chunks::<SINGLES>();
-            let offset = |values: S::Double, shift: usize| simd.mul(simd.sub(values, simd.load(&shifts[shift])), scale);
             for (index, (pair, straight)) in pairs.iter().zip(&mut *straight).enumerate() {
                 let (halves, _) = pair.as_chunks::<DOUBLES>();
-                let low = offset(simd.load(&halves[0]), 2 * index);
-                let high = offset(simd.load(&halves[1]), 2 * index + 1);
+                let low = offset(simd, simd.load(&halves[0]), &shifts[2 * index], scale);
+                let high = offset(simd, simd.load(&halves[1]), &shifts[2 * index + 1], scale);
                 simd.store_singles(simd.narrow(low, high), straight);
             }
             if !last.is_empty() {
                 let index = pairs.len();
                 let (low, high) = last.split_at(last.len().min(DOUBLES));
-                let low = offset(simd.load_some(low), 2 * index);
+                let low = offset(simd, simd.load_some(low), &shifts[2 * index], scale);
                 let high = if high.is_empty() {
                     simd.double(0.0)
                 } else {
-                    offset(simd.load_some(high), 2 * index + 1)
+                    offset(simd, simd.load_some(high), &shifts[2 * index + 1], scale)
                 };
                 simd.store_singles(simd.narrow(low, high), &mut straight[index]);
             }
@@ -183,6 +184,11 @@ fn turn<S: Simd>(simd: S, panels: &Panels, rows: &[f64], straight: &mut [f32], t
             simd.transpose(&straight[column..], padded, turned, ROWS);
         }
     }
+}
+
+#[inline(always)]
+fn offset<S: Simd>(simd: S, values: S::Double, shift: &[f64; DOUBLES], scale: S::Double) -> S::Double {
+    simd.mul(simd.sub(values, simd.load(shift)), scale)
 }
 
 /// The centre with the least score for each of [`ROWS`] rows, and a bit for each row where that is in doubt.

@@ -37,7 +37,7 @@ pub(crate) struct ClusterLanes {
 pub(crate) const MOST_SHORT: usize = 4;
 
 /// Most short centres that are few.
-pub(crate) const MOST_FEW: usize = 8;
+pub(crate) const MOST_FEW: usize = 4;
 
 /// Whether sums are kept by lane.
 pub(crate) fn by_lane(n_clusters: usize, columns: usize) -> bool {
@@ -53,10 +53,14 @@ impl Sums {
         sparse: bool,
         check: impl Fn() -> Result<(), Interrupted>,
     ) -> Result<(), Interrupted> {
-        let size = if gather { centers.values().len() } else { 0 };
-        zero(&mut self.deviations, size, &check)?;
+        let size = centers.values().len();
+        zero(&mut self.deviations, if gather { size } else { 0 }, &check)?;
         zero(&mut self.named, if sparse { size } else { 0 }, &check)?;
-        zero(&mut self.weights, if gather { centers.count() } else { 0 }, &check)?;
+        zero(
+            &mut self.weights,
+            if gather || sparse { centers.count() } else { 0 },
+            &check,
+        )?;
         self.inertia = 0.0;
         self.inertias = [0.0; DOUBLES];
         self.lanes.clear();
@@ -69,7 +73,15 @@ impl Sums {
     /// Adds a row: the one at `place` in its block, of `cluster`, at the squared `distance` from that centre (None where the caller
     /// does not know it).
     #[inline(always)]
-    pub(crate) fn add(&mut self, centers: &Centers, place: usize, row: Row<'_>, weight: f64, cluster: usize, gather: bool) {
+    pub(crate) fn add(
+        &mut self,
+        centers: &Centers,
+        place: usize,
+        row: Row<'_>,
+        weight: f64,
+        cluster: usize,
+        gather: bool,
+    ) {
         if by_lane(centers.count(), centers.columns()) {
             self.add_to_lane(centers, place % DOUBLES, row, weight, cluster, gather);
         } else {
@@ -81,27 +93,28 @@ impl Sums {
     }
 
     fn add_to_lane(&mut self, centers: &Centers, lane: usize, row: Row<'_>, weight: f64, cluster: usize, gather: bool) {
-        self.inertias[lane] += weight * centers.squared_distance(row, cluster);
-        if !gather {
-            return;
-        }
         let center = centers.center(cluster);
-        let sums = &mut self.lanes[cluster];
-        sums.weights[lane] += weight;
-        match row {
-            Row::Dense(row) => {
-                for ((sum, value), center) in sums.deviations.iter_mut().zip(row).zip(center) {
-                    sum[lane] += weight * (value - center);
-                }
+        let mut distance = 0.0;
+        let mut add = |column: usize, value: f64| {
+            let deviation = value - center[column];
+            distance += deviation * deviation;
+            if gather {
+                self.lanes[cluster].deviations[column][lane] += weight * deviation;
             }
+        };
+        match row {
+            Row::Dense(row) => row.iter().enumerate().for_each(|(column, value)| add(column, *value)),
             Row::Sparse(row) => {
-                let named = &mut self.named[cluster * center.len()..];
                 for (column, value) in row.entries() {
-                    sums.deviations[column][lane] += weight * (value - center[column]);
-                    named[column] += weight;
+                    add(column, value);
+                    self.named[cluster * center.len() + column] += weight;
                 }
                 self.weights[cluster] += weight;
             }
+        }
+        self.inertias[lane] += weight * distance;
+        if gather {
+            self.lanes[cluster].weights[lane] += weight;
         }
     }
 
@@ -167,21 +180,20 @@ impl Sums {
     }
 
     fn add_sparse(&mut self, centers: &Centers, row: SparseRow<'_>, weight: f64, cluster: usize, gather: bool) {
-        let center = centers.center(cluster);
-        let span = cluster * center.len()..(cluster + 1) * center.len();
-        for (column, value) in row.entries() {
-            let deviation = value - center[column];
-            let weighted = weight * deviation;
-            self.inertias[column % DOUBLES] += weighted * deviation;
-            if gather {
-                self.deviations[span.start + column] += weighted;
-                self.named[span.start + column] += weight;
-            }
+        let columns = centers.columns();
+        let span = cluster * columns..(cluster + 1) * columns;
+        self.weights[cluster] += weight;
+        ClusterSums {
+            center: centers.center(cluster),
+            deviations: if gather {
+                &mut self.deviations[span.clone()]
+            } else {
+                &mut []
+            },
+            named: &mut self.named[span],
+            inertias: &mut self.inertias,
         }
-        self.inertia += weight * centers.rest(row, cluster);
-        if gather {
-            self.weights[cluster] += weight;
-        }
+        .add(row, weight);
     }
 
     /// Ends the block: adds up the lanes, and what sparse rows say of the columns that they do not name: there they are zero. The
@@ -189,6 +201,7 @@ impl Sums {
     pub(crate) fn finish(
         &mut self,
         centers: &Centers,
+        gather: bool,
         check: impl Fn() -> Result<(), Interrupted>,
     ) -> Result<(), Interrupted> {
         let columns = centers.columns();
@@ -197,24 +210,62 @@ impl Sums {
                 *deviation = lanes.iter().sum();
             }
         }
-        if !self.named.is_empty() {
-            let clusters = self
-                .deviations
-                .chunks_exact_mut(columns)
-                .zip(self.named.chunks_exact(columns));
-            for (cluster, (deviations, named)) in clusters.enumerate() {
-                check()?;
-                let weight = self.weights[cluster];
-                for ((deviation, named), center) in deviations.iter_mut().zip(named).zip(centers.center(cluster)) {
-                    *deviation -= center * (weight - named);
-                }
+        let mut inertias = self.inertias;
+        for (cluster, named) in self.named.chunks_exact_mut(columns).enumerate() {
+            check()?;
+            ClusterSums {
+                center: centers.center(cluster),
+                deviations: if gather {
+                    &mut self.deviations[cluster * columns..(cluster + 1) * columns]
+                } else {
+                    &mut []
+                },
+                named,
+                inertias: &mut inertias,
             }
+            .finish(self.weights[cluster]);
         }
         for (weight, lanes) in self.weights.iter_mut().zip(&self.lanes) {
             *weight = lanes.weights.iter().sum();
         }
-        self.inertia += self.inertias.iter().sum::<f64>();
+        self.inertia += inertias.iter().sum::<f64>();
         Ok(())
+    }
+}
+
+/// What sparse rows say of one cluster.
+pub(crate) struct ClusterSums<'s> {
+    pub(crate) center: &'s [f64],
+    /// Empty where they are not gathered.
+    pub(crate) deviations: &'s mut [f64],
+    pub(crate) named: &'s mut [f64],
+    /// By column.
+    pub(crate) inertias: &'s mut [f64; DOUBLES],
+}
+
+impl ClusterSums<'_> {
+    /// Adds the columns that a row names.
+    pub(crate) fn add(&mut self, row: SparseRow<'_>, weight: f64) {
+        for (column, value) in row.entries() {
+            let deviation = value - self.center[column];
+            let weighted = weight * deviation;
+            self.inertias[column % DOUBLES] += weighted * deviation;
+            self.named[column] += weight;
+            if let Some(sum) = self.deviations.get_mut(column) {
+                *sum += weighted;
+            }
+        }
+    }
+
+    /// Adds the columns that rows of this `weight` together do not name: nothing where all name them.
+    pub(crate) fn finish(&mut self, weight: f64) {
+        for (column, (named, center)) in self.named.iter().zip(self.center).enumerate() {
+            let unnamed = center * (weight - named);
+            self.inertias[column % DOUBLES] += center * unnamed;
+            if let Some(sum) = self.deviations.get_mut(column) {
+                *sum -= unnamed;
+            }
+        }
     }
 }
 

@@ -2,7 +2,6 @@
 
 #[allow(clippy::wildcard_imports, reason = "instructions")]
 use std::arch::x86_64::*;
-use std::array::from_fn;
 
 use super::lanes::{DOUBLES, SINGLES, Simd};
 use super::{Kernel, transpose};
@@ -100,32 +99,55 @@ impl Simd for Avx2 {
 
     #[inline(always)]
     fn columns<const D: usize>(self, rows: &[[f64; D]; DOUBLES]) -> [Self::Double; D] {
-        from_fn(|column| self.load(&from_fn(|row| rows[row][column])))
+        let mut columns = [self.double(0.0); D];
+        for column in 0..D {
+            let mut values = [0.0; DOUBLES];
+            for row in 0..DOUBLES {
+                values[row] = rows[row][column];
+            }
+            columns[column] = self.load(&values);
+        }
+        columns
     }
 
     #[inline(always)]
     fn less(self, a: Self::Double, b: Self::Double) -> Self::DoubleMask {
         // SAFETY: `self` exists only where the CPU has the level.
-        from_fn(|half| unsafe { _mm256_cmp_pd::<_CMP_LT_OQ>(a[half], b[half]) })
+        unsafe {
+            [
+                _mm256_cmp_pd::<_CMP_LT_OQ>(a[0], b[0]),
+                _mm256_cmp_pd::<_CMP_LT_OQ>(a[1], b[1]),
+            ]
+        }
     }
 
     #[inline(always)]
     fn equal(self, a: Self::Double, b: Self::Double) -> Self::DoubleMask {
         // SAFETY: `self` exists only where the CPU has the level.
-        from_fn(|half| unsafe { _mm256_cmp_pd::<_CMP_EQ_OQ>(a[half], b[half]) })
+        unsafe {
+            [
+                _mm256_cmp_pd::<_CMP_EQ_OQ>(a[0], b[0]),
+                _mm256_cmp_pd::<_CMP_EQ_OQ>(a[1], b[1]),
+            ]
+        }
     }
 
     #[inline(always)]
     fn select(self, mask: Self::DoubleMask, a: Self::Double, b: Self::Double) -> Self::Double {
         // SAFETY: `self` exists only where the CPU has the level.
-        from_fn(|half| unsafe { _mm256_blendv_pd(b[half], a[half], mask[half]) })
+        unsafe {
+            [
+                _mm256_blendv_pd(b[0], a[0], mask[0]),
+                _mm256_blendv_pd(b[1], a[1], mask[1]),
+            ]
+        }
     }
 
     #[inline(always)]
     fn bits(self, mask: Self::DoubleMask) -> u32 {
         // SAFETY: `self` exists only where the CPU has the level.
-        let [low, high] = mask.map(|mask| unsafe { _mm256_movemask_pd(mask) }.cast_unsigned());
-        low | high << 4
+        let (low, high) = unsafe { (_mm256_movemask_pd(mask[0]), _mm256_movemask_pd(mask[1])) };
+        (low | high << 4).cast_unsigned()
     }
 
     #[inline(always)]
@@ -168,20 +190,30 @@ impl Simd for Avx2 {
     #[inline(always)]
     fn less_singles(self, a: Self::Single, b: Self::Single) -> Self::SingleMask {
         // SAFETY: `self` exists only where the CPU has the level.
-        from_fn(|half| unsafe { _mm256_cmp_ps::<_CMP_LT_OQ>(a[half], b[half]) })
+        unsafe {
+            [
+                _mm256_cmp_ps::<_CMP_LT_OQ>(a[0], b[0]),
+                _mm256_cmp_ps::<_CMP_LT_OQ>(a[1], b[1]),
+            ]
+        }
     }
 
     #[inline(always)]
     fn select_singles(self, mask: Self::SingleMask, a: Self::Single, b: Self::Single) -> Self::Single {
         // SAFETY: `self` exists only where the CPU has the level.
-        from_fn(|half| unsafe { _mm256_blendv_ps(b[half], a[half], mask[half]) })
+        unsafe {
+            [
+                _mm256_blendv_ps(b[0], a[0], mask[0]),
+                _mm256_blendv_ps(b[1], a[1], mask[1]),
+            ]
+        }
     }
 
     #[inline(always)]
     fn bits_singles(self, mask: Self::SingleMask) -> u32 {
         // SAFETY: `self` exists only where the CPU has the level.
-        let [low, high] = mask.map(|mask| unsafe { _mm256_movemask_ps(mask) }.cast_unsigned());
-        low | high << 8
+        let (low, high) = unsafe { (_mm256_movemask_ps(mask[0]), _mm256_movemask_ps(mask[1])) };
+        (low | high << 8).cast_unsigned()
     }
 
     #[inline(always)]
@@ -197,23 +229,30 @@ impl Simd for Avx2 {
 
     #[inline(always)]
     fn narrow(self, low: Self::Double, high: Self::Double) -> Self::Single {
-        [low, high].map(|double| {
-            // SAFETY: `self` exists only where the CPU has the level.
-            unsafe { _mm256_set_m128(_mm256_cvtpd_ps(double[1]), _mm256_cvtpd_ps(double[0])) }
-        })
+        // SAFETY: `self` exists only where the CPU has the level.
+        unsafe {
+            [
+                _mm256_set_m128(_mm256_cvtpd_ps(low[1]), _mm256_cvtpd_ps(low[0])),
+                _mm256_set_m128(_mm256_cvtpd_ps(high[1]), _mm256_cvtpd_ps(high[0])),
+            ]
+        }
     }
 
     #[inline(always)]
     fn widen(self, vector: Self::Single) -> [Self::Double; 2] {
-        vector.map(|half| {
-            // SAFETY: `self` exists only where the CPU has the level.
-            unsafe {
+        // SAFETY: `self` exists only where the CPU has the level.
+        unsafe {
+            [
                 [
-                    _mm256_cvtps_pd(_mm256_castps256_ps128(half)),
-                    _mm256_cvtps_pd(_mm256_extractf128_ps::<1>(half)),
-                ]
-            }
-        })
+                    _mm256_cvtps_pd(_mm256_castps256_ps128(vector[0])),
+                    _mm256_cvtps_pd(_mm256_extractf128_ps::<1>(vector[0])),
+                ],
+                [
+                    _mm256_cvtps_pd(_mm256_castps256_ps128(vector[1])),
+                    _mm256_cvtps_pd(_mm256_extractf128_ps::<1>(vector[1])),
+                ],
+            ]
+        }
     }
 
     #[inline(always)]

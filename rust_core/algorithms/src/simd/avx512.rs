@@ -2,7 +2,6 @@
 
 #[allow(clippy::wildcard_imports, reason = "instructions")]
 use std::arch::x86_64::*;
-use std::array::from_fn;
 
 use super::lanes::{DOUBLES, SINGLES, Simd};
 use super::{Kernel, columns, transpose};
@@ -38,6 +37,15 @@ macro_rules! instructions {
 fn first(count: usize) -> __mmask8 {
     debug_assert!(count <= DOUBLES);
     ((1_u32 << count) - 1) as __mmask8
+}
+
+impl Avx512 {
+    /// For each lane, what `places` says of `a` (0 to 7) or of the values from memory (8 to 15).
+    #[inline(always)]
+    fn pick(self, a: __m512d, places: &[i64; DOUBLES], values: &[f64; DOUBLES]) -> __m512d {
+        // SAFETY: the CPU has the level; there are as many places as lanes.
+        unsafe { _mm512_permutex2var_pd(a, _mm512_loadu_epi64(places.as_ptr()), _mm512_loadu_pd(values.as_ptr())) }
+    }
 }
 
 impl Simd for Avx512 {
@@ -103,21 +111,18 @@ impl Simd for Avx512 {
     fn columns<const D: usize>(self, rows: &[[f64; D]; DOUBLES]) -> [__m512d; D] {
         let (vectors, _) = rows.as_flattened().as_chunks::<DOUBLES>();
         if D == 1 {
-            return from_fn(|_| self.load(&vectors[0]));
+            return [self.load(&vectors[0]); D];
         }
         let picks = const { columns::picks::<D>() };
-        from_fn(|column| {
-            // SAFETY: the CPU has the level; a pick is as long as a vector.
-            let pick = |vector: usize| unsafe { _mm512_loadu_epi64(picks[column][vector].as_ptr()) };
-            let permute = |a, pick, b| {
-                // SAFETY: the CPU has the level.
-                unsafe { _mm512_permutex2var_pd(a, pick, b) }
-            };
-            let pair = permute(self.load(&vectors[0]), pick(1), self.load(&vectors[1]));
-            (2..D).fold(pair, |taken, vector| {
-                permute(taken, pick(vector), self.load(&vectors[vector]))
-            })
-        })
+        let first = self.load(&vectors[0]);
+        let mut columns = [first; D];
+        for column in 0..D {
+            columns[column] = self.pick(first, &picks[column][1], &vectors[1]);
+            for vector in 2..D {
+                columns[column] = self.pick(columns[column], &picks[column][vector], &vectors[vector]);
+            }
+        }
+        columns
     }
 
     #[inline(always)]

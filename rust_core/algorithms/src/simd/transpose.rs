@@ -19,27 +19,30 @@ pub(super) unsafe fn eight(from: &[f32], from_stride: usize, to: &mut [f32], to_
     );
     // SAFETY: the rows were checked to lie within the slices; the caller has AVX.
     unsafe {
-        let row = |index: usize| _mm256_loadu_ps(from.as_ptr().add(index * from_stride));
+        let mut rows = [_mm256_setzero_ps(); 8];
+        for index in 0..8 {
+            rows[index] = _mm256_loadu_ps(from.as_ptr().add(index * from_stride));
+        }
         // Pairs of rows, then fours, then all eight.
-        let pair = |index| {
-            let (a, b) = (row(index), row(index + 1));
-            (_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b))
-        };
-        let four = |index| {
-            let ((a, b), (c, d)) = (pair(index), pair(index + 2));
-            [
-                _mm256_shuffle_ps::<0x44>(a, c),
-                _mm256_shuffle_ps::<0xEE>(a, c),
-                _mm256_shuffle_ps::<0x44>(b, d),
-                _mm256_shuffle_ps::<0xEE>(b, d),
-            ]
-        };
-        let (upper, lower) = (four(0), four(4));
+        let mut pairs = rows;
+        for index in [0, 2, 4, 6] {
+            pairs[index] = _mm256_unpacklo_ps(rows[index], rows[index + 1]);
+            pairs[index + 1] = _mm256_unpackhi_ps(rows[index], rows[index + 1]);
+        }
+        let mut fours = pairs;
+        for index in [0, 4] {
+            fours[index] = _mm256_shuffle_ps::<0x44>(pairs[index], pairs[index + 2]);
+            fours[index + 1] = _mm256_shuffle_ps::<0xEE>(pairs[index], pairs[index + 2]);
+            fours[index + 2] = _mm256_shuffle_ps::<0x44>(pairs[index + 1], pairs[index + 3]);
+            fours[index + 3] = _mm256_shuffle_ps::<0xEE>(pairs[index + 1], pairs[index + 3]);
+        }
+        let to = to.as_mut_ptr();
         for column in 0..4 {
-            let (a, b) = (upper[column], lower[column]);
-            let to = to.as_mut_ptr();
-            _mm256_storeu_ps(to.add(column * to_stride), _mm256_permute2f128_ps::<0x20>(a, b));
-            _mm256_storeu_ps(to.add((column + 4) * to_stride), _mm256_permute2f128_ps::<0x31>(a, b));
+            let (upper, lower) = (fours[column], fours[column + 4]);
+            let low = _mm256_permute2f128_ps::<0x20>(upper, lower);
+            let high = _mm256_permute2f128_ps::<0x31>(upper, lower);
+            _mm256_storeu_ps(to.add(column * to_stride), low);
+            _mm256_storeu_ps(to.add((column + 4) * to_stride), high);
         }
     }
 }
