@@ -7,8 +7,9 @@ use crate::kmeans::centers::Centers;
 use crate::kmeans::exact::Exact;
 use crate::kmeans::few::Few;
 use crate::kmeans::scores::Scores;
+use crate::kmeans::sparse::Sparse;
 use crate::kmeans::sums::{Sums, by_lane};
-use crate::rows::{Row, Tile};
+use crate::rows::{Row, Rows, Tile};
 use crate::simd::{DOUBLES, dispatch};
 
 /// How dense rows are compared with centres. The labels are the same, whichever it is: see `KERNELS.md`.
@@ -20,6 +21,10 @@ pub(crate) enum Route {
     Exact,
     /// By scores in float32, and by [`Exact`] where they leave doubt: [`Scores`].
     Scores,
+    /// Sparse rows, one by one.
+    SparseExact,
+    /// Sparse rows by scores in float32: [`Sparse`].
+    SparseScores,
 }
 
 /// Rows of a call below which the centres are not worth preparing for [`Route::Scores`].
@@ -28,11 +33,20 @@ const LEAST_SCORED_ROWS: usize = 64;
 /// Columns above which the error bounds of scores in float32 say little.
 const MOST_SCORED_COLUMNS: usize = 4096;
 
-/// The route for `rows` dense rows. The one place where that is decided.
-pub(crate) fn choose(rows: usize, n_clusters: usize, columns: usize) -> Route {
-    if by_lane(n_clusters, columns) {
+/// The route for these rows. The one place where that is decided.
+pub(crate) fn choose(rows: &Rows<'_>, n_clusters: usize) -> Route {
+    let columns = rows.columns();
+    if rows.is_sparse() {
+        // Worth it where there are about as many values as the centres have columns.
+        let values = rows.rows().saturating_mul(rows.row_values());
+        if n_clusters > 1 && values >= columns && !by_lane(n_clusters, columns) {
+            Route::SparseScores
+        } else {
+            Route::SparseExact
+        }
+    } else if by_lane(n_clusters, columns) {
         Route::Few
-    } else if rows >= LEAST_SCORED_ROWS && n_clusters > 1 && columns <= MOST_SCORED_COLUMNS {
+    } else if rows.rows() >= LEAST_SCORED_ROWS && n_clusters > 1 && columns <= MOST_SCORED_COLUMNS {
         Route::Scores
     } else {
         Route::Exact
@@ -139,14 +153,17 @@ impl Pass<'_> {
             inertia,
         };
         match (tile, self.route) {
-            (Tile::Sparse(rows), _) => {
-                let mut task = task;
-                for (index, row) in rows.iter().enumerate() {
-                    task.one(index, Row::Sparse(row));
+            (Tile::Sparse(rows), route) => match (route == Route::SparseScores).then(|| centers.planes()).flatten() {
+                Some(planes) => dispatch(Sparse { task, rows, planes }),
+                None => {
+                    let mut task = task;
+                    for (index, row) in rows.iter().enumerate() {
+                        task.one(index, Row::Sparse(row));
+                    }
                 }
-            }
+            },
             (Tile::Dense(_), Route::Few) => dispatch(Few(task)),
-            (Tile::Dense(_), Route::Exact) => dispatch(Exact(task)),
+            (Tile::Dense(_), Route::Exact | Route::SparseExact | Route::SparseScores) => dispatch(Exact(task)),
             (Tile::Dense(_), Route::Scores) => match centers.panels() {
                 None => dispatch(Exact(task)),
                 Some(panels) => {

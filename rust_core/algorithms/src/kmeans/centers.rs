@@ -4,6 +4,7 @@ use std::sync::OnceLock;
 
 use crate::csr::SparseRow;
 use crate::kmeans::scores::Panels;
+use crate::kmeans::sparse::Planes;
 use crate::packed::{LANES, Lanes, Packed, squared_distance};
 use crate::rows::Row;
 
@@ -17,11 +18,14 @@ use crate::rows::Row;
 pub(crate) struct Centers {
     values: Vec<f64>,
     columns: usize,
-    packed: Packed,
+    /// Made when a row is first compared with all of them at full length.
+    packed: OnceLock<Packed>,
     /// Made when sparse rows first come.
     squares: OnceLock<Squares>,
     /// Made when many dense rows first come; None where float32 can't hold them.
     panels: OnceLock<Option<Panels>>,
+    /// Made when many sparse rows first come; None where float32 can't hold them.
+    planes: OnceLock<Option<Planes>>,
 }
 
 /// Sums of the centres' squares.
@@ -60,20 +64,24 @@ impl Centers {
     /// Row-major `values`, a whole number of centres of `columns` values.
     pub(crate) fn new(values: Vec<f64>, columns: usize) -> Self {
         Self {
-            packed: Packed::new(&values, columns, f64::INFINITY),
+            packed: OnceLock::new(),
             values,
             columns,
             squares: OnceLock::new(),
             panels: OnceLock::new(),
+            planes: OnceLock::new(),
         }
     }
 
     /// Replaces the centres by as many others.
     pub(crate) fn set(&mut self, values: &[f64]) {
         self.values.copy_from_slice(values);
-        self.packed.set(values);
+        if let Some(packed) = self.packed.get_mut() {
+            packed.set(values);
+        }
         self.squares.take();
         self.panels.take();
+        self.planes.take();
     }
 
     fn squares(&self) -> &Squares {
@@ -101,9 +109,17 @@ impl Centers {
             .as_ref()
     }
 
+    /// [`Centers::panels`] for sparse rows.
+    pub(crate) fn planes(&self) -> Option<&Planes> {
+        self.planes
+            .get_or_init(|| Planes::new(&self.values, self.columns))
+            .as_ref()
+    }
+
     /// The centres side by side.
     pub(crate) fn packed(&self) -> &Packed {
-        &self.packed
+        self.packed
+            .get_or_init(|| Packed::new(&self.values, self.columns, f64::INFINITY))
     }
 
     /// Values of a centre.
@@ -148,10 +164,10 @@ impl Centers {
     /// infinity.
     fn each_tile(&self, row: Row<'_>, mut step: impl FnMut(Lanes)) {
         match row {
-            Row::Dense(row) => self.packed.squared_distances(row).for_each(step),
+            Row::Dense(row) => self.packed().squared_distances(row).for_each(step),
             Row::Sparse(row) => {
                 let mut left = self.count();
-                for (tile, squares) in self.packed.tiles().zip(&self.squares().sums) {
+                for (tile, squares) in self.packed().tiles().zip(&self.squares().sums) {
                     let mut distances = sparse_squared_distances(row, tile, squares);
                     distances
                         .iter_mut()
@@ -178,7 +194,7 @@ impl Centers {
     /// number.
     pub(crate) fn nearest(&self, row: Row<'_>) -> Option<(usize, f64)> {
         let sparse = match row {
-            Row::Dense(row) => return self.packed.nearest(row),
+            Row::Dense(row) => return self.packed().nearest(row),
             Row::Sparse(row) => row,
         };
         if let Some(cluster) = self.clearly_nearest(sparse) {
@@ -205,7 +221,7 @@ impl Centers {
         let square: f64 = row.values.iter().map(|value| value * value).sum();
         let count = self.count();
         let (mut best, mut second) = ((0, f64::INFINITY), f64::INFINITY);
-        for (index, (tile, squares)) in self.packed.tiles().zip(&self.squares().sums).enumerate() {
+        for (index, (tile, squares)) in self.packed().tiles().zip(&self.squares().sums).enumerate() {
             let mut sums = [0.0; LANES];
             for (column, value) in row.entries() {
                 for (sum, lane) in sums.iter_mut().zip(&tile[column]) {

@@ -5,7 +5,7 @@ use crate::error::FitError;
 use crate::interrupt::{self, Interrupted, Iteration};
 use crate::kmeans::assign::{Changes, Outcome, Pass, Route, choose};
 use crate::kmeans::centers::Centers;
-use crate::kmeans::relocate;
+use crate::kmeans::{by_cluster, relocate};
 use crate::packed::{LANES, add_scaled, squared_distance};
 use crate::precision::Precision;
 use crate::sample::Sample;
@@ -29,6 +29,8 @@ pub(crate) struct Lloyd<'a> {
     sample: Sample<'a>,
     n_clusters: usize,
     blocks: Blocks,
+    /// Where a block's sums would be long beside its rows: the blocks for labels alone. Sums are then made cluster by cluster.
+    by_cluster: Option<Blocks>,
     route: Route,
     buffers: &'a mut Buffers,
 }
@@ -67,12 +69,16 @@ impl<'a> Lloyd<'a> {
         let partial_size = if sample.rows().is_sparse() { 2 * size } else { size };
         let work = row_values.saturating_mul(n_clusters.next_multiple_of(LANES));
         let blocks = Blocks::new(sample.len(), row_values, work, partial_size.div_ceil(row_values));
-        buffers.outcomes.resize(blocks.count(), Outcome::default());
+        let labelling = Blocks::new(sample.len(), row_values, work, 1);
+        let by_cluster = (sample.rows().is_sparse() && blocks.count() < labelling.count()).then_some(labelling);
+        let outcomes = by_cluster.map_or(blocks.count(), |_| 1);
+        buffers.outcomes.resize(outcomes, Outcome::default());
         Self {
             sample,
             n_clusters,
             blocks,
-            route: choose(sample.len(), n_clusters, sample.columns()),
+            by_cluster,
+            route: choose(&sample.rows(), n_clusters),
             buffers,
         }
     }
@@ -146,6 +152,10 @@ impl<'a> Lloyd<'a> {
         gather: bool,
         write: bool,
     ) -> Result<(Changes, f64), FitError> {
+        self.buffers.centers.set(centers);
+        if let Some(blocks) = self.by_cluster {
+            return self.pass_by_cluster(&blocks, labels, gather, write);
+        }
         let Self {
             sample,
             blocks,
@@ -157,7 +167,6 @@ impl<'a> Lloyd<'a> {
             centers: assigned,
             outcomes,
         } = &mut **buffers;
-        assigned.set(centers);
         let pass = Pass {
             centers: assigned,
             route: *route,
@@ -184,6 +193,44 @@ impl<'a> Lloyd<'a> {
         for outcome in &self.buffers.outcomes {
             changes.join(outcome.changes);
         }
+        Ok((changes, self.total_inertia()?))
+    }
+
+    /// [`Lloyd::pass`] in two steps: labels by `blocks`, then sums by cluster.
+    fn pass_by_cluster(
+        &mut self,
+        blocks: &Blocks,
+        labels: &mut [i32],
+        gather: bool,
+        write: bool,
+    ) -> Result<(Changes, f64), FitError> {
+        let Self {
+            sample, buffers, route, ..
+        } = self;
+        let Buffers { centers, outcomes } = &mut **buffers;
+        let pass = Pass {
+            centers,
+            route: *route,
+            write,
+            gather: false,
+            inertia: false,
+        };
+        let mut of_blocks = vec![Outcome::default(); blocks.count()];
+        blocks.write_reduce(labels, &mut of_blocks, |block, labels, outcome| {
+            let first = block.start;
+            sample.tiles(blocks, block, |tile, rows| {
+                let labels = &mut labels[tile.start - first..tile.end - first];
+                pass.tile(rows, tile.start - first, labels, sample.weights_of(tile), outcome);
+            })
+        })?;
+        let mut changes = Changes::default();
+        for outcome in of_blocks {
+            if outcome.not_finite {
+                return Err(OVERFLOW);
+            }
+            changes.join(outcome.changes);
+        }
+        by_cluster::sum(*sample, centers, labels, gather, &mut outcomes[0].sums)?;
         Ok((changes, self.total_inertia()?))
     }
 
@@ -268,6 +315,10 @@ impl<'a> Lloyd<'a> {
             ..
         } = self;
         let Buffers { centers, outcomes } = &mut **buffers;
+        if self.by_cluster.is_some() {
+            by_cluster::sum(*sample, centers, labels, false, &mut outcomes[0].sums)?;
+            return self.total_inertia();
+        }
         let columns = sample.columns();
         let check = || interrupt::check(sample.interrupt);
         blocks.write_reduce(labels, outcomes, |block, labels, outcome| {

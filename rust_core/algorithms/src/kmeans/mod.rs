@@ -9,6 +9,7 @@
 //! S. Vassilvitskii, "k-means++: the advantages of careful seeding", SODA 2007 (its greedy variant: best of 2 + ⌊ln k⌋ draws).
 
 mod assign;
+mod by_cluster;
 mod centers;
 mod exact;
 mod few;
@@ -20,6 +21,7 @@ mod moments;
 mod potential;
 mod relocate;
 mod scores;
+mod sparse;
 mod sums;
 mod tolerance;
 

@@ -49,8 +49,11 @@ impl KMeans {
         if let Some(index) = centers.iter().position(|value| !value.is_finite()) {
             return Err(ModelError::NotFinite { name: "centers", index });
         }
+        let centers = Centers::new(centers, columns);
+        // Now, so that the first small prediction makes nothing.
+        centers.packed();
         Ok(Self {
-            centers: Centers::new(centers, columns),
+            centers,
             columns,
             scaling: Scaling::default(),
         })
@@ -93,7 +96,7 @@ impl KMeans {
     pub fn predict(&self, rows: Rows<'_>, labels: &mut [i32], interrupt: Interrupt<'_>) -> Result<(), PredictError> {
         let pass = Pass {
             centers: &self.centers,
-            route: choose(rows.rows(), self.n_clusters(), self.columns),
+            route: choose(&rows, self.n_clusters()),
             write: true,
             gather: false,
             inertia: false,

@@ -17,7 +17,7 @@ pub(crate) struct Sums {
     /// Weight in each cluster.
     pub(crate) weights: Vec<f64>,
     /// Weights of the rows that name a column, `n_clusters × columns`; empty for dense rows, which name all.
-    named: Vec<f64>,
+    pub(crate) named: Vec<f64>,
     /// Weighted squared distances of the rows from their centres.
     pub(crate) inertia: f64,
     /// Parts of the inertia: by lane, or where there is one sum for each value, by column.
