@@ -136,8 +136,10 @@ def counts(record: Record) -> list[Table]:
     note = (
         f"At {record['load']} connections × streams. Instructions (callgrind), allocations and copies (DHAT: calls of malloc, "
         "of memcpy and its kin, so no copy that the compiler has written out) are of user space, from the difference of a "
-        "long run and a short one. System calls (perf), context switches and CPU time are of runs at full speed."
+        "long run and a short one. System calls (perf), context switches and CPU time are of one run each at full speed."
     )
+    if record.get("interrupted"):
+        note += " Stopped before the end: programs are missing."
     return [
         Table("What one small request takes", ("", *keys), rows, note),
         Table("The system calls among them", ("", "for each request"), named),
