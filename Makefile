@@ -119,6 +119,14 @@ loadtest: build ghz $(CEILINGS) $(PROBES) ## Load both servers and others (SCENA
 ghz-payloads: build ## Write requests and models for a ghz of your own, into loadtest/ghz
 	@$(VENV_PYTHON) -m loadtest.payloads $(ARGS)
 
+.PHONY: loadtest-report
+loadtest-report: $(VENV)/packages.stamp ## Make the page of a run again (RESULTS=….json ARGS="--compare OLD.json")
+	@$(VENV_PYTHON) -m loadtest.report "$(RESULTS)" $(ARGS)
+
+.PHONY: peers
+peers: build ## Install what the load test measures beside the two servers, each into an environment of its own
+	@$(VENV_PYTHON) -m loadtest.peers
+
 .PHONY: bench-client
 bench-client: build ## Measure what the Python client adds to a bare grpcio call of one row
 	@$(VENV_PYTHON) -m clients.python.benches.one_row $(ARGS)
@@ -174,9 +182,8 @@ requirements: ## Pin the newest versions that requirements/*.in allow (needs uv)
 	cd requirements && $(UV_COMPILE) --upgrade build.in --constraints server.txt --output-file build.txt
 	cd requirements && $(UV_COMPILE) --upgrade dev.in --constraints server.txt --constraints build.txt \
 		--output-file dev.txt
-	cd rust_core/benchmarks/requirements && for peer in *.in; do \
-		$(UV_COMPILE) --upgrade $$peer --output-file $${peer%.in}.txt; \
-	done
+	for folder in loadtest/peers rust_core/benchmarks; do (cd $$folder/requirements && for peer in *.in; do \
+		$(UV_COMPILE) --upgrade $$peer --output-file $${peer%.in}.txt; done); done
 
 .PHONY: clean
 clean: ## Remove what was built; models and load test results stay

@@ -8,5 +8,5 @@ watches CPU time and memory, ``answers`` asks meanwhile, ``schedule`` finds when
 limit was and what is no result.
 
 What came of it: ``points`` and ``record`` make ``results`` (a JSON file); ``summary`` has figures over rounds, verdicts and the knee;
-``terminal`` shows them. ``payloads`` is for engineers with their own ghz. ``python -m loadtest`` is the command.
+``terminal`` and ``report`` show them. ``payloads`` is for engineers with their own ghz. ``python -m loadtest`` is the command.
 """

@@ -60,7 +60,11 @@ def _run(arguments: Arguments, console: Console) -> int:
     arguments.results.mkdir(parents=True, exist_ok=True)
     file = arguments.results / "results.json"
     results.write(file)
-    console.print(f"written to {file}", soft_wrap=True, highlight=False)
+    # Imported here: its charts take a second to import, and most commands end before.
+    from . import report
+
+    page = report.write(results, arguments.results)
+    console.print(f"written to {file} and {page}", soft_wrap=True, highlight=False)
     if not complete:
         return 130
     return 1 if any(each.wrong for each in record.answers) else 0

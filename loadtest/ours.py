@@ -1,6 +1,5 @@
 """Our two servers, and the floors: servers that answer nothing of use on the transports that ours are on."""
 
-import sys
 from functools import partial
 from importlib import metadata
 
@@ -58,7 +57,7 @@ FLOORS = (
         "floor",
         FERRULE,
         frozenset({Kind.ECHO}),
-        lambda _deployment, _kind: Launch((sys.executable, "-m", "loadtest.transport.peers", "echo")),
+        peers.echo,
         versions=lambda: {"grpcio": metadata.version("grpcio")},
     ),
 )

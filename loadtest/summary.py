@@ -127,7 +127,7 @@ def verdicts(results: Results, scenario: str) -> list[Verdict]:
     Held by the ceilings: there every server had the same callers, and hardly any cost of theirs. Without ceilings, by the
     closed loop with the callers that are in the middle of the sweep.
     """
-    found = _comparable([row for row in rows(results) if row.scenario == scenario and row.server_cpu is not None])
+    found = comparable([row for row in rows(results) if row.scenario == scenario and row.server_cpu is not None])
     roles = {subject.name: subject.role for subject in results.subjects}
     found = [row for row in found if roles.get(row.subject) in ("ours", "peer")]
     made = [_verdict(row, other) for row in found for other in found if _cheaper(row, other)]
@@ -167,8 +167,10 @@ def _quick(unloaded: Row, row: Row) -> bool:
     return first is not None and this is not None and this.median < _STILL_QUICK * first.median
 
 
-def _comparable(found: Sequence[Row]) -> list[Row]:
-    """One row for each subject, all under the same load."""
+def comparable(found: Sequence[Row]) -> list[Row]:
+    """One row for each subject, all under the one load by which they are held against each other: the ceiling, else the
+    middle of the sweep; on cores of their own, if there are such rows.
+    """
     apart = [row for row in found if row.setting is Setting.APART and row.call == "call"] or [
         row for row in found if row.call == "call"
     ]

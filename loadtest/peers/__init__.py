@@ -1,5 +1,13 @@
-"""What people would use otherwise, measured beside our servers at the settings that their makers recommend."""
+"""What people would use otherwise, measured beside our servers at the settings that their makers recommend.
 
-from loadtest.subjects import Subject
+- ``catalogue``: the peers, how each is started and what it can be asked.
+- ``settings.toml``: how they are set, with the reason and the source of each setting; ``settings`` reads it.
+- ``environments``: virtual environments of their own, made on demand from ``requirements``.
+- ``open_inference``: the Open Inference Protocol, which MLServer speaks.
 
-SUBJECTS: tuple[Subject, ...] = ()
+The programs themselves are in ``loadtest.peer_servers``.
+"""
+
+from .catalogue import SUBJECTS, echo
+
+__all__ = ["SUBJECTS", "echo"]

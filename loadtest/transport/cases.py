@@ -107,7 +107,7 @@ def large_question(folder: Path) -> Question:
 def _question(folder: Path, model: Model, rows: int) -> Question:
     """Publishes a model through the Rust server; the right answer is scikit-learn's."""
     folder.mkdir()
-    models, centers = folder / "models", folder / "centers.npy"
+    models, centers = folder / "models", folder / "centers.npz"
     with servers.running("rust", models, log=folder / "publish.log") as server:
         published = questions.publish(server.address, model, "subject")
         asked = questions.of(Call(Kind.K_MEANS, rows), model, published, FERRULE)
@@ -118,5 +118,6 @@ def _question(folder: Path, model: Model, rows: int) -> Question:
     known = published.oracle
     response = messages.PredictResponse(model=published.model, version=published.version)
     response.prediction.labels.integers.values.extend(np.resize(known.labels, rows).tolist())
-    np.save(centers, known.arrays["centers"])
-    return Question(asked.request, bytes(response.SerializeToString()), models, centers)
+    np.savez(centers, centers=known.arrays["centers"])
+    file = models / published.model / str(published.version) / "model.safetensors"
+    return Question(asked.request, bytes(response.SerializeToString()), models, file, centers)

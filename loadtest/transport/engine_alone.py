@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ferrule import _core
 
-from .peers import PREDICT
+from loadtest.peer_servers.messages import PREDICT
 
 #: Turns of both.
 _TURNS = 10

@@ -10,9 +10,9 @@ from typing import Any
 import grpc
 
 from loadtest import servers
+from loadtest.peer_servers.messages import MOST_ECHOED, PREDICT
+from loadtest.peers import settings
 from loadtest.servers import ROOT, Server
-
-from .peers import MOST_ECHOED, PREDICT
 
 _CEILINGS = str(ROOT / "target" / "release" / "ferrule-ceilings")
 PROBES = str(ROOT / "target" / "release" / "ferrule-probes")
@@ -29,8 +29,10 @@ class Question:
     response: bytes
     models: Path
     """The repository of the model that is asked."""
+    model: Path
+    """Its file in there."""
     centers: Path
-    """Its centres as an ``.npy`` file, for the peers."""
+    """Its centres as an ``.npz`` file, for the peers."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ def ours(
 def echoes(question: Question) -> list[Subject]:
     """Servers that send back (the beginning of) what came, on the transports that ours are on."""
     echoed = question.request[:MOST_ECHOED]
-    loop, grpcio = (_CEILINGS, "accept-loop"), (*_PEERS, "echo")
+    loop, grpcio = (_CEILINGS, "accept-loop"), _GRPCIO
     return [
         Subject("loop-echo", "byte echo, own accept loop", loop, PREDICT, question.request, echoed),
         Subject("grpcio-echo", "byte echo, grpcio", grpcio, PREDICT, question.request, echoed),
@@ -86,15 +88,21 @@ def echoes(question: Question) -> list[Subject]:
 
 def others(question: Question) -> list[Subject]:
     """An empty call on tonic's own server, and two ways to serve the model with grpcio."""
-    centers, asked, answer = str(question.centers), question.request, question.response
+    asked, answer = question.request, question.response
+    core = (*_GRPCIO, "--library", "core", "--model", str(question.model))
+    usual = (*_GRPCIO, "--library", "scikit-learn", "--model", str(question.centers))
     return [
         Subject("tonic-echo", "empty typed echo, stock tonic", (_CEILINGS, "tonic"), _NOTHING, b"", b""),
-        Subject("core", "grpcio + protobuf + Rust core", (*_PEERS, "core", centers), PREDICT, asked, answer),
-        Subject("usual", "grpcio + protobuf + scikit-learn", (*_PEERS, "usual", centers), PREDICT, asked, answer),
+        Subject("core", "grpcio + protobuf + Rust core", core, PREDICT, asked, answer),
+        Subject("usual", "grpcio + protobuf + scikit-learn", usual, PREDICT, asked, answer),
     ]
 
 
-_PEERS = (sys.executable, "-m", "loadtest.transport.peers")
+_EXPERIMENTS = settings.read()["grpcio"].settings["experiments"].value
+_GRPCIO = (
+    *("env", f"GRPC_EXPERIMENTS={_EXPERIMENTS}"),
+    *(sys.executable, "-m", "loadtest.peer_servers.grpcio_server"),
+)
 
 
 @contextmanager

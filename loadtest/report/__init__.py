@@ -1,0 +1,15 @@
+"""The report of a run of the load test: one HTML file that works offline and prints, with its charts as SVG and PNG beside.
+
+``python -m loadtest.report RESULTS.json --out DIR [--compare OLD.json]`` writes it.
+
+Figures over rounds, verdicts and knees come from ``loadtest.summary``; here are:
+
+- ``comparison``: what changed since an earlier run, and what of it is more than noise.
+- ``charts`` (what is drawn), ``drawing`` (how figures become files), ``palette`` (what everything looks like).
+- ``page`` (what the page says), ``tables``, ``wording``; ``page.html.jinja`` and ``page.css``, which lay it out.
+- ``headline``: the table that ``docs/benchmarks.md`` and the README quote.
+"""
+
+from .page import write
+
+__all__ = ["write"]
