@@ -42,7 +42,7 @@ def main() -> int:
 def _run(arguments: Arguments, console: Console) -> int:
     record = Record()
     chosen = selection.scenarios(arguments)
-    subjects = selection.subjects(arguments, chosen, record)
+    subjects = selection.subjects(arguments, chosen, record, console.print)
     made = plan.make(chosen, subjects, selection.settings(arguments), selection.choice(arguments))
     record.notes += made.notes
     console.print(terminal.plan_table(made))

@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from . import ours, pacer, plan, scenario
@@ -34,8 +34,10 @@ def scenarios(arguments: Arguments) -> list[Scenario]:
     return chosen
 
 
-def subjects(arguments: Arguments, asked: Sequence[Scenario], record: Record) -> list[Subject]:
-    """Those that can be measured, with a record of every one that was asked for."""
+def subjects(
+    arguments: Arguments, asked: Sequence[Scenario], record: Record, say: Callable[[str], None]
+) -> list[Subject]:
+    """Those that can be measured, with a record of every one that was asked for. ``say`` is told what may take long."""
     if arguments.target is not None:
         target = Subject(
             "target", f"the server at {arguments.target}", "ours", FERRULE, frozenset(Kind) - {Kind.ECHO}, _never
@@ -50,12 +52,15 @@ def subjects(arguments: Arguments, asked: Sequence[Scenario], record: Record) ->
     for subject in every.values():
         if not _wanted(subject, arguments, asked):
             continue
-        missing = subject.missing()
+        if subject.role == "peer" and not arguments.plan:
+            say(f"{subject.label}: making sure of its environment")
+        # A plan installs nothing: it counts on everyone.
+        missing = None if arguments.plan else subject.missing()
         if missing is None:
             able.append(subject)
         else:
             record.notes.append(f"{subject.label} was left out: {missing}")
-        versions = {} if missing else subject.versions()
+        versions = {} if missing or arguments.plan else subject.versions()
         record.subjects.append(
             SubjectRecord(
                 subject.name,
