@@ -62,7 +62,7 @@ def read(arguments: list[str] | None = None) -> Arguments:
         help="load this running Ferrule server instead of starting any; models named loadtest-… are published through it",
     )
     parser.add_argument("--results", type=Path, metavar="DIR", help="folder of results.json")
-    given = parser.parse_args(arguments)
+    given = parser.parse_intermixed_args(arguments)
     return Arguments(
         scenario=(*given.scenario, *given.more),
         subject=tuple(given.subject),
