@@ -29,12 +29,13 @@ class Row:
 
     @cached_property
     def valid(self) -> tuple[Point, ...]:
-        """The rounds whose figures mean something."""
-        return tuple(point for point in self.points if not point.invalid)
+        """The rounds whose figures mean something; none when most rounds do not, as then chance picked the others."""
+        found = tuple(point for point in self.points if not point.invalid)
+        return found if 2 * len(found) >= len(self.points) else ()
 
     @property
     def invalid(self) -> tuple[str, ...]:
-        """Why none of the rounds means anything, each reason once; empty when one does."""
+        """Why most rounds mean nothing, each reason once; empty when figures are shown."""
         if self.valid:
             return ()
         return tuple(dict.fromkeys(reason for point in self.points for reason in point.invalid))

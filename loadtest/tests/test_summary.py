@@ -48,6 +48,13 @@ def test_a_row_without_a_valid_round_has_no_throughput_but_says_why() -> None:
     assert row.server_cpu == Spread(900.0, 900.0, 900.0)
 
 
+def test_a_row_whose_rounds_are_mostly_invalid_is_invalid() -> None:
+    bad = [point(round=number, invalid=("too busy",)) for number in (1, 3)]
+    (row,) = summary.rows(run(*bad, point(round=2)))
+    assert row.requests_per_second is None
+    assert row.invalid == ("too busy",)
+
+
 def test_verdicts_are_ratios_of_cpu_time_round_by_round() -> None:
     made = summary.verdicts(
         run(
