@@ -282,6 +282,13 @@ def test_a_run_that_was_stopped_says_so(measured: Results) -> None:
     assert not any("stopped" in each for each in caveats.of(measured))
 
 
+def test_wrong_answers_come_first(measured: Results) -> None:
+    wrong = dataclasses.replace(measured.answers[0], wrong=3, first_wrong="row 7: expected 1, got 2")
+    found = caveats.of(dataclasses.replace(measured, answers=[wrong, *measured.answers[1:]]))
+    assert found[0].startswith("3 answers were wrong")
+    assert found[1].endswith("row 7: expected 1, got 2")
+
+
 def test_results_without_points_make_a_page(measured: Results, tmp_path: Path) -> None:
     empty = dataclasses.replace(measured, points=[], starts=[], answers=[])
     text = report.write(empty, tmp_path).read_text(encoding="utf-8")
