@@ -318,6 +318,11 @@ def test_a_verdict_says_when_a_peer_is_cheaper_and_when_noise_decides(measured: 
     assert "no difference beyond the noise" in sentences[0]
 
 
+def test_without_cpu_times_a_verdict_has_throughput(measured: Results) -> None:
+    unknown = _changed(measured, lambda point: dataclasses.replace(point, server_cpu=None))
+    assert "3,365 (1,823–4,908) calls/s" in verdict.sentences(unknown, measured.scenarios[0])[1]
+
+
 def test_a_verdict_says_which_calls_failed(measured: Results) -> None:
     def half(point: Point) -> Point:
         count = point.codes.get("HTTP 200", 2)
