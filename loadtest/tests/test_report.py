@@ -348,6 +348,21 @@ def test_the_headline_has_every_chart(measured: Results) -> None:
     assert not any("errors" in name for name in names)
 
 
+def test_rates_are_the_pacers_where_it_offered_them(measured: Results) -> None:
+    def paced(point: Point) -> Point:
+        if point.load.mode is not Mode.OPEN or point.load.fraction is None:
+            return point
+        return dataclasses.replace(point, load=dataclasses.replace(point.load, mode=Mode.PACED))
+
+    results = _changed(measured, paced)
+    names = set(_drawn(results))
+    assert "headline-curve-50pc" in names
+    assert "headline-curve-500" not in names
+    titles = [table.title for table in tables.of_scenario(results, results.scenarios[0])]
+    assert any(title.startswith("Open loop, by the pacer") for title in titles)
+    assert any(title.startswith("Open loop, by ghz") for title in titles)
+
+
 def test_no_chart_lacks_labels(measured: Results) -> None:
     for name, figure in _drawn(measured).items():
         (axes,) = figure.axes
