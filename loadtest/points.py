@@ -79,7 +79,8 @@ def of_pacer(place: Place, run: pacer.Run, used: Used, failed_part: float) -> Po
     """An open loop by the pacer."""
     good = run.succeeded
     calls = run.codes.size + run.unanswered
-    late = float(np.mean(run.late_us > validity.LATE_US)) if run.codes.size else None
+    took = run.answered_us - run.due_us
+    late = float(np.quantile(run.late_us, 0.99) / np.quantile(took, 0.99)) if run.codes.size else None
     seen = Seen(
         place.setting,
         place.load,
@@ -98,7 +99,7 @@ def of_pacer(place: Place, run: pacer.Run, used: Used, failed_part: float) -> Po
         seconds=_short(seconds),
         codes=run.by_code,
         requests_per_second=_short(float(np.sum(good)) / seconds if seconds else 0.0),
-        latencies=Latencies.of((run.answered_us - run.due_us)[good]) if found else None,
+        latencies=Latencies.of(took[good]) if found else None,
         latencies_as_sent=Latencies.of((run.answered_us - run.sent_us)[good]) if found else None,
         command=run.command,
     )

@@ -18,7 +18,7 @@ from .points import Place, Used
 from .processes import ServerGoneError, Tree, Watch
 from .questions import Questions
 from .record import Record
-from .results import BY_THE_CLOCK, Answers, Load, Mode, Point
+from .results import BY_THE_CLOCK, Answers, Limit, Load, Mode, Point
 from .rounds import orders
 from .stage import Stage, Started, WrongAnswerError
 from .transport import h2load
@@ -128,8 +128,8 @@ class Runner:
             return
         point = (self._paced if load.mode is Mode.PACED else self._loop)(stage, started, place)
         self._record.points.append(point)
-        if load.mode in BY_THE_CLOCK and point.invalid:
-            # It would be in every round.
+        if load.mode in BY_THE_CLOCK and point.limit is not Limit.RATE:
+            # A rate that was not kept would not be in any round.
             started.hopeless.add(resolved)
 
     def _resolved(self, part: Part, started: Started, load: Load) -> Load:

@@ -8,10 +8,8 @@ from .results import BY_THE_CLOCK, Limit, Load, Mode, Setting
 SATURATED = 0.9
 #: A load generator that is busier measures itself when it measures time.
 TOO_BUSY_FOR_LATENCY = 0.8
-#: A pacer that is later than this, in microseconds, …
-LATE_US = 1000.0
-#: … for more than this part of its calls has no CPU time left.
-TOO_OFTEN_LATE = 0.01
+#: A pacer whose own delay is a larger part of the time than this says more of itself than of the server.
+TOO_LATE = 0.5
 #: The part of the offered rate that must have been kept.
 RATE_KEPT = 0.99
 #: Shares of cores of the whole machine, together, from which it was at its limit.
@@ -42,7 +40,7 @@ class Seen:
     client_busy: float
     """As a part of the load generator's cores."""
     late: float | None = None
-    """Paced: the part of the calls that were sent more than ``LATE_US`` after they were due."""
+    """Paced: the 99th percentile of how late calls were sent, as a part of that of their times."""
     others: float | None = None
     """Cores that other programs kept busy; None when not known."""
 
@@ -75,8 +73,8 @@ def reasons(seen: Seen, failed_part: float) -> tuple[str, ...]:
     if seen.load.mode in BY_THE_CLOCK:
         if not _kept_its_rate(seen):
             found.append(f"offered {seen.offered or 0:,.0f} calls/s instead of {seen.load.rate or 0:,.0f}")
-        if seen.late is not None and seen.late > TOO_OFTEN_LATE:
-            found.append(f"the load generator sent {seen.late:.0%} of the calls more than {LATE_US / 1000:g} ms late")
+        if seen.late is not None and seen.late > TOO_LATE:
+            found.append(f"{seen.late:.0%} of the 99th percentile is the load generator's own delay")
         if _too_busy(seen):
             found.append(f"the load generator was busy {seen.client_busy:.0%} of the time: it measured its own delay")
         if seen.failed > failed_part * seen.calls:

@@ -40,13 +40,13 @@ def main() -> None:
 
 
 def _serve(methods: Mapping[str, Method], port: int, threads: int) -> None:
-    stopped = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stopped.set())
+    # Before there are other threads, which inherit it: the signal waits for this one.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     server = grpc.server(ThreadPoolExecutor(threads), handlers=[_handlers(methods, _blocking)], options=_options(port))
     port = server.add_insecure_port(f"127.0.0.1:{port}")
     server.start()
     _say(port)
-    stopped.wait()
+    signal.sigwait({signal.SIGTERM})
     server.stop(None).wait()
 
 

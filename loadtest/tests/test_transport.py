@@ -2,13 +2,15 @@
 
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from rich.console import Console
 
-from loadtest.transport import balance, counts, document, h2load, profile, report
+from loadtest.servers import launched
+from loadtest.transport import balance, counts, cpu_clock, document, h2load, profile, report
 from loadtest.transport.__main__ import keep
 from loadtest.transport.h2load import Drive, H2load, H2loadError, Load
 from loadtest.transport.latency import Run
@@ -259,3 +261,11 @@ def test_the_documents_show_what_is_kept() -> None:
         text = page.read_text()
         assert "<!-- figures: ratios -->" in text
         assert document.filled(text, parts) == text, f"python -m loadtest.transport.document rewrites {page}"
+
+
+def test_the_cpu_clock_counts_a_process_that_computes(tmp_path: Path) -> None:
+    busy = "import time\nwhile time.process_time() < 0.2: pass\nprint('listening on x', flush=True)\ntime.sleep(60)"
+    with launched("busy", (sys.executable, "-c", busy), log=tmp_path / "log") as server:
+        used = cpu_clock.seconds(server)
+        assert used >= 0.2
+        assert cpu_clock.seconds(server) >= used

@@ -31,7 +31,7 @@ _LOAD = Load(4, 8)
 #: System calls that are shown by name; all are in the sum.
 _NAMED = ("recvfrom", "recvmsg", "read", "writev", "sendmsg", "write", "epoll_wait", "futex")
 #: Requests of the run in which system calls are counted, for every request of the long run under Valgrind.
-_FULL_SPEED = 10
+_FULL_SPEED = 40
 
 Found = TypeVar("Found")
 
@@ -78,7 +78,6 @@ def measure(bench: Bench, counted: Sequence[Counted]) -> Iterator[dict[str, Any]
         bench.progress(each.subject.title)
         allocated = each.allocating and _difference(bench, each, each.allocating, _ALLOCATIONS)
         copied = None if each.instructions_only else _difference(bench, each, each.subject, _COPIES)
-        subjects[each.subject.name] = each.subject.title
         rows[each.subject.name] = {
             "requests": [each.few, each.many],
             "instructions": _instructions(bench, each),
@@ -88,6 +87,7 @@ def measure(bench: Bench, counted: Sequence[Counted]) -> Iterator[dict[str, Any]
             "copies": copied[1] if copied else None,
             **_at_full_speed(bench, each.subject, each.many * _FULL_SPEED),
         }
+        subjects[each.subject.name] = each.subject.title
         yield {"load": str(_LOAD), "subjects": subjects, "rows": rows}
 
 

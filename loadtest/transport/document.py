@@ -37,7 +37,7 @@ def _figures(name: str, parts: Mapping[str, Mapping[str, Any]]) -> str:
         if name == "ratios":
             return "\n" + report.targets([parts[each] for each in _ASKED]).for_markdown() + "\n"
         if name == "where":
-            return "\n" + _where(list(parts.values())) + "\n"
+            return "\n" + _where([record for part, record in parts.items() if part != "before"]) + "\n"
         return "\n" + "\n".join(table.for_markdown() for table in report.TABLES[name](parts[name])) + "\n"
     except KeyError as missing:
         raise DocumentError(f"no figures of {missing} are kept; `make bench-transport` measures them") from missing

@@ -9,7 +9,7 @@ from typing import Any
 from . import engine_alone
 from .rounds import Bench
 from .subjects import PROBES, Question
-from .targets import Spread
+from .targets import LEAST_ROUNDS, Spread
 
 
 def measure(bench: Bench, question: Question) -> dict[str, Any]:
@@ -21,7 +21,7 @@ def measure(bench: Bench, question: Question) -> dict[str, Any]:
         options = ("--models", str(question.models), "--request", str(request))
         command = ("taskset", "--cpu-list", str(core), PROBES, "parts", *options)
         said = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
-    turns = [engine_alone.both(question.models, question.request, core, bench.seconds / 2) for _ in range(bench.rounds)]
+    turns = [engine_alone.both(question.models, question.request, core, bench.seconds) for _ in range(LEAST_ROUNDS)]
     without, with_deadline = (Spread.of([1e3 * each for each in column]) for column in zip(*turns, strict=True))
     parts = {name: [cost["median"], cost["least"], cost["most"]] for name, cost in said}
     parts["the call from Python without a deadline"] = [without.median, without.low, without.high]

@@ -22,6 +22,8 @@ from .targets import Spread
 
 PERCENTILES = ("p50", "p99", "p99.9")
 _CONNECTIONS = 16
+#: Runs of each server and load, and seconds of each: enough calls for a 99.9th percentile.
+_RUNS, _SECONDS = 5, 2.0
 #: Where h2load finds how much the server can do.
 _CEILING = Load(_CONNECTIONS, 4)
 #: A run that begins fewer calls than this part of what was asked did not hold its rate.
@@ -79,17 +81,17 @@ def measure(bench: Bench, subjects: Sequence[Subject]) -> dict[str, Any]:
         }
         rates: dict[str, dict[str, float | None]] = {}
         for name, (subject, server) in started.items():
-            ceiling = bench.h2load.run(Drive(server.address, subject, _CEILING, cores), bench.seconds)
+            ceiling = bench.h2load.run(Drive(server.address, subject, _CEILING, cores), _SECONDS)
             rates[name] = {"one at a time": None, "half of the ceiling": ceiling.requests / ceiling.seconds / 2}
         runs: dict[str, dict[str, list[Run]]] = {name: {load: [] for load in rates[name]} for name in started}
-        for number, names in orders(list(started), bench.rounds):
-            bench.progress(f"round {number} of {bench.rounds}")
+        for number, names in orders(list(started), _RUNS):
+            bench.progress(f"round {number} of {_RUNS}")
             for name in names:
                 subject, server = started[name]
                 for load, rate in rates[name].items():
                     many = 1 if rate is None else _CONNECTIONS
                     runs[name][load].append(
-                        run(server.address, subject, rate=rate, seconds=bench.seconds, connections=many, cores=cores)
+                        run(server.address, subject, rate=rate, seconds=_SECONDS, connections=many, cores=cores)
                     )
     return {
         "subjects": {each.name: each.title for each in subjects},

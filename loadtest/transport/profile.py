@@ -64,6 +64,7 @@ _RULES = tuple(
         ("file", r"rust_core/algorithms/", "the algorithms"),
         ("file", r"rust_core/python/", "the binding"),
         ("program", r"cygrpc", "grpcio"),
+        ("file", r"(^|/)(Include|Objects|Modules|Python)/", "Python"),
         ("program", r"/_core", "the engine"),
         ("program", r"/(lib)?python[^/]*$", "Python"),
         ("program", r"/(libc|ld|libpthread|libstdc\+\+|libm)[-.][^/]*$", "libc"),

@@ -1,6 +1,7 @@
 """From what was measured, as kept in JSON, to tables."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from .balance import FOR_EACH
@@ -62,10 +63,9 @@ def latency(record: Record) -> list[Table]:
     rows = []
     for each in record["loads"]:
         rate = each["asked_rate"]
-        load = each["load"] if rate is None else f"{each['load']}, {rate:,.0f}/s"
-        held = "" if rate is None else f"{each['rate']:,.0f}/s in {each['held']} of {each['runs']} runs"
+        held = "" if rate is None else f"{each['rate']:,.0f}/s in {each['held']} of {each['runs']}"
         cells = [_in_short(each["latency_us"][percentile], each["runs"]) for percentile in PERCENTILES]
-        rows.append((record["subjects"][each["subject"]], load, held, *cells))
+        rows.append((record["subjects"][each["subject"]], each["load"], held, *cells))
     note = (
         "Each call timed from the moment it was due, at even distances, over 16 connections; medians of the runs that held "
         "the rate, and in parentheses the 90% interval. A dash: the load generator was too late itself for the figure to "
@@ -74,7 +74,7 @@ def latency(record: Record) -> list[Table]:
     return [
         Table(
             "Latency of the small request in µs; one core for the server",
-            ("", "load", "held", *PERCENTILES),
+            ("", "load", "rate held in runs", *PERCENTILES),
             rows,
             note,
         )
@@ -85,7 +85,7 @@ def _in_short(figure: Sequence[float] | None, runs: int) -> str:
     if figure is None:
         return "–"
     median, low, high, count = figure
-    return f"{median:,.0f} ({low:,.0f}–{high:,.0f}" + (")" if count == runs else f"; {count:.0f} of {runs} runs)")
+    return f"{median:,.0f} ({low:,.0f}–{high:,.0f}" + (")" if count == runs else f"; {count:.0f} of {runs})")
 
 
 def footprint(record: Record) -> list[Table]:
@@ -136,13 +136,22 @@ def counts(record: Record) -> list[Table]:
     note = (
         f"At {record['load']} connections × streams. Instructions (callgrind), allocations and copies (DHAT: calls of malloc, "
         "of memcpy and its kin, so no copy that the compiler has written out) are of user space, from the difference of a "
-        "long run and a short one. System calls (perf), context switches and CPU time are of runs at full speed."
+        "long run and a short one. System calls (perf), context switches and CPU time are of one run each at full speed."
     )
+    if record.get("interrupted"):
+        note += " Stopped before the end: programs are missing."
     return [
         Table("What one small request takes", ("", *keys), rows, note),
         Table("The system calls among them", ("", "for each request"), named),
         _profile(record),
     ]
+
+
+def before(record: Record) -> list[Table]:
+    """The counts of an earlier state, to hold the present ones against."""
+    counted, _, profiled = counts(record)
+    commit = str(record.get("environment", {}).get("commit"))[:10]
+    return [replace(each, title=f"Before, at commit {commit}: {each.title}", note="") for each in (counted, profiled)]
 
 
 def _profile(record: Record) -> Table:
@@ -229,6 +238,7 @@ TABLES: Mapping[str, Callable[[Record], list[Table]]] = {
     "deadlines": case,
     "latency": latency,
     "counts": counts,
+    "before": before,
     "in-process": in_process,
     "footprint": footprint,
     "balance": balance,

@@ -10,7 +10,7 @@ from typing import Any
 from loadtest.rounds import orders
 from loadtest.servers import Server
 
-from . import engine_alone
+from . import cpu_clock, engine_alone
 from .cases import Case
 from .h2load import Drive, H2load, Load
 from .subjects import Subject, running
@@ -59,8 +59,10 @@ def measure(bench: Bench, case: Case) -> Iterator[dict[str, Any]]:
             for subject in case.subjects
         }
         for number, names in orders(list(started), bench.most_rounds):
+            bench.progress(
+                f"round {number} of {bench.rounds} to {bench.most_rounds}; {time.monotonic() - began:.0f} s so far"
+            )
             for load in case.loads:
-                bench.progress(f"round {number}, {load} connections × streams; {time.monotonic() - began:.0f} s so far")
                 measured = {name: _once(bench, *started[name], load, cores_of_load) for name in names}
                 if case.alone is not None:
                     asked = case.alone
@@ -95,9 +97,9 @@ def _record(case: Case, figures: dict[Load, list[Round]]) -> dict[str, Any]:
 def _once(bench: Bench, subject: Subject, server: Server, load: Load, cores: tuple[int, ...]) -> Figures:
     drive = Drive(server.address, subject, load, cores)
     bench.h2load.run(drive, bench.seconds / 5)
-    before = server.cpu_seconds()
+    before = cpu_clock.seconds(server)
     run = bench.h2load.run(drive, bench.seconds)
-    used = server.cpu_seconds() - before
+    used = cpu_clock.seconds(server) - before
     if run.requests == 0 or run.failed > _REFUSED * run.requests:
         raise MeasurementError(f"{subject.name}: {run.failed} of {run.requests + run.failed} requests failed")
     return Figures(run.requests / run.seconds, used / run.requests * 1e6)

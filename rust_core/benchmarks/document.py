@@ -1,7 +1,8 @@
 """``python -m rust_core.benchmarks.document RESULTS.json …``: writes the tables of docs/benchmarks.md from results.
 
 Each file that ``make bench-core`` wrote brings its works; where several have the same work, the last named counts. What
-stands between the markers is replaced, the rest of the page is for people.
+stands between the markers is replaced, the rest of the page is for people. The pictures are drawn into the folder
+``benchmarks`` beside the page, where the results that are quoted belong too.
 """
 
 import argparse
@@ -13,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from . import plots
 from .environments import ROOT
-from .judgement import counts, judge
+from .judgement import judge
 from .peers import OURS
 from .report import ROOFLINE_COLUMNS, duration, read_document, roofline_cells, settings_text, summary_cells
 from .roofline import Ceilings
@@ -42,25 +44,28 @@ def read(file: Path) -> Run:
     return Run(os.path.relpath(file, PAGE.parent), whole["environment"], ceilings, outcomes)
 
 
-def section(runs: Sequence[Run]) -> str:
-    """What stands between the markers."""
-    newest: dict[str, tuple[Run, Outcome]] = {}
-    for run in runs:
-        newest.update({outcome.work.name: (run, outcome) for outcome in run.outcomes if outcome.work.series is None})
-    parts = [_provenance(runs)]
+def newest(runs: Sequence[Run]) -> dict[str, tuple[Run, Outcome]]:
+    """Each work's last outcome, and the run that it is from, by the work's name."""
+    return {outcome.work.name: (run, outcome) for run in runs for outcome in run.outcomes}
+
+
+def section(runs: Sequence[Run], pictures: Sequence[str] = ()) -> str:
+    """What stands between the markers; ``pictures`` are addresses relative to the page."""
+    tabled = {name: both for name, both in newest(runs).items() if both[1].work.series is None}
+    parts = [_provenance(runs), *(f"![{Path(picture).stem}]({picture})" for picture in pictures)]
     for algorithm, title in (("kmeans", "K-Means"), ("logistic", "Logistic regression")):
-        chosen = [outcome for _, outcome in newest.values() if outcome.work.name.startswith(algorithm)]
+        chosen = [outcome for _, outcome in tabled.values() if outcome.work.name.startswith(algorithm)]
         if chosen:
             heading = ("work", "Ferrule", "best peer", "its time", "ratio (range)", "target", "")
             parts += [f"### {title}", _table(heading, [summary_cells(outcome) for outcome in chosen])]
     cells = [
         missed
-        for run, outcome in newest.values()
+        for run, outcome in tabled.values()
         if run.ceilings is not None and (missed := roofline_cells(outcome, run.ceilings)) is not None
     ]
     if cells:
         parts += ["### Where a target is missed: what the machine allows", _table(ROOFLINE_COLUMNS, cells)]
-    parts += ["### Every subject", _table(_SUBJECTS, [row for _, outcome in newest.values() for row in _rows(outcome)])]
+    parts += ["### Every subject", _table(_SUBJECTS, [row for _, outcome in tabled.values() for row in _rows(outcome)])]
     return "\n\n".join(parts)
 
 
@@ -72,7 +77,7 @@ def _rows(outcome: Outcome) -> list[list[str]]:
     rows = []
     for each in outcome.measured:
         spread = seconds[each.peer]
-        quoted = each.peer != OURS.name and not counts(outcome.work, each.peer)
+        quoted = each.peer != OURS.name and not outcome.work.counts(each.peer)
         name = f"{each.peer} (quoted)" if quoted else each.peer
         words = each.words if each.right else f"left out: {each.words}"
         times = [duration(value) for value in (spread.median, spread.least, spread.most)]
@@ -133,8 +138,13 @@ def main() -> int:
     parser.add_argument("results", nargs="+", type=Path, help="JSON files of make bench-core")
     parser.add_argument("--page", type=Path, default=PAGE, help="the page (default docs/benchmarks.md)")
     arguments = parser.parse_args()
+    runs = [read(file) for file in arguments.results]
+    beside = arguments.page.parent / "benchmarks"
+    beside.mkdir(exist_ok=True)
+    drawn = plots.draw([outcome for _, outcome in newest(runs).values()], beside / "core")
+    pictures = [f"benchmarks/{file.name}" for file in drawn if file.suffix == ".svg"]
     page = arguments.page.read_text(encoding="utf-8")
-    arguments.page.write_text(replaced(page, section([read(file) for file in arguments.results])), encoding="utf-8")
+    arguments.page.write_text(replaced(page, section(runs, pictures)), encoding="utf-8")
     return 0
 
 

@@ -68,14 +68,19 @@ class Environments:
         return python
 
     def _built(self) -> Path:
+        sources = [_NATIVE / "Cargo.toml", _NATIVE / "Cargo.lock", *sorted(_NATIVE.glob("src/*.rs"))]
+        pinned = b"".join(source.read_bytes() for source in (*sources, ROOT / "rust-toolchain.toml"))
+        target = cache_folder() / f"native-{sha256(pinned).hexdigest()[:12]}"
+        if (target / "complete").exists():
+            return target / "release"
         if shutil.which("cargo") is None:
             raise MissingPeerError("linfa and the machine's ceilings need cargo")
-        target = cache_folder() / "native"
-        self.progress("building linfa and the ceilings (the first time takes minutes)")
+        self.progress("building linfa and the ceilings (takes minutes, once)")
         command = ("cargo", "build", "--release", "--locked", "--quiet")
         # For this processor: the peer's loops and the ceilings get its widest vectors.
         more = {"CARGO_TARGET_DIR": str(target), "RUSTFLAGS": "-C target-cpu=native"}
         _run("linfa", (*command, "--manifest-path", str(_NATIVE / "Cargo.toml")), more)
+        (target / "complete").touch()
         return target / "release"
 
 

@@ -48,11 +48,6 @@ class Judgement:
     """Its time by ours, round by round."""
 
 
-def counts(work: Work, peer: str) -> bool:
-    """Whether a peer's time is held against ours in this work."""
-    return peer != OURS.name and peer not in work.quoted and (work.peers is None or peer in work.peers)
-
-
 def judge(outcome: Outcome) -> Judgement:
     """Judges what was measured, even if the rounds were not finished."""
     timed = {each.peer: each for each in outcome.measured if each.timings}
@@ -62,7 +57,12 @@ def judge(outcome: Outcome) -> Judgement:
         return Judgement(Verdict.INVALID, "not measured", seconds, None, None)
     if not ours.right:
         return Judgement(Verdict.INVALID, f"our answer is wrong: {ours.words}", seconds, None, None)
-    rivals = [each for name, each in timed.items() if each.right and counts(outcome.work, name)]
+    # One that was far behind in its trial was timed once.
+    rivals = [
+        each
+        for name, each in timed.items()
+        if each is not ours and each.right and outcome.work.counts(name) and len(each.timings) == len(ours.timings)
+    ]
     if not rivals:
         return Judgement(Verdict.OPEN, "no peer to compare with", seconds, None, None)
     best = min(rivals, key=lambda each: seconds[each.peer].median)

@@ -46,15 +46,17 @@ def _ratios(outcomes: Sequence[Outcome]) -> Figure:
         ratio = judgement.ratio
         around = [[ratio.median - ratio.least], [ratio.most - ratio.median]]
         color = _COLORS[judgement.verdict]
-        axes.barh(at, ratio.median, color=color, xerr=around, error_kw={"ecolor": "#333333", "capsize": 2})
-        axes.annotate(f" {ratio.median:.1f}× {judgement.best}", (ratio.most, at), va="center", fontsize=7)
+        # From 1, where both take as long: to the right we are faster.
+        axes.barh(at, ratio.median - 1, left=1, color=color, xerr=around, error_kw={"ecolor": "#333333", "capsize": 2})
+        words = f" {ratio.median:.3g}× {judgement.best}"
+        axes.annotate(words, (1.0, at), xycoords=("axes fraction", "data"), va="center", fontsize=7)
         if outcome.work.target is not None:
             axes.plot([outcome.work.target] * 2, [at - 0.4, at + 0.4], color="#000000", linewidth=1.5)
     axes.axvline(1.0, color="#333333", linewidth=0.8)
-    axes.set(xscale="log", xlabel="best peer's time by ours (longer is better for us); the mark is the target")
+    axes.set(xscale="log", xlabel="best peer's time by ours (to the right of 1 we are faster); the mark is the target")
     axes.set_yticks(range(len(outcomes)), [outcome.work.name for outcome in outcomes])
     axes.invert_yaxis()
-    axes.margins(x=0.15)
+    axes.margins(x=0.05)
     return figure
 
 

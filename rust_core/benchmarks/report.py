@@ -7,7 +7,7 @@ from typing import Any
 from rich import box
 from rich.table import Table
 
-from .judgement import Judgement, Spread, Verdict, counts, judge
+from .judgement import Judgement, Spread, Verdict, judge
 from .peers import OURS, Settings
 from .roofline import Ceilings, floor
 from .rounds import Measured, Outcome
@@ -40,7 +40,7 @@ def target_text(work: Work) -> str:
 def ratio_text(judgement: Judgement) -> str:
     """The ratio with its range."""
     ratio = judgement.ratio
-    return "" if ratio is None else f"{ratio.median:.2f}× ({ratio.least:.2f}–{ratio.most:.2f})"
+    return "" if ratio is None else f"{ratio.median:.3g}× ({ratio.least:.3g}–{ratio.most:.3g})"
 
 
 def work_table(outcome: Outcome) -> Table:
@@ -58,11 +58,11 @@ def work_table(outcome: Outcome) -> Table:
     ours = judgement.seconds.get(OURS.name)
     for each in outcome.measured:
         spread = judgement.seconds.get(each.peer)
-        name = each.peer if each.peer == OURS.name or counts(outcome.work, each.peer) else f"{each.peer} (quoted)"
+        name = each.peer if each.peer == OURS.name or outcome.work.counts(each.peer) else f"{each.peer} (quoted)"
         made.add_row(
             f"[bold]{name}[/]" if each.peer == judgement.best else name,
             "" if spread is None else spread_text(spread),
-            "" if spread is None or ours is None else f"{spread.median / ours.median:.2f}",
+            "" if spread is None or ours is None else f"{spread.median / ours.median:.3g}",
             _cores(each),
             "" if each.n_iter is None else str(each.n_iter),
             settings_text(each.settings),

@@ -105,7 +105,9 @@ def needed(work: Work, n_iter: int | None) -> Need | None:
         return Need(matrix * (n_iter + 1), 4.0 * rows * columns * scores * (n_iter + 1), matrix)
     if work.task == "logistic-predict":
         written = rows * work.options["n_classes"] * _BYTES[work.dtype]
-        return Need(matrix + written, 2.0 * rows * columns * scores, matrix)
+        # Every nonzero brings its own coefficients; dense rows share theirs.
+        gathered = rows * columns * scores * _BYTES[work.dtype] if work.data.sparse else 0
+        return Need(matrix + written + gathered, 2.0 * rows * columns * scores, matrix + gathered)
     return None
 
 

@@ -3,8 +3,8 @@
 import math
 import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,12 +15,14 @@ from . import answers
 from .answers import Score
 from .data import Arrays, folder, load
 from .environments import Environments, MissingPeerError
-from .peers import BY_NAME, OURS, PEERS, SCIKIT_LEARN, Peer, Settings
+from .peers import OURS, PEERS, SCIKIT_LEARN, Peer, Settings
 from .subjects import Subject, SubjectError, Timing
 from .works import Work
 
 #: Between two subjects: threads of the one before may still spin in wait of work.
 _PAUSE_SECONDS = 0.05
+_LONG_SECONDS = 1.0
+_FAR_BEHIND = 3.0
 
 
 @dataclass(frozen=True)
@@ -132,8 +134,7 @@ class Bench:
                     if one is not running[name]:
                         one.subject.close()
             del arrays
-            with _undone_rounds(outcome):
-                self._rounds(running, outcome)
+            self._rounds(running, outcome)
         outcome.load_average.append(os.getloadavg()[0])
 
     def _subjects(self, work: Work) -> list[Peer]:
@@ -155,8 +156,10 @@ class Bench:
         subject = stack.enter_context(
             Subject(peer, settings, work, kept, self.environments, reference_iterations=reference_iterations)
         )
-        subject.run(1)
         seconds = subject.run(1).seconds
+        # A long call says enough the first time.
+        if seconds < _LONG_SECONDS:
+            seconds = subject.run(1).seconds
         score = answers.score(work, arrays, *subject.answer())
         return _Trial(subject, score, seconds)
 
@@ -193,29 +196,30 @@ class Bench:
             if calls[name] > 1:
                 seconds = one.subject.run(calls[name]).seconds
                 calls[name] = max(1, min(self.pace.most_calls, math.ceil(self.pace.seconds / seconds)))
+        hopeless = _hopeless(running, outcome)
         by_name = {each.peer: each for each in outcome.measured}
-        for number, names in orders(list(running), self.pace.rounds):
-            self.progress(f"round {number} of {self.pace.rounds}")
-            for name in names:
-                time.sleep(_PAUSE_SECONDS)
-                by_name[name].timings.append(running[name].subject.run(calls[name]))
+        whole = 0
+        try:
+            for number, names in orders(list(running), self.pace.rounds):
+                self.progress(f"round {number} of {self.pace.rounds}")
+                for name in names:
+                    if whole == 0 or name not in hopeless:
+                        time.sleep(_PAUSE_SECONDS)
+                        by_name[name].timings.append(running[name].subject.run(calls[name]))
+                whole = number
+        finally:
+            # Whatever ended the rounds early: the figures of a round that not all have finished are dropped.
+            for each in outcome.measured:
+                del each.timings[whole:]
 
 
-@contextmanager
-def _undone_rounds(outcome: Outcome) -> Iterator[None]:
-    """Whatever ends the rounds early: the figures of a round that not all have finished are dropped."""
-    try:
-        yield
-    finally:
-        whole = min(len(each.timings) for each in outcome.measured)
-        for each in outcome.measured:
-            del each.timings[whole:]
+def _hopeless(running: Mapping[str, _Trial], outcome: Outcome) -> set[str]:
+    """Peers that take long and are far behind the fastest that counts: once is enough for them."""
+    peers = [each for each in outcome.measured if each.peer != OURS.name]
+    rivals = [each.peer for each in peers if each.right and outcome.work.counts(each.peer)]
+    fastest = min((running[name].seconds for name in rivals), default=0.0)
+    return {each.peer for each in peers if running[each.peer].seconds > max(_LONG_SECONDS, _FAR_BEHIND * fastest)}
 
 
 def _words(settings: Settings) -> str:
     return ", ".join(f"{key}={value}" for key, value in settings.items())
-
-
-def peer_named(name: str) -> Peer:
-    """A peer, or ours, by its name."""
-    return BY_NAME[name]

@@ -50,6 +50,10 @@ class Work:
         """``"kmeans"`` or ``"logistic"``."""
         return self.task.partition("-")[0]
 
+    def counts(self, peer: str) -> bool:
+        """Whether a peer's time is held against ours."""
+        return peer not in self.quoted and (self.peers is None or peer in self.peers)
+
 
 def chosen(works: Sequence[Work], patterns: Sequence[str]) -> list[Work]:
     """The works whose name has one of the patterns in it, or matches it whole (``*`` and ``?``); all for no pattern."""

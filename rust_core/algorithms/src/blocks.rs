@@ -7,16 +7,21 @@ use rayon::prelude::*;
 
 use crate::interrupt::{self, Interrupt, Interrupted};
 use crate::rows::{Rows, Tile};
+use crate::simd::DOUBLES;
 
 /// At most this many blocks, so that their partial results stay small beside the rows.
 const MOST_BLOCKS: usize = 64;
 const LEAST_BLOCK_ROWS: usize = 256;
-/// Multiply-adds below which handing blocks to other threads costs more than it saves (about 0.2 ms of work).
-const PARALLEL_WORK: usize = 1 << 18;
+/// Multiply-adds below which handing blocks to other threads costs more than it saves (about 0.1 ms with vector instructions).
+const PARALLEL_WORK: usize = 1 << 19;
 /// Values that a tile copies from unaligned rows: 32 KiB, the size of a first-level cache.
 const TILE_VALUES: usize = 4096;
-/// Multiply-adds between two looks at the interrupt (about 1 ms).
-const TILE_WORK: usize = 1 << 20;
+/// Rows of a tile, where they are not longer than ...
+const LEAST_TILE_ROWS: usize = 64;
+/// ... this many values together: 512 KiB, less than a second-level cache.
+const MOST_TILE_VALUES: usize = 1 << 16;
+/// Multiply-adds between two looks at the interrupt (about 1 ms without vector instructions).
+const TILE_WORK: usize = 1 << 21;
 /// A scratch buffer above this length (in values) is given back rather than kept by the thread.
 const KEPT_SCRATCH: usize = 1 << 17;
 
@@ -30,6 +35,15 @@ pub(crate) struct Blocks {
     parallel: bool,
 }
 
+/// Does `work` on a thread of the pool, where `size` multiply-adds are worth other threads: its loops then meet them awake.
+pub(crate) fn on_pool<T: Send>(size: usize, work: impl FnOnce() -> T + Send) -> T {
+    if size >= PARALLEL_WORK {
+        rayon::scope(|_| work())
+    } else {
+        work()
+    }
+}
+
 impl Blocks {
     /// Blocks for `rows` rows of `row_values` values (see [`Rows::row_values`]), at `row_work` multiply-adds for each row. Each block's partial result is worth
     /// `partial_rows` rows of memory; blocks have at least four times as many rows, so that partial results take at most a quarter of
@@ -38,7 +52,11 @@ impl Blocks {
         let block_rows = LEAST_BLOCK_ROWS
             .max(partial_rows.saturating_mul(4))
             .max(rows.div_ceil(MOST_BLOCKS));
-        let tile_rows = (TILE_VALUES / row_values).min(TILE_WORK / row_work.max(1)).max(1);
+        let tile_rows = (TILE_VALUES / row_values)
+            .max(LEAST_TILE_ROWS.min(MOST_TILE_VALUES / row_values))
+            .min(TILE_WORK / row_work.max(1));
+        // Whole vectors, so that a row's lane is that of its place in the block.
+        let tile_rows = (tile_rows / DOUBLES * DOUBLES).max(DOUBLES);
         let parallel = rows > block_rows && rows.saturating_mul(row_work) >= PARALLEL_WORK;
         Self {
             rows,
@@ -150,7 +168,8 @@ impl Blocks {
         outcome
     }
 
-    fn range(&self, block: usize) -> Range<usize> {
+    /// The rows of a block.
+    pub(crate) fn range(&self, block: usize) -> Range<usize> {
         let start = block * self.block_rows;
         start..self.rows.min(start + self.block_rows)
     }

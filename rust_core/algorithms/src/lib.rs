@@ -7,10 +7,12 @@
 //!
 //! - [`kmeans`]: Lloyd's algorithm, greedy k-means++, mini-batches, nearest-centre prediction.
 //! - [`logistic_regression`]: binary and multinomial; L2, L1, elastic net; L-BFGS, Newton's method, proximal Newton, OWL-QN.
+//! - [`simd`]: the vector instructions in use.
 
 mod blocks;
 mod csr;
 mod error;
+mod finite;
 mod interrupt;
 pub mod kmeans;
 mod lbfgs;
@@ -23,6 +25,7 @@ mod predict;
 mod rows;
 mod sample;
 pub mod scaling;
+pub mod simd;
 
 pub use csr::{Csr, CsrValues};
 pub use error::{CsrError, Field, FitError, ModelError, PredictError, ShapeError};

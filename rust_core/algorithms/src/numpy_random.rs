@@ -119,6 +119,16 @@ impl RandomState {
 /// Running sums of odds, scaled so that the last is 1: what `choice(n, p=odds)` draws from.
 pub(crate) struct Cumulative(Vec<f64>);
 
+/// `choice(count, p=odds)` with equal odds, without the running sums where the draw lies clear of a step between two of them. None
+/// where rounding might decide; the draw is then spent.
+pub(crate) fn equal_choice(count: usize, draw: f64) -> Option<usize> {
+    let place = draw * count as f64;
+    // Each of the `count` running sums has at most that many roundings, each of at most half an epsilon.
+    let doubt = (count as f64) * (count as f64) * f64::EPSILON;
+    let below = place.floor();
+    (place - below > doubt && below + 1.0 - place > doubt).then_some(below as usize)
+}
+
 impl Cumulative {
     /// The odds of each of `count` indices sum to about 1; at least one is above zero, none is below.
     pub(crate) fn new(
@@ -151,7 +161,7 @@ impl Cumulative {
     }
 
     /// `searchsorted(sums, draw, side="right")`; the last sum is 1, above every draw.
-    fn at(&self, draw: f64) -> usize {
+    pub(crate) fn at(&self, draw: f64) -> usize {
         let index = self.0.partition_point(|sum| *sum <= draw);
         index.min(self.0.len().saturating_sub(1))
     }
@@ -232,6 +242,20 @@ mod tests {
         assert_eq!((all.words_drawn(), rest.words_drawn()), (1600, 1000));
         assert!(RandomState::from_state(&key, WORDS).is_some());
         assert!(RandomState::from_state(&key, WORDS + 1).is_none());
+    }
+
+    #[test]
+    fn equal_odds_need_no_sums_but_at_the_steps() {
+        for count in [1, 3, 10, 1000] {
+            let sums = Cumulative::new(count, |_| 1.0 / count as f64, &never).unwrap();
+            let mut random = RandomState::new(4);
+            for _ in 0..1000 {
+                let draw = random.random_sample();
+                assert_eq!(equal_choice(count, draw), Some(sums.at(draw)));
+            }
+        }
+        assert_eq!(equal_choice(10, 0.3), None);
+        assert_eq!(equal_choice(10, 0.0), None);
     }
 
     #[test]

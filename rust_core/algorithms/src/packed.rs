@@ -37,6 +37,11 @@ impl Packed {
         }
     }
 
+    /// All tiles, one after another.
+    pub(crate) fn lanes(&self) -> &[Lanes] {
+        &self.lanes
+    }
+
     /// The tiles: the values of their vectors, column after column.
     pub(crate) fn tiles(&self) -> impl Iterator<Item = &[Lanes]> {
         self.lanes.chunks_exact(self.columns)

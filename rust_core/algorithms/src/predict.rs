@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::blocks::Blocks;
 use crate::error::PredictError;
 use crate::interrupt::Interrupt;
-use crate::rows::{Row, Rows};
+use crate::rows::{Row, Rows, Tile};
 
 /// What a model needs, to answer for one row.
 pub(crate) struct Prediction<'a> {
@@ -28,6 +28,24 @@ impl Prediction<'_> {
         &self,
         outputs: &mut [T],
         answer: impl Fn(Row<'_>, &mut [T]) -> bool + Sync,
+    ) -> Result<(), PredictError> {
+        self.write_tiles(outputs, |tile, outputs| {
+            let outputs = outputs.chunks_exact_mut(self.width);
+            let mut first = None;
+            for (index, (row, output)) in tile.rows(self.columns).zip(outputs).enumerate() {
+                if !answer(row, output) && first.is_none() {
+                    first = Some(index);
+                }
+            }
+            first
+        })
+    }
+
+    /// [`Prediction::write`] for some rows at a time: `answer` gives the first of them whose result is not finite.
+    pub(crate) fn write_tiles<T: Send>(
+        &self,
+        outputs: &mut [T],
+        answer: impl Fn(Tile<'_>, &mut [T]) -> Option<usize> + Sync,
     ) -> Result<(), PredictError> {
         let Self {
             rows,
@@ -55,11 +73,9 @@ impl Prediction<'_> {
         blocks.write(outputs, width, |block, outputs| {
             let first = block.start;
             blocks.row_tiles(rows, block, interrupt, |tile, values| {
-                let outputs = outputs[(tile.start - first) * width..(tile.end - first) * width].chunks_exact_mut(width);
-                for ((index, row), output) in tile.zip(values.rows(columns)).zip(outputs) {
-                    if !answer(row, output) {
-                        not_finite.fetch_min(index, Ordering::Relaxed);
-                    }
+                let outputs = &mut outputs[(tile.start - first) * width..(tile.end - first) * width];
+                if let Some(index) = answer(values, outputs) {
+                    not_finite.fetch_min(tile.start + index, Ordering::Relaxed);
                 }
             })
         })?;

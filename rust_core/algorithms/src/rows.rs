@@ -7,6 +7,7 @@ use crate::error::{PredictError, ShapeError};
 use crate::interrupt::{self, Interrupt, Interrupted};
 use crate::precision::Precision;
 use crate::scaling::Scaling;
+use crate::simd::{DOUBLES, Kernel, SINGLES, Simd, dispatch};
 
 /// Rows of a matrix with at least one column: dense (aligned values or raw little-endian bytes, float64 or float32) or sparse.
 ///
@@ -163,19 +164,27 @@ impl<'a> Rows<'a> {
         let end = range.end.min(self.rows);
         let start = range.start.min(end);
         let values = start * self.columns..end * self.columns;
-        let mut copy = |values: &mut dyn Iterator<Item = f64>| {
-            buffer.clear();
-            buffer.extend(values);
-        };
+        let length = values.len();
         match self.storage {
             Storage::Double(all) if self.scaling.is_none() => return Tile::Dense(&all[values]),
             Storage::Csr(csr) => return Tile::Sparse(csr.tile(start..end, self.scaling, buffer)),
-            Storage::Double(all) => copy(&mut all[values].iter().copied()),
-            Storage::DoubleBytes(all) => copy(&mut all[values].iter().map(|bytes| f64::from_le_bytes(*bytes))),
-            Storage::Single(all) => copy(&mut all[values].iter().map(|value| f64::from(*value))),
-            Storage::SingleBytes(all) => {
-                copy(&mut all[values].iter().map(|bytes| f64::from(f32::from_le_bytes(*bytes))));
+            _ => buffer.resize(length.max(buffer.len()), 0.0),
+        }
+        let buffer = &mut buffer[..length];
+        match self.storage {
+            Storage::Double(all) => buffer.copy_from_slice(&all[values]),
+            Storage::DoubleBytes(all) => {
+                for (value, bytes) in buffer.iter_mut().zip(&all[values]) {
+                    *value = f64::from_le_bytes(*bytes);
+                }
             }
+            Storage::Single(all) => dispatch(Widen(&all[values], buffer)),
+            Storage::SingleBytes(all) => {
+                for (value, bytes) in buffer.iter_mut().zip(&all[values]) {
+                    *value = f64::from(f32::from_le_bytes(*bytes));
+                }
+            }
+            Storage::Csr(_) => {}
         }
         if let Some(scaling) = self.scaling {
             let single = self.precision() == Precision::Single;
@@ -237,6 +246,28 @@ impl<'a> Rows<'a> {
             Storage::Csr(csr) => return csr.first_non_finite(),
         }?;
         Some((index / self.columns, index % self.columns))
+    }
+}
+
+/// Copies float32 values as float64.
+struct Widen<'a>(&'a [f32], &'a mut [f64]);
+
+impl Kernel for Widen<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let (singles, last) = self.0.as_chunks::<SINGLES>();
+        let (doubles, last_doubles) = self.1.as_chunks_mut::<SINGLES>();
+        for (singles, doubles) in singles.iter().zip(doubles) {
+            let [low, high] = simd.widen(simd.load_singles(singles));
+            let (halves, _) = doubles.as_chunks_mut::<DOUBLES>();
+            simd.store(low, &mut halves[0]);
+            simd.store(high, &mut halves[1]);
+        }
+        for (single, double) in last.iter().zip(last_doubles) {
+            *double = f64::from(*single);
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use crate::blocks::Blocks;
 use crate::error::{Field, FitError};
+use crate::finite::all_finite;
 use crate::interrupt::{self, Interrupt, Interrupted};
 use crate::precision::Precision;
 use crate::rows::{Rows, Tile};
@@ -26,15 +27,16 @@ impl<'a> Sample<'a> {
     ) -> Result<Self, FitError> {
         let weight_sum = weight_sum(weights, rows.rows(), interrupt)?;
         let blocks = Blocks::new(rows.rows(), rows.row_values(), rows.row_values(), 1);
-        let mut finite = true;
-        blocks.row_tiles(rows, 0..rows.rows(), interrupt, |_, tile| {
-            let values = match tile {
-                Tile::Dense(values) => values,
-                Tile::Sparse(rows) => rows.values(),
-            };
-            // Without an early exit the test of a whole tile is a few vector instructions.
-            finite &= values.iter().fold(true, |finite, value| finite & value.is_finite());
+        let mut finite = vec![true; blocks.count()];
+        blocks.reduce(&mut finite, |block, finite| {
+            blocks.row_tiles(rows, block, interrupt, |_, tile| {
+                *finite &= all_finite(match tile {
+                    Tile::Dense(values) => values,
+                    Tile::Sparse(rows) => rows.values(),
+                });
+            })
         })?;
+        let finite = finite.into_iter().all(|finite| finite);
         if !finite && let Some((row, column)) = rows.first_non_finite() {
             let got = format!("NaN or infinity at row {row}, column {column}");
             return Err(FitError::invalid(Field::Rows, "finite values", got));
@@ -43,6 +45,20 @@ impl<'a> Sample<'a> {
             rows,
             weights,
             weight_sum,
+            interrupt,
+        })
+    }
+
+    /// Checks the weights of rows that are known to be finite.
+    pub(crate) fn of_finite(
+        rows: Rows<'a>,
+        weights: Option<&'a [f64]>,
+        interrupt: Interrupt<'a>,
+    ) -> Result<Self, FitError> {
+        Ok(Self {
+            rows,
+            weights,
+            weight_sum: weight_sum(weights, rows.rows(), interrupt)?,
             interrupt,
         })
     }
@@ -116,6 +132,16 @@ impl<'a> Sample<'a> {
     /// The weight of one row.
     pub(crate) fn weight(&self, index: usize) -> f64 {
         self.weights.map_or(1.0, |weights| weights[index])
+    }
+
+    /// The weights of some rows, where any are given.
+    pub(crate) fn weights_of(&self, rows: Range<usize>) -> Option<&'a [f64]> {
+        self.weights.map(|weights| &weights[rows])
+    }
+
+    /// Whether all rows weigh the same because no weights are given.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.weights.is_none()
     }
 
     /// The weight of one row over the sum of all, as NumPy computes it with values of the rows' type.

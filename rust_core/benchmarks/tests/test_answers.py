@@ -103,7 +103,7 @@ def test_a_fit_must_reach_the_lowest_objective(kind: str, penalty: dict[str, Any
     made, arrays = work("logistic-fit", kind, n_classes=SMALL[kind]["classes"], fit_intercept=True, gap=1e-5, **penalty)
     rows = answers.rows_of(arrays)
     solver = "saga" if penalty["l1_ratio"] else "newton-cg"
-    fitted = LogisticRegression(solver=solver, tol=1e-8, max_iter=20_000, random_state=0, **penalty).fit(
+    fitted = LogisticRegression(solver=solver, tol=1e-6, max_iter=5_000, random_state=0, **penalty).fit(
         rows, arrays["y"]
     )
     right = {"coef": fitted.coef_, "intercept": fitted.intercept_}

@@ -37,7 +37,7 @@ def test_the_summary_has_a_line_for_each_work() -> None:
     text = printed(report.summary_table([MISSED]))
     (line,) = [line for line in text.splitlines() if line.strip().startswith("kmeans/fit-a")]
     cells = [cell.strip() for cell in line.split("  ") if cell.strip()]
-    assert cells == ["kmeans/fit-a", "1.1 s", "scikit-learn", "1.5 s", "1.38× (1.25–1.50)", "≥ 2×", "missed"]
+    assert cells == ["kmeans/fit-a", "1.1 s", "scikit-learn", "1.5 s", "1.38× (1.25–1.5)", "≥ 2×", "missed"]
 
 
 @pytest.mark.parametrize(
@@ -122,14 +122,15 @@ def test_the_page_takes_tables_from_results_and_keeps_the_rest(tmp_path: Path) -
     }
     run = document.Run("raw.json", environment, CEILINGS, [MISSED])
     again = document.Run("later.json", environment, None, [outcome({"Ferrule": [1.0], "scikit-learn": [3.0]})])
-    text = document.section([run])
-    assert "| fit a | 1.1 s | scikit-learn | 1.5 s | 1.38× (1.25–1.50) | ≥ 2× | missed |" in text
+    text = document.section([run], ["benchmarks/core-ratios.svg"])
+    assert "![core-ratios](benchmarks/core-ratios.svg)" in text
+    assert "| fit a | 1.1 s | scikit-learn | 1.5 s | 1.38× (1.25–1.5) | ≥ 2× | missed |" in text
     assert "missing: could not be installed: no network" in text
     assert "[raw.json](raw.json): 2026-01-02T03:04:05+00:00, commit 0123456789ab with uncommitted changes" in text
     assert "load average 0.5 to 1.5" in text
     assert "what the machine allows" in text
     # The last file counts for a work that two have.
-    assert "| 3.00× (3.00–3.00) | ≥ 2× | met |" in document.section([run, again])
+    assert "| 3× (3–3) | ≥ 2× | met |" in document.section([run, again])
     page = f"# Page\n\n{document.BEGIN}\nold\n{document.END}\nrest\n"
     once = document.replaced(page, text)
     assert once.startswith("# Page\n")

@@ -20,6 +20,8 @@ ROWS = Data("blobs", {"rows": 400, "columns": 3, "clusters": 4, "first": 4})
 OPTIONS = {"n_clusters": 4, "given": True, "iterations": None, "seed": 0}
 WORK = Work("kmeans/small", "small", "kmeans-fit", "kmeans-fit", ROWS, OPTIONS, target=0.0, threads=1)
 PACE = Pace(rounds=2, seconds=1e-4)
+#: With one setting: fewer processes.
+THEIRS = Peer("scikit-learn", "project", {"kmeans-fit": peers.DEFAULT})
 
 
 def nothing(_: str) -> None:
@@ -81,6 +83,13 @@ def test_a_setting_whose_answer_is_wrong_does_not_go_on(monkeypatch: pytest.Monk
     assert judge(outcome).verdict is Verdict.INVALID
 
 
+@pytest.fixture
+def only_scikit_learn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rounds, "PEERS", (THEIRS,))
+    monkeypatch.setattr(rounds, "SCIKIT_LEARN", THEIRS)
+
+
+@pytest.mark.usefixtures("only_scikit_learn")
 def test_ctrl_c_keeps_the_rounds_that_were_finished() -> None:
     outcome = Outcome(WORK)
 
@@ -96,6 +105,7 @@ def test_ctrl_c_keeps_the_rounds_that_were_finished() -> None:
 
 def test_our_own_failure_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     broken = Peer(OURS.name, "project", {"kmeans-fit": ({"no_such_parameter": 1},)})
+    monkeypatch.setattr(rounds, "PEERS", ())
     monkeypatch.setattr(rounds, "OURS", broken)
     with pytest.raises(SubjectError, match="no_such_parameter"):
         Bench(Offline(nothing), PACE, nothing).measure(WORK, Outcome(WORK))
@@ -103,7 +113,8 @@ def test_our_own_failure_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_peer_that_breaks_is_left_out_with_its_last_words(monkeypatch: pytest.MonkeyPatch) -> None:
     broken = Peer("broken", "project", {"kmeans-fit": ({"no_such_parameter": 1},)})
-    monkeypatch.setattr(rounds, "PEERS", (peers.SCIKIT_LEARN, broken))
+    monkeypatch.setattr(rounds, "PEERS", (THEIRS, broken))
+    monkeypatch.setattr(rounds, "SCIKIT_LEARN", THEIRS)
     outcome = Outcome(WORK)
     Bench(Offline(nothing), PACE, nothing).measure(WORK, outcome)
     assert "no_such_parameter" in outcome.missing["broken"]
@@ -140,3 +151,18 @@ def test_the_command_lists_its_works() -> None:
         "kmeans/fit-sparse/float64",
         "kmeans/fit-sparse/float32",
     ]
+
+
+def test_a_peer_far_behind_is_timed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rounds, "PEERS", (THEIRS, Peer("slow", "project", THEIRS.settings)))
+    monkeypatch.setattr(rounds, "SCIKIT_LEARN", THEIRS)
+    # Any call is a long one, and whoever is behind at all is far behind: one of two alike.
+    monkeypatch.setattr(rounds, "_LONG_SECONDS", 0.0)
+    monkeypatch.setattr(rounds, "_FAR_BEHIND", 1.0)
+    outcome = Outcome(WORK)
+    Bench(Offline(nothing), PACE, nothing).measure(WORK, outcome)
+    counts = {each.peer: len(each.timings) for each in outcome.measured}
+    assert counts.pop("Ferrule") == 2
+    assert sorted(counts.values()) == [1, 2]
+    # The one that was measured in every round is held against ours.
+    assert counts[str(judge(outcome).best)] == 2

@@ -5,9 +5,10 @@ mod settings;
 
 use std::{fmt, fs, net::IpAddr, num::NonZeroUsize, path::PathBuf, thread};
 
+use ferrule_algorithms::simd;
 use toml::{Table, Value};
 
-pub use self::settings::{Config, Level, Limits, Log, Models, Server};
+pub use self::settings::{Compute, Config, Level, Limits, Log, Models, Server};
 use crate::board::MAX_WORKERS;
 
 /// The file of defaults, which documents every setting.
@@ -102,6 +103,14 @@ impl Config {
         }
     }
 
+    /// The vector instructions to use.
+    ///
+    /// # Errors
+    /// When there are none of that name, or this CPU lacks them.
+    pub(crate) fn simd(&self) -> Result<simd::Level, simd::LevelError> {
+        simd::Level::named(&self.compute.simd)
+    }
+
     fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
         let mut demand = |holds: bool, problem: String| {
@@ -149,6 +158,9 @@ impl Config {
             ("max_concurrent_streams", max_concurrent_streams),
         ] {
             demand(value > 0, format!("limits.{key}: expected at least 1, got 0"));
+        }
+        if let Err(error) = self.simd() {
+            demand(false, format!("compute.simd: {error}"));
         }
         // grpcio takes its limit as a signed 32-bit number.
         demand(

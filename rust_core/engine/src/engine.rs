@@ -8,6 +8,7 @@ use std::{
 
 use async_channel::{Sender, WeakSender};
 use bytes::Bytes;
+use ferrule_algorithms::simd::{self, LevelError};
 
 use crate::{
     board::{Admitted, Gauge, Seat},
@@ -62,6 +63,9 @@ pub enum StartError {
         /// What the system says.
         problem: io::Error,
     },
+    /// These vector instructions can't be used.
+    #[error("compute.simd: {0}")]
+    Simd(LevelError),
     /// The system gives no threads.
     #[error("threads can't be started: {0}")]
     Threads(String),
@@ -72,8 +76,9 @@ impl Engine {
     /// NOT_SERVING until [`serve`](Self::serve).
     ///
     /// # Errors
-    /// When the repository can't be opened or the system gives no threads.
+    /// When the repository can't be opened, the CPU lacks the vector instructions, or the system gives no threads.
     pub fn start(config: &Config, seat: Seat) -> Result<Self, StartError> {
+        config.simd().and_then(simd::force).map_err(StartError::Simd)?;
         let directory = &config.models.directory;
         let repository = Repository::open(directory, seat.board().clone())
             .map(Arc::new)

@@ -2,7 +2,7 @@
 //!
 //! Three faces that do not know each other:
 //! - for a server: [`command_line`], [`config`], [`board`], [`engine`], [`session`], [`status`], [`log`];
-//! - for estimators: [`kmeans`], [`mini_batch_kmeans`], [`logistic_regression`], over [`matrix`], [`random`] and [`signals`];
+//! - for estimators: [`kmeans`], [`mini_batch_kmeans`], [`logistic_regression`], over [`matrix`], [`random`], [`signals`] and [`simd`];
 //! - for files without a server: [`persistence`].
 //!
 //! NumPy is loaded at the first call of an estimator's function, so a server never loads it.
@@ -20,6 +20,7 @@ mod persistence;
 mod random;
 mod session;
 mod signals;
+mod simd;
 mod status;
 
 #[pyo3::pymodule]
@@ -49,6 +50,8 @@ mod _core {
     use crate::persistence::{Publication, RepositoryEntry, StoredModel, repository_entries};
     #[pymodule_export]
     use crate::session::Session;
+    #[pymodule_export]
+    use crate::simd::{force_simd, simd_level};
     #[pymodule_export]
     use crate::status::Status;
 }

@@ -13,7 +13,7 @@ use crate::{
     kmeans::{Start, weights},
     matrix::{Matrix, copied, invalid, matrix, values},
     random,
-    signals::interruptible,
+    signals::{interruptible, interruptible_if_long},
 };
 
 /// See `_core.pyi`.
@@ -166,7 +166,8 @@ pub fn mini_batch_learn(
     let counts = values("counts", &counts)?.to_vec();
     let mut state = State::resume(centers, columns, counts, rows_since_reassignment).map_err(invalid)?;
     let mut generator = random.generator()?;
-    interruptible(py, None, |interrupt| {
+    let size = checked.rows().rows().saturating_mul(state.centers().len());
+    interruptible_if_long(py, size, |interrupt| {
         state.learn(
             checked.rows(),
             weights,

@@ -1,6 +1,10 @@
 //! Distances of rows, dense or sparse, to centres.
 
+use std::sync::OnceLock;
+
 use crate::csr::SparseRow;
+use crate::kmeans::scores::Panels;
+use crate::kmeans::sparse::Planes;
 use crate::packed::{LANES, Lanes, Packed, squared_distance};
 use crate::rows::Row;
 
@@ -14,11 +18,23 @@ use crate::rows::Row;
 pub(crate) struct Centers {
     values: Vec<f64>,
     columns: usize,
-    packed: Packed,
-    /// Sum of each centre's squares, tile after tile.
-    squares: Vec<[LongSum; LANES]>,
-    /// The greatest of these sums.
-    greatest_square: f64,
+    /// Made when a row is first compared with all of them at full length.
+    packed: OnceLock<Packed>,
+    /// Made when sparse rows first come.
+    squares: OnceLock<Squares>,
+    /// Made when many dense rows first come; None where float32 can't hold them.
+    panels: OnceLock<Option<Panels>>,
+    /// Made when many sparse rows first come; None where float32 can't hold them.
+    planes: OnceLock<Option<Planes>>,
+}
+
+/// Sums of the centres' squares.
+#[derive(Debug, Clone)]
+struct Squares {
+    /// Tile after tile.
+    sums: Vec<[LongSum; LANES]>,
+    /// The greatest of them.
+    greatest: f64,
 }
 
 /// A sum whose rounding errors are summed too (D. E. Knuth, The Art of Computer Programming 2, 4.2.2, theorem B).
@@ -47,36 +63,68 @@ impl LongSum {
 impl Centers {
     /// Row-major `values`, a whole number of centres of `columns` values.
     pub(crate) fn new(values: Vec<f64>, columns: usize) -> Self {
-        let packed = Packed::new(&values, columns, f64::INFINITY);
-        let squares = vec![[LongSum::default(); LANES]; (values.len() / columns).div_ceil(LANES)];
-        let mut centers = Self {
+        Self {
+            packed: OnceLock::new(),
             values,
             columns,
-            packed,
-            squares,
-            greatest_square: 0.0,
-        };
-        centers.sum_squares();
-        centers
+            squares: OnceLock::new(),
+            panels: OnceLock::new(),
+            planes: OnceLock::new(),
+        }
     }
 
     /// Replaces the centres by as many others.
     pub(crate) fn set(&mut self, values: &[f64]) {
         self.values.copy_from_slice(values);
-        self.packed.set(values);
-        self.sum_squares();
+        if let Some(packed) = self.packed.get_mut() {
+            packed.set(values);
+        }
+        self.squares.take();
+        self.panels.take();
+        self.planes.take();
     }
 
-    fn sum_squares(&mut self) {
-        self.greatest_square = 0.0;
-        for (cluster, center) in self.values.chunks_exact(self.columns).enumerate() {
-            let square = sum_of_squares(center);
-            self.squares[cluster / LANES][cluster % LANES] = square;
-            // Not `max`: NaN must stay.
-            if square.high > self.greatest_square || square.high.is_nan() {
-                self.greatest_square = square.high;
+    fn squares(&self) -> &Squares {
+        self.squares.get_or_init(|| {
+            let mut squares = Squares {
+                sums: vec![[LongSum::default(); LANES]; self.count().div_ceil(LANES)],
+                greatest: 0.0,
+            };
+            for (cluster, center) in self.values.chunks_exact(self.columns).enumerate() {
+                let square = sum_of_squares(center);
+                squares.sums[cluster / LANES][cluster % LANES] = square;
+                // Not `max`: NaN must stay.
+                if square.high > squares.greatest || square.high.is_nan() {
+                    squares.greatest = square.high;
+                }
             }
-        }
+            squares
+        })
+    }
+
+    /// The centres as scores in float32 need them, where they can be had.
+    pub(crate) fn panels(&self) -> Option<&Panels> {
+        self.panels
+            .get_or_init(|| Panels::new(&self.values, self.columns))
+            .as_ref()
+    }
+
+    /// [`Centers::panels`] for sparse rows.
+    pub(crate) fn planes(&self) -> Option<&Planes> {
+        self.planes
+            .get_or_init(|| Planes::new(&self.values, self.columns))
+            .as_ref()
+    }
+
+    /// The centres side by side.
+    pub(crate) fn packed(&self) -> &Packed {
+        self.packed
+            .get_or_init(|| Packed::new(&self.values, self.columns, f64::INFINITY))
+    }
+
+    /// Values of a centre.
+    pub(crate) fn columns(&self) -> usize {
+        self.columns
     }
 
     /// Number of centres.
@@ -107,7 +155,7 @@ impl Centers {
                     sum += difference * difference;
                     named.add(center[column] * center[column]);
                 }
-                sum + self.squares[cluster / LANES][cluster % LANES].without(named)
+                sum + self.squares().sums[cluster / LANES][cluster % LANES].without(named)
             }
         }
     }
@@ -116,10 +164,10 @@ impl Centers {
     /// infinity.
     fn each_tile(&self, row: Row<'_>, mut step: impl FnMut(Lanes)) {
         match row {
-            Row::Dense(row) => self.packed.squared_distances(row).for_each(step),
+            Row::Dense(row) => self.packed().squared_distances(row).for_each(step),
             Row::Sparse(row) => {
                 let mut left = self.count();
-                for (tile, squares) in self.packed.tiles().zip(&self.squares) {
+                for (tile, squares) in self.packed().tiles().zip(&self.squares().sums) {
                     let mut distances = sparse_squared_distances(row, tile, squares);
                     distances
                         .iter_mut()
@@ -146,7 +194,7 @@ impl Centers {
     /// number.
     pub(crate) fn nearest(&self, row: Row<'_>) -> Option<(usize, f64)> {
         let sparse = match row {
-            Row::Dense(row) => return self.packed.nearest(row),
+            Row::Dense(row) => return self.packed().nearest(row),
             Row::Sparse(row) => row,
         };
         if let Some(cluster) = self.clearly_nearest(sparse) {
@@ -173,7 +221,7 @@ impl Centers {
         let square: f64 = row.values.iter().map(|value| value * value).sum();
         let count = self.count();
         let (mut best, mut second) = ((0, f64::INFINITY), f64::INFINITY);
-        for (index, (tile, squares)) in self.packed.tiles().zip(&self.squares).enumerate() {
+        for (index, (tile, squares)) in self.packed().tiles().zip(&self.squares().sums).enumerate() {
             let mut sums = [0.0; LANES];
             for (column, value) in row.entries() {
                 for (sum, lane) in sums.iter_mut().zip(&tile[column]) {
@@ -193,7 +241,7 @@ impl Centers {
         }
         let terms = (row.values.len() + 4) as f64;
         // Beside the relative error, each product that underflows loses up to the least normal number.
-        let limit = 8.0 * terms * (f64::EPSILON * (square + self.greatest_square) + f64::MIN_POSITIVE);
+        let limit = 8.0 * terms * (f64::EPSILON * (square + self.squares().greatest) + f64::MIN_POSITIVE);
         // False where anything has overflowed: then the limit is infinite or NaN.
         (second - best.1 > limit).then_some(best.0)
     }

@@ -2,9 +2,12 @@
 
 use crate::blocks::Blocks;
 use crate::error::{Field, FitError};
+use crate::interrupt::{self, Interrupted};
 use crate::kmeans::centers::Centers;
-use crate::numpy_random::{Cumulative, RandomState};
+use crate::kmeans::potential;
+use crate::numpy_random::{Cumulative, RandomState, equal_choice};
 use crate::sample::Sample;
+use crate::simd::DOUBLES;
 
 /// Draws `n_clusters` rows by weight, none twice, as first centres (row-major).
 pub(crate) fn random_rows(
@@ -35,7 +38,11 @@ pub(crate) fn k_means_plus_plus(
     let columns = sample.columns();
     let trials = 2 + (n_clusters as f64).ln() as usize;
 
-    let first = Cumulative::new(sample.len(), |index| sample.odds(index), sample.interrupt)?.choice(random);
+    let draw = random.random_sample();
+    let first = match sample.is_plain().then(|| equal_choice(sample.len(), draw)).flatten() {
+        Some(first) => first,
+        None => Cumulative::new(sample.len(), |index| sample.odds(index), sample.interrupt)?.at(draw),
+    };
     let mut centers = Vec::with_capacity(n_clusters * columns);
     let first = sample.row(first);
     centers.extend_from_slice(&first);
@@ -45,9 +52,8 @@ pub(crate) fn k_means_plus_plus(
     let mut candidates = vec![0; trials];
     let mut candidate_rows = Vec::with_capacity(trials * columns);
     for _ in 1..n_clusters {
-        nearest.accumulate()?;
         for candidate in &mut candidates {
-            *candidate = nearest.search(random.random_sample() * potential);
+            *candidate = nearest.search(random.random_sample() * potential)?;
         }
         candidate_rows.clear();
         for &candidate in &candidates {
@@ -66,14 +72,17 @@ struct Nearest<'a> {
     sample: Sample<'a>,
     blocks: Blocks,
     squared: Vec<f64>,
-    /// Running sums of weight × squared distance.
-    cumulative: Vec<f64>,
+    /// The potential of each block's rows.
+    held: Vec<f64>,
     /// The centre that was added last.
     center: Centers,
     candidates: Centers,
-    /// One potential for each candidate, by block.
-    potentials: Vec<Vec<f64>>,
+    /// By block, a potential for each candidate, or for the centre that is added.
+    potentials: Vec<Vec<LanePotential>>,
 }
+
+/// Sums of weight × squared distance, by the row's place in its block: as if rows came in vectors.
+pub(crate) type LanePotential = [f64; DOUBLES];
 
 impl<'a> Nearest<'a> {
     fn new(sample: Sample<'a>, trials: usize) -> Self {
@@ -84,37 +93,21 @@ impl<'a> Nearest<'a> {
             sample,
             blocks,
             squared: vec![f64::INFINITY; rows],
-            cumulative: vec![0.0; rows],
+            held: vec![0.0; blocks.count()],
             center: Centers::new(vec![0.0; columns], columns),
             candidates: Centers::new(vec![0.0; trials * columns], columns),
-            potentials: vec![vec![0.0; trials]; blocks.count()],
+            potentials: vec![Vec::new(); blocks.count()],
         }
     }
 
     /// Takes `center` into account; the potential that it leaves.
     fn add_center(&mut self, center: &[f64]) -> Result<f64, FitError> {
         self.center.set(center);
-        let Self {
-            sample,
-            blocks,
-            squared,
-            center,
-            potentials,
-            ..
-        } = self;
-        let columns = sample.columns();
-        blocks.write_reduce(squared, potentials, |block, squared, potential| {
-            potential[0] = 0.0;
-            let first = block.start;
-            sample.tiles(blocks, block, |tile, rows| {
-                for (index, row) in tile.zip(rows.rows(columns)) {
-                    let squared = &mut squared[index - first];
-                    *squared = squared.min(center.squared_distance(row, 0));
-                    potential[0] += sample.weight(index) * *squared;
-                }
-            })
-        })?;
-        let potential: f64 = self.potentials.iter().map(|potential| potential[0]).sum();
+        self.pass(true)?;
+        for (held, potentials) in self.held.iter_mut().zip(&self.potentials) {
+            *held = potentials[0].iter().sum();
+        }
+        let potential: f64 = self.held.iter().sum();
         if potential.is_finite() {
             Ok(potential)
         } else {
@@ -127,30 +120,11 @@ impl<'a> Nearest<'a> {
     /// Which of the candidate rows would leave the smallest potential; the first among equals.
     fn best_candidate(&mut self, candidate_rows: &[f64]) -> Result<usize, FitError> {
         self.candidates.set(candidate_rows);
-        let Self {
-            sample,
-            blocks,
-            squared,
-            candidates,
-            potentials,
-            ..
-        } = self;
-        let columns = sample.columns();
-        blocks.reduce(potentials, |block, potentials| {
-            potentials.fill(0.0);
-            let mut distances = vec![0.0; potentials.len()];
-            sample.tiles(blocks, block, |tile, rows| {
-                for (index, row) in tile.zip(rows.rows(columns)) {
-                    candidates.squared_distances(row, &mut distances);
-                    for (potential, distance) in potentials.iter_mut().zip(&distances) {
-                        *potential += sample.weight(index) * squared[index].min(*distance);
-                    }
-                }
-            })
-        })?;
+        self.pass(false)?;
         let mut best = (0, f64::INFINITY);
-        for candidate in 0..candidate_rows.len() / self.sample.columns() {
-            let potential = self.potentials.iter().map(|potentials| potentials[candidate]).sum();
+        for candidate in 0..self.candidates.count() {
+            let of_block = |potentials: &Vec<LanePotential>| potentials[candidate].iter().sum::<f64>();
+            let potential = self.potentials.iter().map(of_block).sum();
             if potential < best.1 {
                 best = (candidate, potential);
             }
@@ -158,28 +132,61 @@ impl<'a> Nearest<'a> {
         Ok(best.0)
     }
 
-    fn accumulate(&mut self) -> Result<(), FitError> {
+    /// The potentials that the candidates would leave, or that the centre leaves, which is then taken into account.
+    fn pass(&mut self, keep: bool) -> Result<(), FitError> {
         let Self {
             sample,
             blocks,
             squared,
-            cumulative,
+            center,
+            candidates,
+            potentials,
             ..
         } = self;
-        let mut sum = 0.0;
-        blocks.tiles(0..squared.len(), sample.interrupt, |tile| {
-            for index in tile {
-                sum += sample.weight(index) * squared[index];
-                cumulative[index] = sum;
-            }
+        let centers = if keep { center } else { candidates };
+        blocks.write_reduce(squared, potentials, |block, squared, potentials| {
+            potentials.clear();
+            potentials.resize(centers.count(), [0.0; DOUBLES]);
+            let first = block.start;
+            sample.tiles(blocks, block, |tile, rows| {
+                potential::add(
+                    potential::Task {
+                        centers,
+                        squared: &mut squared[tile.start - first..tile.end - first],
+                        weights: sample.weights_of(tile),
+                        potentials,
+                        keep,
+                    },
+                    rows,
+                );
+            })
         })?;
         Ok(())
     }
 
-    /// The first row at which the running sum reaches `value`; the last row when rounding keeps it below.
-    fn search(&self, value: f64) -> usize {
-        self.cumulative
-            .partition_point(|sum| *sum < value)
-            .min(self.cumulative.len() - 1)
+    /// The first row at which the running sum of weight × squared distance reaches `value`; the last row when rounding keeps it
+    /// below. Whole blocks are stepped over.
+    fn search(&self, value: f64) -> Result<usize, Interrupted> {
+        let mut sum = 0.0;
+        let mut block = 0;
+        while block + 1 < self.held.len() && sum + self.held[block] < value {
+            sum += self.held[block];
+            block += 1;
+        }
+        let first = self.blocks.range(block).start;
+        for (stretch, squared) in self.squared[first..].chunks(STRETCH).enumerate() {
+            interrupt::check(self.sample.interrupt)?;
+            for (index, squared) in squared.iter().enumerate() {
+                let row = first + stretch * STRETCH + index;
+                sum += self.sample.weight(row) * squared;
+                if sum >= value {
+                    return Ok(row);
+                }
+            }
+        }
+        Ok(self.squared.len() - 1)
     }
 }
+
+/// Rows between two looks at the interrupt.
+const STRETCH: usize = 1 << 16;

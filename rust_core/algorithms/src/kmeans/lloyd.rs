@@ -3,11 +3,11 @@
 use crate::blocks::Blocks;
 use crate::error::FitError;
 use crate::interrupt::{self, Interrupted, Iteration};
+use crate::kmeans::assign::{Changes, Outcome, Pass, Route, choose};
 use crate::kmeans::centers::Centers;
-use crate::kmeans::relocate;
+use crate::kmeans::{by_cluster, relocate};
 use crate::packed::{LANES, add_scaled, squared_distance};
 use crate::precision::Precision;
-use crate::rows::Row;
 use crate::sample::Sample;
 
 const OVERFLOW: FitError = FitError::Overflow {
@@ -29,13 +29,16 @@ pub(crate) struct Lloyd<'a> {
     sample: Sample<'a>,
     n_clusters: usize,
     blocks: Blocks,
+    /// Where a block's sums would be long beside its rows: the blocks for labels alone. Sums are then made cluster by cluster.
+    by_cluster: Option<Blocks>,
+    route: Route,
     buffers: &'a mut Buffers,
 }
 
 /// Memory that runs, also over other rows of as many columns, use again.
 pub(crate) struct Buffers {
     centers: Centers,
-    partials: Vec<Partial>,
+    outcomes: Vec<Outcome>,
 }
 
 impl Buffers {
@@ -43,7 +46,7 @@ impl Buffers {
     pub(crate) fn new(n_clusters: usize, columns: usize) -> Self {
         Self {
             centers: Centers::new(vec![0.0; n_clusters * columns], columns),
-            partials: Vec::new(),
+            outcomes: Vec::new(),
         }
     }
 }
@@ -57,29 +60,6 @@ pub(crate) struct Won<'a> {
     pub(crate) inertia: f64,
 }
 
-/// What the rows of one block say.
-#[derive(Clone, Default)]
-struct Partial {
-    /// Weighted sums of the rows' deviations from their centres, `n_clusters × columns`.
-    deviations: Vec<f64>,
-    /// Weights of the rows that name a column, `n_clusters × columns`; empty for dense rows, which name all.
-    named: Vec<f64>,
-    /// Weight in each cluster.
-    weights: Vec<f64>,
-    changes: Changes,
-    /// A row has no finite distance.
-    overflow: bool,
-    inertia: f64,
-}
-
-/// Which rows have another label than before.
-#[derive(Debug, Clone, Copy, Default)]
-struct Changes {
-    any: bool,
-    /// Any that weighs something: only those move centres.
-    weighted: bool,
-}
-
 impl<'a> Lloyd<'a> {
     /// `buffers` are for the sample's columns.
     pub(crate) fn new(sample: Sample<'a>, buffers: &'a mut Buffers) -> Self {
@@ -89,11 +69,16 @@ impl<'a> Lloyd<'a> {
         let partial_size = if sample.rows().is_sparse() { 2 * size } else { size };
         let work = row_values.saturating_mul(n_clusters.next_multiple_of(LANES));
         let blocks = Blocks::new(sample.len(), row_values, work, partial_size.div_ceil(row_values));
-        buffers.partials.resize(blocks.count(), Partial::default());
+        let labelling = Blocks::new(sample.len(), row_values, work, 1);
+        let by_cluster = (sample.rows().is_sparse() && blocks.count() < labelling.count()).then_some(labelling);
+        let outcomes = by_cluster.map_or(blocks.count(), |_| 1);
+        buffers.outcomes.resize(outcomes, Outcome::default());
         Self {
             sample,
             n_clusters,
             blocks,
+            by_cluster,
+            route: choose(&sample.rows(), n_clusters),
             buffers,
         }
     }
@@ -146,7 +131,7 @@ impl<'a> Lloyd<'a> {
     /// Labels every row with its nearest centre; what each centre wins.
     pub(crate) fn win(&mut self, centers: &[f64], labels: &mut [i32]) -> Result<Won<'_>, FitError> {
         let (_, inertia) = self.assign(centers, labels, true)?;
-        let total = self.total()?;
+        let total = &self.total()?.sums;
         Ok(Won {
             deviations: &total.deviations,
             weights: &total.weights,
@@ -156,54 +141,96 @@ impl<'a> Lloyd<'a> {
 
     /// Labels every row with its nearest centre, and gathers the deviations if asked. The inertia.
     fn assign(&mut self, centers: &[f64], labels: &mut [i32], gather: bool) -> Result<(Changes, f64), FitError> {
+        self.pass(centers, labels, gather, true)
+    }
+
+    /// Compares every row's label with its nearest centre, and writes it if asked.
+    fn pass(
+        &mut self,
+        centers: &[f64],
+        labels: &mut [i32],
+        gather: bool,
+        write: bool,
+    ) -> Result<(Changes, f64), FitError> {
+        self.buffers.centers.set(centers);
+        if let Some(blocks) = self.by_cluster {
+            return self.pass_by_cluster(&blocks, labels, gather, write);
+        }
         let Self {
             sample,
             blocks,
             buffers,
+            route,
             ..
         } = self;
         let Buffers {
             centers: assigned,
-            partials,
+            outcomes,
         } = &mut **buffers;
-        assigned.set(centers);
-        let centers = &*assigned;
-        let columns = sample.columns();
+        let pass = Pass {
+            centers: assigned,
+            route: *route,
+            write,
+            gather,
+            inertia: true,
+        };
         let check = || interrupt::check(sample.interrupt);
-        blocks.write_reduce(labels, partials, |block, labels, partial| {
-            partial.clear(gather.then_some((centers, sample.rows().is_sparse())), check)?;
+        blocks.write_reduce(labels, outcomes, |block, labels, outcome| {
+            outcome.clear(pass.centers, gather, sample.rows().is_sparse(), check)?;
             let first = block.start;
             sample.tiles(blocks, block, |tile, rows| {
-                for (index, row) in tile.zip(rows.rows(columns)) {
-                    let Some((cluster, distance)) = centers.nearest(row) else {
-                        partial.overflow = true;
-                        continue;
-                    };
-                    let label = &mut labels[index - first];
-                    let weight = sample.weight(index);
-                    if *label != cluster as i32 {
-                        *label = cluster as i32;
-                        partial.changes.any = true;
-                        partial.changes.weighted |= weight > 0.0;
-                    }
-                    partial.inertia += weight * distance;
-                    if gather {
-                        partial.gather(cluster, row, weight, centers.center(cluster));
-                    }
-                }
+                let labels = &mut labels[tile.start - first..tile.end - first];
+                let place = tile.start - first;
+                pass.tile(rows, place, labels, sample.weights_of(tile), outcome);
             })?;
-            if gather {
-                partial.finish(centers, check)?;
-            }
+            outcome.sums.finish(pass.centers, gather, check)?;
             Ok(())
         })?;
-        if self.buffers.partials.iter().any(|partial| partial.overflow) {
+        if self.buffers.outcomes.iter().any(|outcome| outcome.not_finite) {
             return Err(OVERFLOW);
         }
-        let changes = Changes {
-            any: self.buffers.partials.iter().any(|partial| partial.changes.any),
-            weighted: self.buffers.partials.iter().any(|partial| partial.changes.weighted),
+        let mut changes = Changes::default();
+        for outcome in &self.buffers.outcomes {
+            changes.join(outcome.changes);
+        }
+        Ok((changes, self.total_inertia()?))
+    }
+
+    /// [`Lloyd::pass`] in two steps: labels by `blocks`, then sums by cluster.
+    fn pass_by_cluster(
+        &mut self,
+        blocks: &Blocks,
+        labels: &mut [i32],
+        gather: bool,
+        write: bool,
+    ) -> Result<(Changes, f64), FitError> {
+        let Self {
+            sample, buffers, route, ..
+        } = self;
+        let Buffers { centers, outcomes } = &mut **buffers;
+        let pass = Pass {
+            centers,
+            route: *route,
+            write,
+            gather: false,
+            inertia: false,
         };
+        let mut of_blocks = vec![Outcome::default(); blocks.count()];
+        blocks.write_reduce(labels, &mut of_blocks, |block, labels, outcome| {
+            let first = block.start;
+            sample.tiles(blocks, block, |tile, rows| {
+                let labels = &mut labels[tile.start - first..tile.end - first];
+                pass.tile(rows, tile.start - first, labels, sample.weights_of(tile), outcome);
+            })
+        })?;
+        let mut changes = Changes::default();
+        for outcome in of_blocks {
+            if outcome.not_finite {
+                return Err(OVERFLOW);
+            }
+            changes.join(outcome.changes);
+        }
+        by_cluster::sum(*sample, centers, labels, gather, &mut outcomes[0].sums)?;
         Ok((changes, self.total_inertia()?))
     }
 
@@ -212,9 +239,9 @@ impl<'a> Lloyd<'a> {
         self.total()?;
         let Buffers {
             centers: assigned,
-            partials,
+            outcomes,
         } = &mut *self.buffers;
-        let total = &mut partials[0];
+        let total = &mut outcomes[0].sums;
         let moves = relocate::relocate(
             self.sample,
             &self.blocks,
@@ -256,53 +283,66 @@ impl<'a> Lloyd<'a> {
     }
 
     /// Adds the blocks' deviations and weights, in block order.
-    fn total(&mut self) -> Result<&Partial, Interrupted> {
-        let (total, others) = self.buffers.partials.split_at_mut(1);
+    fn total(&mut self) -> Result<&Outcome, Interrupted> {
+        let (total, others) = self.buffers.outcomes.split_at_mut(1);
         let total = &mut total[0];
         for other in others {
             let stretches = total
+                .sums
                 .deviations
                 .chunks_mut(STRETCH)
-                .zip(other.deviations.chunks(STRETCH));
+                .zip(other.sums.deviations.chunks(STRETCH));
             for (total, other) in stretches {
                 interrupt::check(self.sample.interrupt)?;
                 add_scaled(total, 1.0, other);
             }
-            add_scaled(&mut total.weights, 1.0, &other.weights);
+            add_scaled(&mut total.sums.weights, 1.0, &other.sums.weights);
         }
         Ok(total)
     }
 
     /// Weighted sum of the squared distances of the rows to the centres of their labels.
     fn inertia(&mut self, centers: &[f64], labels: &mut [i32]) -> Result<f64, FitError> {
+        // The labels are those of the nearest centres, unless rounding has parted a tie since: seldom, and then row by row.
+        let (changes, inertia) = self.pass(centers, labels, false, false)?;
+        if !changes.any {
+            return Ok(inertia);
+        }
         let Self {
             sample,
             blocks,
             buffers,
             ..
         } = self;
-        let Buffers {
-            centers: assigned,
-            partials,
-        } = &mut **buffers;
-        assigned.set(centers);
-        let centers = &*assigned;
+        let Buffers { centers, outcomes } = &mut **buffers;
+        if self.by_cluster.is_some() {
+            by_cluster::sum(*sample, centers, labels, false, &mut outcomes[0].sums)?;
+            return self.total_inertia();
+        }
         let columns = sample.columns();
-        blocks.write_reduce(labels, partials, |block, labels, partial| {
-            partial.inertia = 0.0;
+        let check = || interrupt::check(sample.interrupt);
+        blocks.write_reduce(labels, outcomes, |block, labels, outcome| {
+            outcome.clear(centers, false, sample.rows().is_sparse(), check)?;
             let first = block.start;
             sample.tiles(blocks, block, |tile, rows| {
                 for (index, row) in tile.zip(rows.rows(columns)) {
-                    let cluster = labels[index - first] as usize;
-                    partial.inertia += sample.weight(index) * centers.squared_distance(row, cluster);
+                    let (place, weight) = (index - first, sample.weight(index));
+                    let cluster = labels[place] as usize;
+                    outcome.sums.add(centers, place, row, weight, cluster, false);
                 }
-            })
+            })?;
+            outcome.sums.finish(centers, false, check)
         })?;
         self.total_inertia()
     }
 
     fn total_inertia(&self) -> Result<f64, FitError> {
-        let inertia = self.buffers.partials.iter().map(|partial| partial.inertia).sum::<f64>();
+        let inertia = self
+            .buffers
+            .outcomes
+            .iter()
+            .map(|outcome| outcome.sums.inertia)
+            .sum::<f64>();
         if inertia.is_finite() {
             Ok(inertia)
         } else {
@@ -311,81 +351,8 @@ impl<'a> Lloyd<'a> {
     }
 }
 
-impl Partial {
-    /// Nothing seen yet; room to gather deviations from `centers`, by sparse rows or dense ones, where it is asked for.
-    fn clear(
-        &mut self,
-        gather: Option<(&Centers, bool)>,
-        check: impl Fn() -> Result<(), Interrupted>,
-    ) -> Result<(), Interrupted> {
-        if let Some((centers, sparse)) = gather {
-            let size = centers.values().len();
-            zero(&mut self.deviations, size, &check)?;
-            zero(&mut self.named, if sparse { size } else { 0 }, &check)?;
-            zero(&mut self.weights, centers.count(), &check)?;
-        }
-        self.changes = Changes::default();
-        self.overflow = false;
-        self.inertia = 0.0;
-        Ok(())
-    }
-
-    /// Adds what a row says of its cluster.
-    fn gather(&mut self, cluster: usize, row: Row<'_>, weight: f64, center: &[f64]) {
-        self.weights[cluster] += weight;
-        let span = cluster * center.len()..(cluster + 1) * center.len();
-        let deviations = &mut self.deviations[span.clone()];
-        match row {
-            Row::Dense(row) => {
-                for ((sum, value), center) in deviations.iter_mut().zip(row).zip(center) {
-                    *sum += weight * (value - center);
-                }
-            }
-            Row::Sparse(row) => {
-                let named = &mut self.named[span];
-                for (column, value) in row.entries() {
-                    deviations[column] += weight * (value - center[column]);
-                    named[column] += weight;
-                }
-            }
-        }
-    }
-
-    /// Adds what sparse rows say of the columns that they do not name: there they are zero. The weight of a column that all of a
-    /// cluster's rows name is, to the last bit, the cluster's.
-    fn finish(&mut self, centers: &Centers, check: impl Fn() -> Result<(), Interrupted>) -> Result<(), Interrupted> {
-        if self.named.is_empty() {
-            return Ok(());
-        }
-        let columns = centers.center(0).len();
-        let clusters = self
-            .deviations
-            .chunks_exact_mut(columns)
-            .zip(self.named.chunks_exact(columns));
-        for (cluster, (deviations, named)) in clusters.enumerate() {
-            check()?;
-            let weight = self.weights[cluster];
-            for ((deviation, named), center) in deviations.iter_mut().zip(named).zip(centers.center(cluster)) {
-                *deviation -= center * (weight - named);
-            }
-        }
-        Ok(())
-    }
-}
-
 /// Values between two looks at the interrupt.
 const STRETCH: usize = 1 << 18;
-
-/// Makes `values` that many zeros.
-fn zero(values: &mut Vec<f64>, size: usize, check: impl Fn() -> Result<(), Interrupted>) -> Result<(), Interrupted> {
-    values.clear();
-    values.reserve_exact(size);
-    while values.len() < size {
-        check()?;
-        values.resize(size.min(values.len() + STRETCH), 0.0);
-    }
-    Ok(())
-}
 
 /// The cluster with the greatest weight; the first among equals.
 fn heaviest(weights: &[f64]) -> usize {

@@ -8,22 +8,31 @@
 //! Sources: S. P. Lloyd, "Least squares quantization in PCM", IEEE Trans. Inf. Theory 28 (1982); D. Arthur and
 //! S. Vassilvitskii, "k-means++: the advantages of careful seeding", SODA 2007 (its greedy variant: best of 2 + ⌊ln k⌋ draws).
 
+mod assign;
+mod by_cluster;
 mod centers;
+mod exact;
+mod few;
 mod init;
 mod lloyd;
 pub mod mini_batch;
 mod model;
+mod moments;
+mod potential;
 mod relocate;
+mod scores;
+mod sparse;
+mod sums;
 mod tolerance;
 
 pub use model::KMeans;
 
+use crate::blocks;
 use crate::error::{Field, FitError};
 use crate::interrupt::{self, Interrupt, Interrupted};
 use crate::numpy_random::RandomState;
 use crate::packed::LANES;
 use crate::rows::Rows;
-use crate::sample::Sample;
 use lloyd::{Buffers, Lloyd, Run};
 
 /// How to fit. [`Default`] gives scikit-learn's defaults, with seed 0.
@@ -121,44 +130,58 @@ impl KMeans {
         interrupt: Interrupt<'_>,
     ) -> Result<Fit, FitError> {
         parameters.check(rows)?;
-        let n_clusters = parameters.n_clusters;
-        let sample = Sample::check(rows, weights, interrupt)?;
-        let threshold = tolerance::threshold(sample, parameters.tol)?;
-        let mut buffers = Buffers::new(n_clusters, rows.columns());
-        let mut lloyd = Lloyd::new(sample, &mut buffers);
-        let mut best: Option<Run> = None;
-        for run in 0..parameters.runs() {
-            let centers = match &parameters.init {
-                Init::KMeansPlusPlus => init::k_means_plus_plus(sample, n_clusters, random)?,
-                Init::Random => init::random_rows(sample, n_clusters, random)?,
-                Init::Centers(centers) => centers.clone(),
-                Init::Starts(starts) => starts[run].clone(),
-            };
-            let run = lloyd.run(run + 1, centers, parameters.max_iter, threshold)?;
-            let better = match &best {
-                None => true,
-                Some(best) => {
-                    run.inertia < best.inertia && !same_partition(&run.labels, &best.labels, n_clusters, interrupt)?
-                }
-            };
-            if better {
-                best = Some(run);
-            }
-        }
-        let run = best.expect("there is at least one run: checked above");
-        let distinct_labels = distinct(&run.labels, n_clusters, interrupt)?;
-        let model = KMeans::new(run.centers, n_clusters, rows.columns())
-            .map_err(|_| FitError::Overflow { quantity: "a centre" })?;
-        Ok(Fit {
-            model,
-            labels: run.labels,
-            inertia: run.inertia,
-            n_iter: run.n_iter,
-            converged: run.converged,
-            strict: run.strict,
-            distinct_labels,
-        })
+        let size = rows
+            .rows()
+            .saturating_mul(rows.row_values())
+            .saturating_mul(parameters.n_clusters);
+        blocks::on_pool(size, || fit_checked(rows, weights, parameters, random, interrupt))
     }
+}
+
+/// A fit with parameters that were checked.
+fn fit_checked(
+    rows: Rows<'_>,
+    weights: Option<&[f64]>,
+    parameters: &Parameters,
+    random: &mut RandomState,
+    interrupt: Interrupt<'_>,
+) -> Result<Fit, FitError> {
+    let n_clusters = parameters.n_clusters;
+    let (sample, threshold) = tolerance::sample_and_threshold(rows, weights, parameters.tol, interrupt)?;
+    let mut buffers = Buffers::new(n_clusters, rows.columns());
+    let mut lloyd = Lloyd::new(sample, &mut buffers);
+    let mut best: Option<Run> = None;
+    for run in 0..parameters.runs() {
+        let centers = match &parameters.init {
+            Init::KMeansPlusPlus => init::k_means_plus_plus(sample, n_clusters, random)?,
+            Init::Random => init::random_rows(sample, n_clusters, random)?,
+            Init::Centers(centers) => centers.clone(),
+            Init::Starts(starts) => starts[run].clone(),
+        };
+        let run = lloyd.run(run + 1, centers, parameters.max_iter, threshold)?;
+        let better = match &best {
+            None => true,
+            Some(best) => {
+                run.inertia < best.inertia && !same_partition(&run.labels, &best.labels, n_clusters, interrupt)?
+            }
+        };
+        if better {
+            best = Some(run);
+        }
+    }
+    let run = best.expect("there is at least one run: checked above");
+    let distinct_labels = distinct(&run.labels, n_clusters, interrupt)?;
+    let model = KMeans::new(run.centers, n_clusters, rows.columns())
+        .map_err(|_| FitError::Overflow { quantity: "a centre" })?;
+    Ok(Fit {
+        model,
+        labels: run.labels,
+        inertia: run.inertia,
+        n_iter: run.n_iter,
+        converged: run.converged,
+        strict: run.strict,
+        distinct_labels,
+    })
 }
 
 impl Parameters {

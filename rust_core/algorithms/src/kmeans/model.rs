@@ -2,6 +2,7 @@
 
 use crate::error::{Field, FitError, ModelError, PredictError};
 use crate::interrupt::Interrupt;
+use crate::kmeans::assign::{Outcome, Pass, choose};
 use crate::kmeans::centers::Centers;
 use crate::kmeans::lloyd::{Buffers, Lloyd};
 use crate::predict::Prediction;
@@ -48,8 +49,11 @@ impl KMeans {
         if let Some(index) = centers.iter().position(|value| !value.is_finite()) {
             return Err(ModelError::NotFinite { name: "centers", index });
         }
+        let centers = Centers::new(centers, columns);
+        // Now, so that the first small prediction makes nothing.
+        centers.packed();
         Ok(Self {
-            centers: Centers::new(centers, columns),
+            centers,
             columns,
             scaling: Scaling::default(),
         })
@@ -90,13 +94,22 @@ impl KMeans {
     /// # Errors
     /// [`PredictError`]: other columns or output length, a row without a finite distance, or interrupted.
     pub fn predict(&self, rows: Rows<'_>, labels: &mut [i32], interrupt: Interrupt<'_>) -> Result<(), PredictError> {
+        let pass = Pass {
+            centers: &self.centers,
+            route: choose(&rows, self.n_clusters()),
+            write: true,
+            gather: false,
+            inertia: false,
+        };
         self.prediction(rows, 1, interrupt)?
-            .write(labels, |row, label| match self.centers.nearest(row) {
-                Some((cluster, _)) => {
-                    label[0] = cluster as i32;
-                    true
+            .write_tiles(labels, |tile, labels| {
+                let mut outcome = Outcome::default();
+                pass.tile(tile, 0, labels, None, &mut outcome);
+                if !outcome.not_finite {
+                    return None;
                 }
-                None => false,
+                tile.rows(self.columns)
+                    .position(|row| self.centers.nearest(row).is_none())
             })
     }
 

@@ -13,6 +13,7 @@ pub struct Config {
     pub server: Server,
     pub models: Models,
     pub limits: Limits,
+    pub compute: Compute,
     pub log: Log,
 }
 
@@ -50,6 +51,13 @@ pub struct Limits {
     pub max_requests_in_flight: u32,
     pub max_fits_in_flight: u32,
     pub max_concurrent_streams: u32,
+}
+
+/// How answers are computed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Compute {
+    pub simd: String,
 }
 
 /// What is logged.

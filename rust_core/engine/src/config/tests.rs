@@ -51,7 +51,7 @@ fn an_empty_directory_is_not_the_current_one() {
 #[test]
 fn every_mistake_is_reported_at_once() {
     let text = resolve(
-        Some("[server]\nport = 70000\nhots = 1\n[limits]\nmax_cells = 0\n[lgo]\nlevel = 1"),
+        Some("[server]\nport = 70000\nhots = 1\n[limits]\nmax_cells = 0\n[compute]\nsimd = \"mmx\"\n[lgo]\nlevel = 1"),
         &[
             ("FERRULE_SERVER_DRAIN_DELAY", "soon"),
             ("FERRULE_NONSENSE", "1"),
@@ -61,10 +61,11 @@ fn every_mistake_is_reported_at_once() {
     )
     .unwrap_err();
     for expected in [
-        "8 mistakes",
+        "9 mistakes",
         "server.port",
         "no setting server.hots",
         "limits.max_cells: expected at least 1, got 0",
+        "compute.simd: expected auto, portable, avx2, avx512, got \"mmx\"",
         "no setting lgo.level",
         "FERRULE_SERVER_DRAIN_DELAY: server.drain_delay",
         "FERRULE_NONSENSE: there is no setting nonsense",

@@ -30,6 +30,7 @@ __all__ = [
     "StoredModel",
     "UsageError",
     "command_line",
+    "force_simd",
     "kmeans_fit",
     "kmeans_label",
     "kmeans_predict",
@@ -44,6 +45,7 @@ __all__ = [
     "mini_batch_learn",
     "mini_batch_start",
     "repository_entries",
+    "simd_level",
     "start_logging",
 ]
 
@@ -320,6 +322,15 @@ def repository_entries(
 
 # ---- The estimators' face. X, centers and coefficients are C-contiguous float64 arrays. Wrong arguments raise
 # ValueError; Ctrl-C ends long work with KeyboardInterrupt.
+
+def simd_level() -> str:
+    """The vector instructions in use: ``portable``, ``avx2`` or ``avx512``."""
+
+def force_simd(name: str) -> None:
+    """Uses these vector instructions from now on, or the best that the CPU has for ``auto``.
+
+    Raises ValueError for another name, or those that the CPU lacks.
+    """
 
 @final
 class KMeansFit:

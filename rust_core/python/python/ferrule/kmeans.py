@@ -14,7 +14,7 @@ from ferrule import _core
 from ferrule.nearest_center import NearestCenter, as_matrix, dtype_of
 from ferrule.progress import Progress
 from ferrule.random_state import LentRandomState
-from ferrule.validation import Rows, checked_rows, checked_weights, row_count, size, whole_or_not
+from ferrule.validation import Rows, checked_weights, explain, learned_rows, row_count, size, whole_or_not
 
 
 class KMeans(NearestCenter):
@@ -87,7 +87,9 @@ class KMeans(NearestCenter):
             ValueError: A parameter, weight or value is out of its range.
             KeyboardInterrupt: Ctrl-C; the estimator keeps what it had before.
         """
-        rows = checked_rows(self, X, reset=True)
+        rows = learned_rows(self, X)
+        if callable(self.init):
+            explain(self, X)
         self._check_row_count(rows)
         n_init = self._starts(of_draws=10)
         if self.algorithm == "elkan" and self.n_clusters == 1:

@@ -13,7 +13,16 @@ from ferrule import _core
 from ferrule.nearest_center import NearestCenter, as_matrix, column_count, dtype_of
 from ferrule.progress import Progress
 from ferrule.random_state import LentRandomState
-from ferrule.validation import Rows, checked_rows, checked_weights, row_count, size, whole_or_not
+from ferrule.validation import (
+    Rows,
+    checked_weights,
+    explain,
+    known_rows,
+    learned_rows,
+    row_count,
+    size,
+    whole_or_not,
+)
 
 
 class MiniBatchKMeans(NearestCenter):
@@ -96,7 +105,9 @@ class MiniBatchKMeans(NearestCenter):
             ValueError: A parameter, weight or value is out of its range.
             KeyboardInterrupt: Ctrl-C; the estimator keeps what it had before.
         """
-        rows = checked_rows(self, X, reset=True)
+        rows = learned_rows(self, X)
+        if callable(self.init):
+            explain(self, X)
         n_init = self._checked_starts(rows)
         weights = checked_weights(sample_weight, row_count(rows))
         random = LentRandomState(self.random_state)
@@ -134,7 +145,7 @@ class MiniBatchKMeans(NearestCenter):
             KeyboardInterrupt: Ctrl-C; the estimator keeps what it had before.
         """
         begun = hasattr(self, "cluster_centers_")
-        rows = checked_rows(self, X, reset=not begun)
+        rows = known_rows(self, X) if begun else learned_rows(self, X)
         weights = checked_weights(sample_weight, row_count(rows))
         if not hasattr(self, "_random_state"):
             self._random_state = LentRandomState(self.random_state).random_state
@@ -207,6 +218,7 @@ class MiniBatchKMeans(NearestCenter):
         """The first batch's start."""
         n_init = self._checked_starts(rows)
         if callable(self.init):
+            explain(self, rows)
             return self._of_callable(rows, random.random_state)
         parameters = self._parameters(self._start(rows), n_init)
         state = _core.mini_batch_start(rows, parameters, random=random.state(), sample_weight=weights)

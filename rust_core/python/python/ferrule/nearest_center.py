@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ferrule import _core
 from ferrule.progress import FollowsProgress
-from ferrule.validation import Rows, checked_rows, checked_weights, row_count, size
+from ferrule.validation import Rows, checked_rows, checked_weights, explain, known_rows, row_count, size
 
 
 class NearestCenter(
@@ -65,8 +65,13 @@ class NearestCenter(
 
     def predict(self, X: Any) -> NDArray[np.int32]:
         """The cluster of each row: its nearest centre, the lowest index among equals."""
-        check_is_fitted(self)
-        return _core.kmeans_predict(checked_rows(self, X, reset=False), self._centers())
+        if "cluster_centers_" not in vars(self):
+            check_is_fitted(self)
+        try:
+            return _core.kmeans_predict(known_rows(self, X), self._centers())
+        except ValueError:
+            explain(self, X)
+            raise
 
     def transform(self, X: Any) -> NDArray[np.floating[Any]]:
         """The Euclidean distance of each row to each centre, rows × n_clusters; float32 where rows and centres are."""

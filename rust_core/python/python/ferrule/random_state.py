@@ -37,6 +37,8 @@ class LentRandomState:
 
     def skip(self, words: int) -> None:
         """Leaves the random state where the compiled module, which drew so many words, has left it."""
+        if words == 0:
+            return
         if self.random_state.get_state(legacy=False)["bit_generator"] != "MT19937":
             return
         for start in range(0, words, _STRETCH):

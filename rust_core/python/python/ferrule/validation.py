@@ -7,12 +7,17 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
-from sklearn.utils import check_array
+from sklearn.utils import assert_all_finite, check_array
 from sklearn.utils.validation import validate_data
+
+import ferrule.simd  # noqa: F401  # before anything is computed
 
 #: Rows as the compiled module takes them: a C-contiguous array, or the arrays (data, indices, indptr) and the shape of a CSR
 #: matrix; float64 or float32.
 Rows: TypeAlias = NDArray[np.floating[Any]] | tuple[NDArray[Any], NDArray[Any], NDArray[Any], tuple[int, int]]
+
+_FLOAT64 = np.dtype(np.float64)
+_FLOAT32 = np.dtype(np.float32)
 
 
 def checked_rows(estimator: Any, X: Any, *, reset: bool) -> Rows:
@@ -31,6 +36,44 @@ def checked_rows(estimator: Any, X: Any, *, reset: bool) -> Rows:
         accept_large_sparse=True,
     )
     return compiled_rows(rows)
+
+
+def is_plain(X: Any) -> bool:
+    """Whether X is what the compiled module takes, so that all it may lack is finite values, which the compiled module sees."""
+    return (
+        type(X) is np.ndarray
+        and (X.dtype is _FLOAT64 or X.dtype is _FLOAT32)
+        and X.ndim == 2
+        and X.size > 0
+        and X.flags.c_contiguous
+    )
+
+
+def learned_rows(estimator: Any, X: Any) -> Rows:
+    """`checked_rows` of what is to be learnt from. Plain arrays are not read here: the compiled module refuses what is not
+    finite, and `whole_or_not` says it in scikit-learn's words.
+    """
+    if not is_plain(X):
+        return checked_rows(estimator, X, reset=True)
+    estimator.n_features_in_ = X.shape[1]
+    vars(estimator).pop("feature_names_in_", None)
+    plain: NDArray[np.floating[Any]] = X
+    return plain
+
+
+def known_rows(estimator: Any, X: Any) -> Rows:
+    """`checked_rows` for an estimator that knows its columns. Plain arrays are not read here, as in `learned_rows`."""
+    known = vars(estimator)
+    if is_plain(X) and X.shape[1] == known.get("n_features_in_") and "feature_names_in_" not in known:
+        plain: NDArray[np.floating[Any]] = X
+        return plain
+    return checked_rows(estimator, X, reset=False)
+
+
+def explain(estimator: Any, X: Any) -> None:
+    """Raises scikit-learn's error where a plain array is not finite."""
+    if is_plain(X):
+        assert_all_finite(X, estimator_name=type(estimator).__name__, input_name="X")
 
 
 def compiled_rows(rows: Any) -> Rows:
@@ -73,9 +116,11 @@ def whole_or_not(fit: Callable[..., Any]) -> Callable[..., Any]:
         before = dict(vars(estimator))
         try:
             return fit(estimator, *arguments, **named)
-        except BaseException:
+        except BaseException as error:
             vars(estimator).clear()
             vars(estimator).update(before)
+            if isinstance(error, ValueError):
+                explain(estimator, arguments[0] if arguments else named["X"])
             raise
 
     return method

@@ -1,0 +1,229 @@
+//! Giving rows to their nearest centres: which kernel does it.
+
+use std::cell::Cell;
+
+use crate::interrupt::Interrupted;
+use crate::kmeans::centers::Centers;
+use crate::kmeans::exact::Exact;
+use crate::kmeans::few::Few;
+use crate::kmeans::scores::Scores;
+use crate::kmeans::sparse::Sparse;
+use crate::kmeans::sums::{Sums, by_lane};
+use crate::rows::{Row, Rows, Tile};
+use crate::simd::{DOUBLES, dispatch};
+
+/// How dense rows are compared with centres. The labels are the same, whichever it is: see `KERNELS.md`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Route {
+    /// All of few short centres at once: [`Few`].
+    Few,
+    /// Row by row, all columns in float64: [`Exact`].
+    Exact,
+    /// By scores in float32, and by [`Exact`] where they leave doubt: [`Scores`].
+    Scores,
+    /// Sparse rows, one by one.
+    SparseExact,
+    /// Sparse rows by scores in float32: [`Sparse`].
+    SparseScores,
+}
+
+/// Rows of a call below which the centres are not worth preparing for [`Route::Scores`].
+const LEAST_SCORED_ROWS: usize = 64;
+
+/// Columns above which the error bounds of scores in float32 say little.
+const MOST_SCORED_COLUMNS: usize = 4096;
+
+/// The route for these rows. The one place where that is decided.
+pub(crate) fn choose(rows: &Rows<'_>, n_clusters: usize) -> Route {
+    let columns = rows.columns();
+    if rows.is_sparse() {
+        // Worth it where there are about as many values as the centres have columns.
+        let values = rows.rows().saturating_mul(rows.row_values());
+        if n_clusters > 1 && values >= columns && !by_lane(n_clusters, columns) {
+            Route::SparseScores
+        } else {
+            Route::SparseExact
+        }
+    } else if by_lane(n_clusters, columns) {
+        Route::Few
+    } else if rows.rows() >= LEAST_SCORED_ROWS && n_clusters > 1 && columns <= MOST_SCORED_COLUMNS {
+        Route::Scores
+    } else {
+        Route::Exact
+    }
+}
+
+/// What is to be done with a tile of rows.
+pub(crate) struct Pass<'a> {
+    pub(crate) centers: &'a Centers,
+    pub(crate) route: Route,
+    /// Whether labels are written, or only compared.
+    pub(crate) write: bool,
+    /// Whether deviations and weights are gathered.
+    pub(crate) gather: bool,
+    /// Whether the inertia is wanted; it is where deviations are.
+    pub(crate) inertia: bool,
+}
+
+/// One tile of dense rows in the hands of a kernel.
+pub(crate) struct Task<'a, 't> {
+    pub(crate) centers: &'a Centers,
+    /// Row after row.
+    pub(crate) values: &'t [f64],
+    /// The first row's place in its block, a multiple of [`DOUBLES`].
+    pub(crate) place: usize,
+    pub(crate) labels: &'t mut [i32],
+    /// One for each row; None is 1 for each.
+    pub(crate) weights: Option<&'t [f64]>,
+    pub(crate) outcome: &'t mut Outcome,
+    pub(crate) write: bool,
+    pub(crate) gather: bool,
+    pub(crate) inertia: bool,
+}
+
+/// What the rows of one block say.
+#[derive(Clone, Default)]
+pub(crate) struct Outcome {
+    pub(crate) sums: Sums,
+    pub(crate) changes: Changes,
+    /// A row has no finite distance.
+    pub(crate) not_finite: bool,
+}
+
+/// Which rows have another label than before.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Changes {
+    pub(crate) any: bool,
+    /// Any that weighs something: only those move centres.
+    pub(crate) weighted: bool,
+}
+
+impl Outcome {
+    /// Nothing seen yet; see [`Sums::clear`].
+    pub(crate) fn clear(
+        &mut self,
+        centers: &Centers,
+        gather: bool,
+        sparse: bool,
+        check: impl Fn() -> Result<(), Interrupted>,
+    ) -> Result<(), Interrupted> {
+        self.changes = Changes::default();
+        self.not_finite = false;
+        self.sums.clear(centers, gather, sparse, check)
+    }
+}
+
+impl Changes {
+    pub(crate) fn join(&mut self, other: Self) {
+        self.any |= other.any;
+        self.weighted |= other.weighted;
+    }
+}
+
+impl Pass<'_> {
+    /// Does it with the rows of `tile`, of which the first has `place` in its block.
+    pub(crate) fn tile(
+        &self,
+        tile: Tile<'_>,
+        place: usize,
+        labels: &mut [i32],
+        weights: Option<&[f64]>,
+        outcome: &mut Outcome,
+    ) {
+        let Self {
+            centers,
+            write,
+            gather,
+            inertia,
+            ..
+        } = *self;
+        debug_assert_eq!(place % DOUBLES, 0);
+        let task = Task {
+            centers,
+            values: match tile {
+                Tile::Dense(values) => values,
+                Tile::Sparse(_) => &[],
+            },
+            place,
+            labels,
+            weights,
+            outcome,
+            write,
+            gather,
+            inertia,
+        };
+        match (tile, self.route) {
+            (Tile::Sparse(rows), route) => match (route == Route::SparseScores).then(|| centers.planes()).flatten() {
+                Some(planes) => dispatch(Sparse { task, rows, planes }),
+                None => {
+                    let mut task = task;
+                    for (index, row) in rows.iter().enumerate() {
+                        task.one(index, Row::Sparse(row));
+                    }
+                }
+            },
+            (Tile::Dense(_), Route::Few) => dispatch(Few(task)),
+            (Tile::Dense(_), Route::Exact | Route::SparseExact | Route::SparseScores) => dispatch(Exact(task)),
+            (Tile::Dense(_), Route::Scores) => match centers.panels() {
+                None => dispatch(Exact(task)),
+                Some(panels) => {
+                    let mut scratch = SCRATCH.take();
+                    dispatch(Scores {
+                        task,
+                        panels,
+                        scratch: &mut scratch,
+                    });
+                    SCRATCH.set(scratch);
+                }
+            },
+        }
+    }
+}
+
+impl Task<'_, '_> {
+    /// Labels the row at `index` of the tile, and adds what it says, without vectors.
+    pub(crate) fn one(&mut self, index: usize, row: Row<'_>) {
+        match self.centers.nearest(row) {
+            Some((cluster, _)) => self.give(index, row, cluster),
+            None => self.outcome.not_finite = true,
+        }
+    }
+
+    /// [`Task::one`] for a row whose cluster is known.
+    pub(crate) fn give(&mut self, index: usize, row: Row<'_>, cluster: usize) {
+        self.relabel(index, cluster);
+        if self.inertia {
+            let weight = self.weight(index);
+            let place = self.place + index;
+            self.outcome
+                .sums
+                .add(self.centers, place, row, weight, cluster, self.gather);
+        }
+    }
+
+    /// Notes a row's cluster.
+    #[inline(always)]
+    pub(crate) fn relabel(&mut self, index: usize, cluster: usize) {
+        let new = cluster as i32;
+        if self.labels[index] != new {
+            let weighs = self.weight(index) > 0.0;
+            self.outcome.changes.join(Changes {
+                any: true,
+                weighted: weighs,
+            });
+            if self.write {
+                self.labels[index] = new;
+            }
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn weight(&self, index: usize) -> f64 {
+        self.weights.map_or(1.0, |weights| weights[index])
+    }
+}
+
+thread_local! {
+    /// Where a thread turns rows: kept between calls.
+    static SCRATCH: Cell<Vec<f32>> = const { Cell::new(Vec::new()) };
+}

@@ -1,0 +1,79 @@
+//! What sparse rows say of their clusters, cluster after cluster.
+//!
+//! Sums of sparse rows are as long as the centres, and rows write to them here and there: several sets of such sums, one for each
+//! block of rows, would be slower to make and to add up than the rows are to read. So each cluster's rows are summed by themselves,
+//! in order, into sums that stay in the cache.
+
+use rayon::prelude::*;
+
+use crate::interrupt::{self, Interrupted};
+use crate::kmeans::centers::Centers;
+use crate::kmeans::sums::{ClusterSums, Sums};
+use crate::rows::Tile;
+use crate::sample::Sample;
+use crate::simd::DOUBLES;
+
+/// Rows between two looks at the interrupt.
+const STRETCH: usize = 4096;
+
+/// Sums up the rows of each cluster, with deviations and weights if asked.
+pub(crate) fn sum(
+    sample: Sample<'_>,
+    centers: &Centers,
+    labels: &[i32],
+    gather: bool,
+    sums: &mut Sums,
+) -> Result<(), Interrupted> {
+    let (columns, count) = (centers.columns(), centers.count());
+    let ordered = by_label(labels, count);
+    let size = centers.values().len();
+    sums.deviations.resize(if gather { size } else { 0 }, 0.0);
+    sums.named.resize(size, 0.0);
+    sums.weights.resize(count, 0.0);
+    let mut deviations: Vec<&mut [f64]> = sums.deviations.chunks_mut(columns).collect();
+    deviations.resize_with(count, || &mut []);
+    let inertias = sums
+        .named
+        .par_chunks_mut(columns)
+        .zip(&mut sums.weights)
+        .zip(deviations)
+        .zip(&ordered)
+        .enumerate()
+        .map(|(cluster, (((named, total), deviations), rows))| {
+            named.fill(0.0);
+            deviations.fill(0.0);
+            *total = 0.0;
+            let mut inertias = [0.0; DOUBLES];
+            let mut sums = ClusterSums {
+                center: centers.center(cluster),
+                deviations,
+                named,
+                inertias: &mut inertias,
+            };
+            let mut buffer = Vec::new();
+            for rows in rows.chunks(STRETCH) {
+                interrupt::check(sample.interrupt)?;
+                for &row in rows {
+                    let weight = sample.weight(row);
+                    if let Tile::Sparse(of_row) = sample.rows().tile(row..row + 1, &mut buffer) {
+                        of_row.iter().for_each(|row| sums.add(row, weight));
+                    }
+                    *total += weight;
+                }
+            }
+            sums.finish(*total);
+            Ok(inertias.iter().sum())
+        })
+        .collect::<Result<Vec<f64>, Interrupted>>()?;
+    sums.inertia = inertias.iter().sum();
+    Ok(())
+}
+
+/// The rows of each cluster, in order.
+fn by_label(labels: &[i32], count: usize) -> Vec<Vec<usize>> {
+    let mut rows = vec![Vec::new(); count];
+    for (row, label) in labels.iter().enumerate() {
+        rows[*label as usize].push(row);
+    }
+    rows
+}

@@ -1,0 +1,260 @@
+//! Many rows against many centres, by scores in float32 that are checked.
+//!
+//! The nearest centre has the least score ½‖c‖² − x·c. Rows lie in the lanes of vectors, column after column, and the least score
+//! and the second least are kept while the scores of a few centres at a time are made: no score is written to memory. Rows and
+//! centres are taken relative to the centres' mean and divided by a power of two, so that the digits of float32 go to what tells
+//! centres apart. A row whose two least scores differ by less than twice their rounding error is left to [`exact`].
+
+use crate::kmeans::assign::Task;
+use crate::kmeans::exact;
+use crate::simd::{DOUBLES, Kernel, SINGLES, Simd};
+
+/// Columns that rows are rounded to a multiple of, to be turned.
+const TURNED: usize = 16;
+
+/// Vectors of rows that are compared with the same centres at once, where there are registers for it.
+const ABREAST: usize = 4;
+
+/// Rows of a tile that are scored at once.
+const ROWS: usize = ABREAST * SINGLES;
+
+/// Centres, as scores need them.
+#[derive(Debug, Clone)]
+pub(crate) struct Panels {
+    /// What rows and centres are taken relative to, filled up with zeros to a multiple of [`TURNED`].
+    shift: Vec<f64>,
+    /// What they are multiplied by then: a power of two.
+    scale: f64,
+    columns: usize,
+    /// Centres of a group.
+    width: usize,
+    /// Group after group, column after column: the group's centres, negated.
+    values: Vec<f32>,
+    /// ½‖c‖², infinite where there is no centre.
+    halves: Vec<f32>,
+    /// The limit for the difference of two scores is `relative` × ½‖x‖² + `absolute`.
+    relative: f32,
+    absolute: f32,
+}
+
+impl Panels {
+    /// None where the centres are too small or too great for float32.
+    pub(crate) fn new(centers: &[f64], columns: usize) -> Option<Self> {
+        let count = centers.len() / columns;
+        let mut shift = vec![0.0; columns.next_multiple_of(TURNED)];
+        for center in centers.chunks_exact(columns) {
+            for (mean, value) in shift.iter_mut().zip(center) {
+                *mean += value / count as f64;
+            }
+        }
+        let offsets = centers
+            .chunks_exact(columns)
+            .flat_map(|center| center.iter().zip(&shift).map(|(value, mean)| value - mean));
+        let greatest = offsets.clone().fold(0.0, |most: f64, offset| most.max(offset.abs()));
+        if !(1e-100..1e100).contains(&greatest) || shift.iter().any(|mean| mean.abs() > 1e100) {
+            return None;
+        }
+        let scale = (-greatest.log2().floor()).exp2();
+        let width = [6, 5, 4]
+            .into_iter()
+            .min_by_key(|width| count.next_multiple_of(*width))?;
+        let groups = count.div_ceil(width);
+        let mut values = vec![0.0; groups * columns * width];
+        let mut halves = vec![f32::INFINITY; groups * width];
+        let mut greatest_square = 0.0_f64;
+        let mut offsets = offsets.map(|offset| offset * scale);
+        for cluster in 0..count {
+            let group = &mut values[cluster / width * columns * width..];
+            let mut square = 0.0;
+            for column in 0..columns {
+                let offset = offsets.next()?;
+                group[column * width + cluster % width] = -offset as f32;
+                square += offset * offset;
+            }
+            halves[cluster] = (0.5 * square) as f32;
+            greatest_square = greatest_square.max(square);
+        }
+        // With u = 2⁻²⁴ and d columns: rounding x and c, d products and their sum cost a score at most
+        // (d + 4)u(½‖x‖² + ‖c‖²), by |x·c| ≤ ½‖x‖² + ½‖c‖²; a difference twice that. The rest covers the rounding of ‖x‖² and of
+        // the limit itself, and of the exact kernel, whose error is 2⁻²⁹ of this. What underflows costs the least normal number.
+        let relative = 2.5 * (columns as f64 + 8.0) * f64::from(f32::EPSILON) / 2.0;
+        let absolute = relative * greatest_square + (columns as f64 + 8.0) * 8.0 * f64::from(f32::MIN_POSITIVE);
+        Some(Self {
+            shift,
+            scale,
+            columns,
+            width,
+            values,
+            halves,
+            relative: relative as f32,
+            absolute: absolute as f32,
+        })
+    }
+}
+
+/// A tile of rows.
+pub(crate) struct Scores<'a, 't> {
+    pub(crate) task: Task<'a, 't>,
+    pub(crate) panels: &'a Panels,
+    /// Room for turned rows.
+    pub(crate) scratch: &'t mut Vec<f32>,
+}
+
+impl Kernel for Scores<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let Self {
+            mut task,
+            panels,
+            scratch,
+        } = self;
+        let columns = panels.columns;
+        let padded = panels.shift.len();
+        scratch.resize((ROWS + 8) * padded, 0.0);
+        let (turned, straight) = scratch.split_at_mut(ROWS * padded);
+        let values = task.values;
+        for (block, rows) in values.chunks(ROWS * columns).enumerate() {
+            turn(simd, panels, rows, straight, turned);
+            let mut labels = [0; ROWS];
+            let doubtful = match (S::REGISTERS >= 32, panels.width) {
+                (true, 4) => score::<S, ABREAST, 4>(simd, panels, turned, &mut labels),
+                (true, 5) => score::<S, ABREAST, 5>(simd, panels, turned, &mut labels),
+                (true, _) => score::<S, ABREAST, 6>(simd, panels, turned, &mut labels),
+                (false, 4) => score::<S, 1, 4>(simd, panels, turned, &mut labels),
+                (false, 5) => score::<S, 1, 5>(simd, panels, turned, &mut labels),
+                (false, _) => score::<S, 1, 6>(simd, panels, turned, &mut labels),
+            };
+            for (index, row) in rows.chunks_exact(columns).enumerate() {
+                let mut cluster = labels[index] as usize;
+                if doubtful >> index & 1 == 1 {
+                    match exact::nearest(simd, task.centers.packed(), row) {
+                        Some(nearest) => cluster = nearest,
+                        None => {
+                            task.outcome.not_finite = true;
+                            continue;
+                        }
+                    }
+                }
+                let index = block * ROWS + index;
+                task.relabel(index, cluster);
+                if task.inertia {
+                    let weight = task.weight(index);
+                    let sums = &mut task.outcome.sums;
+                    sums.add_vectors(simd, task.centers, row, weight, cluster, task.gather);
+                }
+            }
+        }
+    }
+}
+
+/// Writes up to [`ROWS`] rows, shifted and scaled, to `turned`, column after column. What lies there of rows that do not exist is
+/// of no account.
+#[inline(always)]
+fn turn<S: Simd>(simd: S, panels: &Panels, rows: &[f64], straight: &mut [f32], turned: &mut [f32]) {
+    let columns = panels.columns;
+    let padded = panels.shift.len();
+    let scale = simd.double(panels.scale);
+    let (shifts, _) = panels.shift.as_chunks::<DOUBLES>();
+    for (eight, rows) in rows.chunks(8 * columns).enumerate() {
+        for (row, straight) in rows.chunks_exact(columns).zip(straight.chunks_exact_mut(padded)) {
+            let (straight, _) = straight.as_chunks_mut::<SINGLES>();
+            let (pairs, last) = row.as_chunks::<SINGLES>();
+            for (index, (pair, straight)) in pairs.iter().zip(&mut *straight).enumerate() {
+                let (halves, _) = pair.as_chunks::<DOUBLES>();
+                let low = offset(simd, simd.load(&halves[0]), &shifts[2 * index], scale);
+                let high = offset(simd, simd.load(&halves[1]), &shifts[2 * index + 1], scale);
+                simd.store_singles(simd.narrow(low, high), straight);
+            }
+            if !last.is_empty() {
+                let index = pairs.len();
+                let (low, high) = last.split_at(last.len().min(DOUBLES));
+                let low = offset(simd, simd.load_some(low), &shifts[2 * index], scale);
+                let high = if high.is_empty() {
+                    simd.double(0.0)
+                } else {
+                    offset(simd, simd.load_some(high), &shifts[2 * index + 1], scale)
+                };
+                simd.store_singles(simd.narrow(low, high), &mut straight[index]);
+            }
+        }
+        for column in (0..columns).step_by(8) {
+            let turned = &mut turned[column * ROWS + 8 * eight..];
+            simd.transpose(&straight[column..], padded, turned, ROWS);
+        }
+    }
+}
+
+#[inline(always)]
+fn offset<S: Simd>(simd: S, values: S::Double, shift: &[f64; DOUBLES], scale: S::Double) -> S::Double {
+    simd.mul(simd.sub(values, simd.load(shift)), scale)
+}
+
+/// The centre with the least score for each of [`ROWS`] rows, and a bit for each row where that is in doubt.
+#[inline(always)]
+fn score<S: Simd, const R: usize, const C: usize>(
+    simd: S,
+    panels: &Panels,
+    turned: &[f32],
+    labels: &mut [i32; ROWS],
+) -> u64 {
+    let (turned, _) = turned.as_chunks::<SINGLES>();
+    let (turned, _) = turned[..panels.columns * ABREAST].as_chunks::<ABREAST>();
+    let (halves, _) = panels.halves.as_chunks::<C>();
+    let (values, _) = panels.values.as_chunks::<C>();
+    let mut doubtful = 0;
+    for part in 0..ABREAST / R {
+        let first = part * R;
+        let mut best = [simd.single(f32::INFINITY); R];
+        let mut second = best;
+        let mut place = [simd.single(0.0); R];
+        let mut number = 0.0;
+        for (halves, group) in halves.iter().zip(values.chunks_exact(panels.columns)) {
+            let mut scores = [[simd.single(0.0); C]; R];
+            for row in 0..R {
+                for center in 0..C {
+                    scores[row][center] = simd.single(halves[center]);
+                }
+            }
+            for (turned, values) in turned.iter().zip(group) {
+                let mut rows = [simd.single(0.0); R];
+                for row in 0..R {
+                    rows[row] = simd.load_singles(&turned[first + row]);
+                }
+                for center in 0..C {
+                    let value = simd.single(values[center]);
+                    for row in 0..R {
+                        scores[row][center] = simd.mul_add_singles(rows[row], value, scores[row][center]);
+                    }
+                }
+            }
+            for center in 0..C {
+                let name = simd.single(number);
+                number += 1.0;
+                for row in 0..R {
+                    let score = scores[row][center];
+                    let nearer = simd.less_singles(score, best[row]);
+                    place[row] = simd.select_singles(nearer, name, place[row]);
+                    second[row] = simd.min_singles(simd.max_singles(score, best[row]), second[row]);
+                    best[row] = simd.min_singles(score, best[row]);
+                }
+            }
+        }
+        let (relative, absolute) = (simd.single(panels.relative), simd.single(panels.absolute));
+        for row in 0..R {
+            let mut square = simd.single(0.0);
+            for turned in turned {
+                let value = simd.load_singles(&turned[first + row]);
+                square = simd.mul_add_singles(value, value, square);
+            }
+            let limit = simd.mul_add_singles(square, relative, absolute);
+            let clear = simd.less_singles(limit, simd.sub_singles(second[row], best[row]));
+            let bits = u64::from(!simd.bits_singles(clear) & 0xFFFF);
+            doubtful |= bits << ((first + row) * SINGLES);
+            let (_, labels) = labels.split_at_mut((first + row) * SINGLES);
+            labels[..SINGLES].copy_from_slice(&simd.integers_singles(place[row]));
+        }
+    }
+    doubtful
+}

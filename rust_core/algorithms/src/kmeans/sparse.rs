@@ -1,0 +1,142 @@
+//! Sparse rows against centres, by scores in float32 that are checked, as [`super::scores`] does it for dense rows.
+//!
+//! The centres lie column after column: a value of a row meets the values of all centres in that column side by side, in one or two
+//! lines of the cache. Nothing is shifted, since zeros would not stay zeros.
+
+use crate::csr::{SparseRow, SparseRows};
+use crate::kmeans::assign::Task;
+use crate::rows::Row;
+use crate::simd::{Kernel, SINGLES, Simd};
+
+/// Vectors of centres that are scored at once.
+const ABREAST: usize = 4;
+
+/// Centres, as scores need them.
+#[derive(Debug, Clone)]
+pub(crate) struct Planes {
+    scale: f64,
+    /// Vectors of a column: as many as hold a value of each centre.
+    vectors: usize,
+    /// Column after column: the centres' values, negated.
+    values: Vec<[f32; SINGLES]>,
+    /// ½‖c‖², infinite where there is no centre.
+    halves: Vec<[f32; SINGLES]>,
+    greatest_square: f64,
+}
+
+impl Planes {
+    /// None where the centres are too small or too great for float32.
+    pub(crate) fn new(centers: &[f64], columns: usize) -> Option<Self> {
+        let greatest = centers.iter().fold(0.0, |most: f64, value| most.max(value.abs()));
+        if !(1e-100..1e100).contains(&greatest) {
+            return None;
+        }
+        let scale = (-greatest.log2().floor()).exp2();
+        let vectors = (centers.len() / columns).div_ceil(SINGLES);
+        let mut values = vec![[0.0; SINGLES]; columns * vectors];
+        let mut halves = vec![[f32::INFINITY; SINGLES]; vectors];
+        let mut greatest_square = 0.0_f64;
+        for (cluster, center) in centers.chunks_exact(columns).enumerate() {
+            let (vector, lane) = (cluster / SINGLES, cluster % SINGLES);
+            let mut squares = [0.0; 8];
+            for (column, value) in center.iter().enumerate() {
+                let value = value * scale;
+                values[column * vectors + vector][lane] = -value as f32;
+                squares[column % 8] += value * value;
+            }
+            let square = squares.iter().sum::<f64>();
+            halves[vector][lane] = (0.5 * square) as f32;
+            greatest_square = greatest_square.max(square);
+        }
+        Some(Self {
+            scale,
+            vectors,
+            values,
+            halves,
+            greatest_square,
+        })
+    }
+}
+
+/// A tile of sparse rows.
+pub(crate) struct Sparse<'a, 't> {
+    pub(crate) task: Task<'a, 't>,
+    pub(crate) rows: SparseRows<'t>,
+    pub(crate) planes: &'a Planes,
+}
+
+impl Kernel for Sparse<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let Self { mut task, rows, planes } = self;
+        for (index, row) in rows.iter().enumerate() {
+            let cluster = match planes.vectors {
+                1 => nearest::<S, 1>(simd, planes, row),
+                2 => nearest::<S, 2>(simd, planes, row),
+                _ => nearest::<S, ABREAST>(simd, planes, row),
+            };
+            match cluster {
+                Some(cluster) => task.give(index, Row::Sparse(row), cluster),
+                None => task.one(index, Row::Sparse(row)),
+            }
+        }
+    }
+}
+
+/// The centre with the least score; None where that is in doubt.
+#[inline(always)]
+fn nearest<S: Simd, const W: usize>(simd: S, planes: &Planes, row: SparseRow<'_>) -> Option<usize> {
+    let infinity = simd.single(f32::INFINITY);
+    let (mut best, mut second, mut place) = (infinity, infinity, simd.single(0.0));
+    let mut square = 0.0;
+    for value in row.values {
+        square += value * value;
+    }
+    let mut first = 0;
+    while first < planes.vectors {
+        let count = W.min(planes.vectors - first);
+        let mut scores = [infinity; W];
+        for vector in 0..count {
+            scores[vector] = simd.load_singles(&planes.halves[first + vector]);
+        }
+        for (column, value) in row.columns.iter().zip(row.values) {
+            let value = simd.single((value * planes.scale) as f32);
+            let plane = &planes.values[*column as usize * planes.vectors + first..][..count];
+            for vector in 0..W {
+                if vector < count {
+                    let center = simd.load_singles(&plane[vector]);
+                    scores[vector] = simd.mul_add_singles(value, center, scores[vector]);
+                }
+            }
+        }
+        for vector in 0..count {
+            let score = scores[vector];
+            let nearer = simd.less_singles(score, best);
+            place = simd.select_singles(nearer, simd.single((first + vector) as f32), place);
+            second = simd.min_singles(simd.max_singles(score, best), second);
+            best = simd.min_singles(score, best);
+        }
+        first += W;
+    }
+    let (mut bests, mut seconds) = ([0.0; SINGLES], [0.0; SINGLES]);
+    simd.store_singles(best, &mut bests);
+    simd.store_singles(second, &mut seconds);
+    let (mut lane, mut least, mut next) = (0, f32::INFINITY, f32::INFINITY);
+    for other in 0..SINGLES {
+        if bests[other] < least {
+            next = least;
+            (least, lane) = (bests[other], other);
+        } else {
+            next = next.min(bests[other]);
+        }
+        next = next.min(seconds[other]);
+    }
+    let cluster = simd.integers_singles(place)[lane] as usize * SINGLES + lane;
+    // As for dense rows, with the columns that the row names; the exact distance of a sparse row has 2⁻²⁹ of that error too.
+    let terms = row.values.len() as f64 + 8.0;
+    let squares = 0.5 * square * planes.scale * planes.scale + planes.greatest_square;
+    let limit = terms * (2.5 * f64::from(f32::EPSILON) / 2.0 * squares + 8.0 * f64::from(f32::MIN_POSITIVE));
+    (f64::from(next - least) > limit).then_some(cluster)
+}

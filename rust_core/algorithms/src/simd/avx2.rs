@@ -1,0 +1,263 @@
+//! AVX2 and FMA: a vector is two registers.
+
+#[allow(clippy::wildcard_imports, reason = "instructions")]
+use std::arch::x86_64::*;
+
+use super::lanes::{DOUBLES, SINGLES, Simd};
+use super::{Kernel, transpose};
+
+/// The vectors of [`super::Level::Avx2`]. Only [`run`] makes one.
+#[derive(Clone, Copy)]
+pub(crate) struct Avx2(());
+
+/// Runs `kernel`, compiled for this level.
+///
+/// # Safety
+/// The CPU has the level.
+#[target_feature(enable = "avx2,fma")]
+pub(super) unsafe fn run<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run(Avx2(()))
+}
+
+/// Methods that are one instruction for each register.
+macro_rules! instructions {
+    ($($name:ident($($argument:ident: $type:ty),*) -> $result:ty = $instruction:ident;)*) => {
+        $(
+            #[inline(always)]
+            fn $name(self, $($argument: $type),*) -> $result {
+                // SAFETY: `self` exists only where the CPU has the level.
+                unsafe { [$instruction($($argument[0]),*), $instruction($($argument[1]),*)] }
+            }
+        )*
+    };
+}
+
+impl Simd for Avx2 {
+    type Double = [__m256d; 2];
+    type Single = [__m256; 2];
+    type DoubleMask = [__m256d; 2];
+    type SingleMask = [__m256; 2];
+
+    const REGISTERS: usize = 8;
+
+    instructions! {
+        add(a: Self::Double, b: Self::Double) -> Self::Double = _mm256_add_pd;
+        sub(a: Self::Double, b: Self::Double) -> Self::Double = _mm256_sub_pd;
+        mul(a: Self::Double, b: Self::Double) -> Self::Double = _mm256_mul_pd;
+        div(a: Self::Double, b: Self::Double) -> Self::Double = _mm256_div_pd;
+        mul_add(a: Self::Double, b: Self::Double, c: Self::Double) -> Self::Double = _mm256_fmadd_pd;
+        min(a: Self::Double, b: Self::Double) -> Self::Double = _mm256_min_pd;
+        max(a: Self::Double, b: Self::Double) -> Self::Double = _mm256_max_pd;
+
+        add_singles(a: Self::Single, b: Self::Single) -> Self::Single = _mm256_add_ps;
+        sub_singles(a: Self::Single, b: Self::Single) -> Self::Single = _mm256_sub_ps;
+        mul_singles(a: Self::Single, b: Self::Single) -> Self::Single = _mm256_mul_ps;
+        mul_add_singles(a: Self::Single, b: Self::Single, c: Self::Single) -> Self::Single = _mm256_fmadd_ps;
+        min_singles(a: Self::Single, b: Self::Single) -> Self::Single = _mm256_min_ps;
+        max_singles(a: Self::Single, b: Self::Single) -> Self::Single = _mm256_max_ps;
+    }
+
+    #[inline(always)]
+    fn double(self, value: f64) -> Self::Double {
+        // SAFETY: `self` exists only where the CPU has the level.
+        unsafe { [_mm256_set1_pd(value); 2] }
+    }
+
+    #[inline(always)]
+    fn load(self, values: &[f64; DOUBLES]) -> Self::Double {
+        // SAFETY: the CPU has the level; eight values are two registers.
+        unsafe {
+            [
+                _mm256_loadu_pd(values.as_ptr()),
+                _mm256_loadu_pd(values.as_ptr().add(4)),
+            ]
+        }
+    }
+
+    #[inline(always)]
+    fn load_some(self, values: &[f64]) -> Self::Double {
+        let mut vector = [0.0; DOUBLES];
+        vector[..values.len()].copy_from_slice(values);
+        self.load(&vector)
+    }
+
+    #[inline(always)]
+    fn store(self, vector: Self::Double, values: &mut [f64; DOUBLES]) {
+        // SAFETY: the CPU has the level; eight values are two registers.
+        unsafe {
+            _mm256_storeu_pd(values.as_mut_ptr(), vector[0]);
+            _mm256_storeu_pd(values.as_mut_ptr().add(4), vector[1]);
+        }
+    }
+
+    #[inline(always)]
+    fn store_some(self, vector: Self::Double, values: &mut [f64]) {
+        let mut all = [0.0; DOUBLES];
+        self.store(vector, &mut all);
+        values.copy_from_slice(&all[..values.len()]);
+    }
+
+    #[inline(always)]
+    fn columns<const D: usize>(self, rows: &[[f64; D]; DOUBLES]) -> [Self::Double; D] {
+        let mut columns = [self.double(0.0); D];
+        for column in 0..D {
+            let mut values = [0.0; DOUBLES];
+            for row in 0..DOUBLES {
+                values[row] = rows[row][column];
+            }
+            columns[column] = self.load(&values);
+        }
+        columns
+    }
+
+    #[inline(always)]
+    fn less(self, a: Self::Double, b: Self::Double) -> Self::DoubleMask {
+        // SAFETY: `self` exists only where the CPU has the level.
+        unsafe {
+            [
+                _mm256_cmp_pd::<_CMP_LT_OQ>(a[0], b[0]),
+                _mm256_cmp_pd::<_CMP_LT_OQ>(a[1], b[1]),
+            ]
+        }
+    }
+
+    #[inline(always)]
+    fn equal(self, a: Self::Double, b: Self::Double) -> Self::DoubleMask {
+        // SAFETY: `self` exists only where the CPU has the level.
+        unsafe {
+            [
+                _mm256_cmp_pd::<_CMP_EQ_OQ>(a[0], b[0]),
+                _mm256_cmp_pd::<_CMP_EQ_OQ>(a[1], b[1]),
+            ]
+        }
+    }
+
+    #[inline(always)]
+    fn select(self, mask: Self::DoubleMask, a: Self::Double, b: Self::Double) -> Self::Double {
+        // SAFETY: `self` exists only where the CPU has the level.
+        unsafe {
+            [
+                _mm256_blendv_pd(b[0], a[0], mask[0]),
+                _mm256_blendv_pd(b[1], a[1], mask[1]),
+            ]
+        }
+    }
+
+    #[inline(always)]
+    fn bits(self, mask: Self::DoubleMask) -> u32 {
+        // SAFETY: `self` exists only where the CPU has the level.
+        let (low, high) = unsafe { (_mm256_movemask_pd(mask[0]), _mm256_movemask_pd(mask[1])) };
+        (low | high << 4).cast_unsigned()
+    }
+
+    #[inline(always)]
+    fn integers(self, vector: Self::Double) -> [i32; DOUBLES] {
+        let mut integers = [0; DOUBLES];
+        // SAFETY: the CPU has the level; the array has as many places as the two halves have lanes.
+        unsafe {
+            _mm_storeu_si128(integers.as_mut_ptr().cast(), _mm256_cvttpd_epi32(vector[0]));
+            _mm_storeu_si128(integers.as_mut_ptr().add(4).cast(), _mm256_cvttpd_epi32(vector[1]));
+        }
+        integers
+    }
+
+    #[inline(always)]
+    fn single(self, value: f32) -> Self::Single {
+        // SAFETY: `self` exists only where the CPU has the level.
+        unsafe { [_mm256_set1_ps(value); 2] }
+    }
+
+    #[inline(always)]
+    fn load_singles(self, values: &[f32; SINGLES]) -> Self::Single {
+        // SAFETY: the CPU has the level; sixteen values are two registers.
+        unsafe {
+            [
+                _mm256_loadu_ps(values.as_ptr()),
+                _mm256_loadu_ps(values.as_ptr().add(8)),
+            ]
+        }
+    }
+
+    #[inline(always)]
+    fn store_singles(self, vector: Self::Single, values: &mut [f32; SINGLES]) {
+        // SAFETY: the CPU has the level; sixteen values are two registers.
+        unsafe {
+            _mm256_storeu_ps(values.as_mut_ptr(), vector[0]);
+            _mm256_storeu_ps(values.as_mut_ptr().add(8), vector[1]);
+        }
+    }
+
+    #[inline(always)]
+    fn less_singles(self, a: Self::Single, b: Self::Single) -> Self::SingleMask {
+        // SAFETY: `self` exists only where the CPU has the level.
+        unsafe {
+            [
+                _mm256_cmp_ps::<_CMP_LT_OQ>(a[0], b[0]),
+                _mm256_cmp_ps::<_CMP_LT_OQ>(a[1], b[1]),
+            ]
+        }
+    }
+
+    #[inline(always)]
+    fn select_singles(self, mask: Self::SingleMask, a: Self::Single, b: Self::Single) -> Self::Single {
+        // SAFETY: `self` exists only where the CPU has the level.
+        unsafe {
+            [
+                _mm256_blendv_ps(b[0], a[0], mask[0]),
+                _mm256_blendv_ps(b[1], a[1], mask[1]),
+            ]
+        }
+    }
+
+    #[inline(always)]
+    fn bits_singles(self, mask: Self::SingleMask) -> u32 {
+        // SAFETY: `self` exists only where the CPU has the level.
+        let (low, high) = unsafe { (_mm256_movemask_ps(mask[0]), _mm256_movemask_ps(mask[1])) };
+        (low | high << 8).cast_unsigned()
+    }
+
+    #[inline(always)]
+    fn integers_singles(self, vector: Self::Single) -> [i32; SINGLES] {
+        let mut integers = [0; SINGLES];
+        // SAFETY: the CPU has the level; the array has as many places as the two halves have lanes.
+        unsafe {
+            _mm256_storeu_si256(integers.as_mut_ptr().cast(), _mm256_cvttps_epi32(vector[0]));
+            _mm256_storeu_si256(integers.as_mut_ptr().add(8).cast(), _mm256_cvttps_epi32(vector[1]));
+        }
+        integers
+    }
+
+    #[inline(always)]
+    fn narrow(self, low: Self::Double, high: Self::Double) -> Self::Single {
+        // SAFETY: `self` exists only where the CPU has the level.
+        unsafe {
+            [
+                _mm256_set_m128(_mm256_cvtpd_ps(low[1]), _mm256_cvtpd_ps(low[0])),
+                _mm256_set_m128(_mm256_cvtpd_ps(high[1]), _mm256_cvtpd_ps(high[0])),
+            ]
+        }
+    }
+
+    #[inline(always)]
+    fn widen(self, vector: Self::Single) -> [Self::Double; 2] {
+        // SAFETY: `self` exists only where the CPU has the level.
+        unsafe {
+            [
+                [
+                    _mm256_cvtps_pd(_mm256_castps256_ps128(vector[0])),
+                    _mm256_cvtps_pd(_mm256_extractf128_ps::<1>(vector[0])),
+                ],
+                [
+                    _mm256_cvtps_pd(_mm256_castps256_ps128(vector[1])),
+                    _mm256_cvtps_pd(_mm256_extractf128_ps::<1>(vector[1])),
+                ],
+            ]
+        }
+    }
+
+    #[inline(always)]
+    fn transpose(self, from: &[f32], from_stride: usize, to: &mut [f32], to_stride: usize) {
+        // SAFETY: `self` exists only where the CPU has the level, and with it AVX.
+        unsafe { transpose::eight(from, from_stride, to, to_stride) }
+    }
+}

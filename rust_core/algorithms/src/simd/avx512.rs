@@ -1,0 +1,153 @@
+//! AVX-512: a vector is one register.
+
+#[allow(clippy::wildcard_imports, reason = "instructions")]
+use std::arch::x86_64::*;
+
+use super::lanes::{DOUBLES, SINGLES, Simd};
+use super::{Kernel, columns, transpose};
+
+/// The vectors of [`super::Level::Avx512`]. Only [`run`] makes one.
+#[derive(Clone, Copy)]
+pub(crate) struct Avx512(());
+
+/// Runs `kernel`, compiled for this level.
+///
+/// # Safety
+/// The CPU has the level.
+#[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
+pub(super) unsafe fn run<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run(Avx512(()))
+}
+
+/// Methods that are one instruction.
+macro_rules! instructions {
+    ($($name:ident($($argument:ident: $type:ty),*) -> $result:ty = $instruction:expr;)*) => {
+        $(
+            #[inline(always)]
+            fn $name(self, $($argument: $type),*) -> $result {
+                // SAFETY: `self` exists only where the CPU has the level.
+                unsafe { $instruction }
+            }
+        )*
+    };
+}
+
+/// Mask of the first lanes.
+#[inline(always)]
+fn first(count: usize) -> __mmask8 {
+    debug_assert!(count <= DOUBLES);
+    ((1_u32 << count) - 1) as __mmask8
+}
+
+impl Avx512 {
+    /// For each lane, what `places` says of `a` (0 to 7) or of the values from memory (8 to 15).
+    #[inline(always)]
+    fn pick(self, a: __m512d, places: &[i64; DOUBLES], values: &[f64; DOUBLES]) -> __m512d {
+        // SAFETY: the CPU has the level; there are as many places as lanes.
+        unsafe { _mm512_permutex2var_pd(a, _mm512_loadu_epi64(places.as_ptr()), _mm512_loadu_pd(values.as_ptr())) }
+    }
+}
+
+impl Simd for Avx512 {
+    type Double = __m512d;
+    type Single = __m512;
+    type DoubleMask = __mmask8;
+    type SingleMask = __mmask16;
+
+    const REGISTERS: usize = 32;
+
+    instructions! {
+        double(value: f64) -> __m512d = _mm512_set1_pd(value);
+        load(values: &[f64; DOUBLES]) -> __m512d = _mm512_loadu_pd(values.as_ptr());
+        store(vector: __m512d, values: &mut [f64; DOUBLES]) -> () = _mm512_storeu_pd(values.as_mut_ptr(), vector);
+        add(a: __m512d, b: __m512d) -> __m512d = _mm512_add_pd(a, b);
+        sub(a: __m512d, b: __m512d) -> __m512d = _mm512_sub_pd(a, b);
+        mul(a: __m512d, b: __m512d) -> __m512d = _mm512_mul_pd(a, b);
+        div(a: __m512d, b: __m512d) -> __m512d = _mm512_div_pd(a, b);
+        mul_add(a: __m512d, b: __m512d, c: __m512d) -> __m512d = _mm512_fmadd_pd(a, b, c);
+        min(a: __m512d, b: __m512d) -> __m512d = _mm512_min_pd(a, b);
+        max(a: __m512d, b: __m512d) -> __m512d = _mm512_max_pd(a, b);
+        less(a: __m512d, b: __m512d) -> __mmask8 = _mm512_cmp_pd_mask::<_CMP_LT_OQ>(a, b);
+        equal(a: __m512d, b: __m512d) -> __mmask8 = _mm512_cmp_pd_mask::<_CMP_EQ_OQ>(a, b);
+        select(mask: __mmask8, a: __m512d, b: __m512d) -> __m512d = _mm512_mask_blend_pd(mask, b, a);
+
+        single(value: f32) -> __m512 = _mm512_set1_ps(value);
+        load_singles(values: &[f32; SINGLES]) -> __m512 = _mm512_loadu_ps(values.as_ptr());
+        store_singles(vector: __m512, values: &mut [f32; SINGLES]) -> () = _mm512_storeu_ps(values.as_mut_ptr(), vector);
+        add_singles(a: __m512, b: __m512) -> __m512 = _mm512_add_ps(a, b);
+        sub_singles(a: __m512, b: __m512) -> __m512 = _mm512_sub_ps(a, b);
+        mul_singles(a: __m512, b: __m512) -> __m512 = _mm512_mul_ps(a, b);
+        mul_add_singles(a: __m512, b: __m512, c: __m512) -> __m512 = _mm512_fmadd_ps(a, b, c);
+        min_singles(a: __m512, b: __m512) -> __m512 = _mm512_min_ps(a, b);
+        max_singles(a: __m512, b: __m512) -> __m512 = _mm512_max_ps(a, b);
+        less_singles(a: __m512, b: __m512) -> __mmask16 = _mm512_cmp_ps_mask::<_CMP_LT_OQ>(a, b);
+        select_singles(mask: __mmask16, a: __m512, b: __m512) -> __m512 = _mm512_mask_blend_ps(mask, b, a);
+
+        narrow(low: __m512d, high: __m512d) -> __m512 =
+            _mm512_insertf32x8::<1>(_mm512_castps256_ps512(_mm512_cvtpd_ps(low)), _mm512_cvtpd_ps(high));
+        widen(vector: __m512) -> [__m512d; 2] = [
+            _mm512_cvtps_pd(_mm512_castps512_ps256(vector)),
+            _mm512_cvtps_pd(_mm512_extractf32x8_ps::<1>(vector)),
+        ];
+        transpose(from: &[f32], from_stride: usize, to: &mut [f32], to_stride: usize) -> () =
+            transpose::eight(from, from_stride, to, to_stride);
+    }
+
+    #[inline(always)]
+    fn load_some(self, values: &[f64]) -> __m512d {
+        let mask = first(values.len().min(DOUBLES));
+        // SAFETY: the CPU has the level; lanes beyond the mask are not read.
+        unsafe { _mm512_maskz_loadu_pd(mask, values.as_ptr()) }
+    }
+
+    #[inline(always)]
+    fn store_some(self, vector: __m512d, values: &mut [f64]) {
+        let mask = first(values.len().min(DOUBLES));
+        // SAFETY: the CPU has the level; lanes beyond the mask are not written.
+        unsafe { _mm512_mask_storeu_pd(values.as_mut_ptr(), mask, vector) }
+    }
+
+    #[inline(always)]
+    fn columns<const D: usize>(self, rows: &[[f64; D]; DOUBLES]) -> [__m512d; D] {
+        let (vectors, _) = rows.as_flattened().as_chunks::<DOUBLES>();
+        if D == 1 {
+            return [self.load(&vectors[0]); D];
+        }
+        let picks = const { columns::picks::<D>() };
+        let first = self.load(&vectors[0]);
+        let mut columns = [first; D];
+        for column in 0..D {
+            columns[column] = self.pick(first, &picks[column][1], &vectors[1]);
+            for vector in 2..D {
+                columns[column] = self.pick(columns[column], &picks[column][vector], &vectors[vector]);
+            }
+        }
+        columns
+    }
+
+    #[inline(always)]
+    fn bits(self, mask: __mmask8) -> u32 {
+        u32::from(mask)
+    }
+
+    #[inline(always)]
+    fn bits_singles(self, mask: __mmask16) -> u32 {
+        u32::from(mask)
+    }
+
+    #[inline(always)]
+    fn integers(self, vector: __m512d) -> [i32; DOUBLES] {
+        let mut integers = [0; DOUBLES];
+        // SAFETY: the CPU has the level; the array has as many places as the vector has lanes.
+        unsafe { _mm256_storeu_si256(integers.as_mut_ptr().cast(), _mm512_cvttpd_epi32(vector)) };
+        integers
+    }
+
+    #[inline(always)]
+    fn integers_singles(self, vector: __m512) -> [i32; SINGLES] {
+        let mut integers = [0; SINGLES];
+        // SAFETY: the CPU has the level; the array has as many places as the vector has lanes.
+        unsafe { _mm512_storeu_si512(integers.as_mut_ptr().cast(), _mm512_cvttps_epi32(vector)) };
+        integers
+    }
+}

@@ -1,0 +1,96 @@
+//! Vectors, as kernels see them.
+
+/// Lanes of a vector of float64.
+pub(crate) const DOUBLES: usize = 8;
+
+/// Lanes of a vector of float32.
+pub(crate) const SINGLES: usize = 16;
+
+/// The vectors of one level. A value of this type exists only where the CPU has the level's instructions.
+pub(crate) trait Simd: Copy {
+    /// [`DOUBLES`] float64 values.
+    type Double: Copy;
+    /// [`SINGLES`] float32 values.
+    type Single: Copy;
+    /// A truth for each lane of a [`Simd::Double`].
+    type DoubleMask: Copy;
+    /// A truth for each lane of a [`Simd::Single`].
+    type SingleMask: Copy;
+
+    /// Vectors of float32 or float64 that a kernel can hold in registers at once.
+    const REGISTERS: usize;
+
+    /// The same value in all lanes.
+    fn double(self, value: f64) -> Self::Double;
+    /// Values from memory.
+    fn load(self, values: &[f64; DOUBLES]) -> Self::Double;
+    /// Up to [`DOUBLES`] values from memory; zeros in the other lanes.
+    fn load_some(self, values: &[f64]) -> Self::Double;
+    /// Values to memory.
+    fn store(self, vector: Self::Double, values: &mut [f64; DOUBLES]);
+    /// The first lanes to memory, as many as there are places, up to [`DOUBLES`].
+    fn store_some(self, vector: Self::Double, values: &mut [f64]);
+    /// Eight rows of `D` values (1 to 4), column after column.
+    fn columns<const D: usize>(self, rows: &[[f64; D]; DOUBLES]) -> [Self::Double; D];
+    /// `a + b`.
+    fn add(self, a: Self::Double, b: Self::Double) -> Self::Double;
+    /// `a − b`.
+    fn sub(self, a: Self::Double, b: Self::Double) -> Self::Double;
+    /// `a × b`.
+    fn mul(self, a: Self::Double, b: Self::Double) -> Self::Double;
+    /// `a ÷ b`.
+    fn div(self, a: Self::Double, b: Self::Double) -> Self::Double;
+    /// `a × b + c`, rounded once or twice.
+    fn mul_add(self, a: Self::Double, b: Self::Double, c: Self::Double) -> Self::Double;
+    /// The smaller one; `b` where either is NaN.
+    fn min(self, a: Self::Double, b: Self::Double) -> Self::Double;
+    /// The greater one; `b` where either is NaN.
+    fn max(self, a: Self::Double, b: Self::Double) -> Self::Double;
+    /// Whether `a < b`; false for NaN.
+    fn less(self, a: Self::Double, b: Self::Double) -> Self::DoubleMask;
+    /// Whether `a = b`; false for NaN.
+    fn equal(self, a: Self::Double, b: Self::Double) -> Self::DoubleMask;
+    /// `a` where the mask is true, else `b`.
+    fn select(self, mask: Self::DoubleMask, a: Self::Double, b: Self::Double) -> Self::Double;
+    /// The mask as bits, the first lane lowest.
+    fn bits(self, mask: Self::DoubleMask) -> u32;
+    /// Values without a fraction, within the range of i32, as such.
+    fn integers(self, vector: Self::Double) -> [i32; DOUBLES];
+
+    /// The same value in all lanes.
+    fn single(self, value: f32) -> Self::Single;
+    /// Values from memory.
+    fn load_singles(self, values: &[f32; SINGLES]) -> Self::Single;
+    /// Values to memory.
+    fn store_singles(self, vector: Self::Single, values: &mut [f32; SINGLES]);
+    /// `a + b`.
+    fn add_singles(self, a: Self::Single, b: Self::Single) -> Self::Single;
+    /// `a × b`.
+    fn mul_singles(self, a: Self::Single, b: Self::Single) -> Self::Single;
+    /// `a − b`.
+    fn sub_singles(self, a: Self::Single, b: Self::Single) -> Self::Single;
+    /// `a × b + c`, rounded once or twice.
+    fn mul_add_singles(self, a: Self::Single, b: Self::Single, c: Self::Single) -> Self::Single;
+    /// The smaller one; `b` where either is NaN.
+    fn min_singles(self, a: Self::Single, b: Self::Single) -> Self::Single;
+    /// The greater one; `b` where either is NaN.
+    fn max_singles(self, a: Self::Single, b: Self::Single) -> Self::Single;
+    /// Whether `a < b`; false for NaN.
+    fn less_singles(self, a: Self::Single, b: Self::Single) -> Self::SingleMask;
+    /// `a` where the mask is true, else `b`.
+    fn select_singles(self, mask: Self::SingleMask, a: Self::Single, b: Self::Single) -> Self::Single;
+    /// The mask as bits, the first lane lowest.
+    fn bits_singles(self, mask: Self::SingleMask) -> u32;
+    /// Values without a fraction, within the range of i32, as such.
+    fn integers_singles(self, vector: Self::Single) -> [i32; SINGLES];
+
+    /// Rounded to float32: the lanes of `low`, then those of `high`.
+    fn narrow(self, low: Self::Double, high: Self::Double) -> Self::Single;
+    /// In float64: the first half of the lanes, then the second.
+    fn widen(self, vector: Self::Single) -> [Self::Double; 2];
+    /// Eight rows of eight values, turned: row `r` lies at `from[r × from_stride..]`, column `c` goes to `to[c × to_stride..]`.
+    ///
+    /// # Panics
+    /// When a slice is too short.
+    fn transpose(self, from: &[f32], from_stride: usize, to: &mut [f32], to_stride: usize);
+}

@@ -1,0 +1,184 @@
+//! Arrays, which the compiler turns into what vectors there are.
+
+use std::array::from_fn;
+
+use super::lanes::{DOUBLES, SINGLES, Simd};
+
+/// The vectors of [`super::Level::Portable`].
+#[derive(Clone, Copy)]
+pub(crate) struct Portable;
+
+#[inline(always)]
+fn zip<T: Copy, U, const N: usize>(a: [T; N], b: [T; N], operation: impl Fn(T, T) -> U) -> [U; N] {
+    from_fn(|lane| operation(a[lane], b[lane]))
+}
+
+#[inline(always)]
+fn choose<T: Copy, const N: usize>(mask: [bool; N], a: [T; N], b: [T; N]) -> [T; N] {
+    from_fn(|lane| if mask[lane] { a[lane] } else { b[lane] })
+}
+
+#[inline(always)]
+fn gather_bits<const N: usize>(mask: [bool; N]) -> u32 {
+    (0..)
+        .zip(mask)
+        .fold(0, |bits, (lane, truth)| bits | u32::from(truth) << lane)
+}
+
+impl Simd for Portable {
+    type Double = [f64; DOUBLES];
+    type Single = [f32; SINGLES];
+    type DoubleMask = [bool; DOUBLES];
+    type SingleMask = [bool; SINGLES];
+
+    const REGISTERS: usize = 4;
+
+    #[inline(always)]
+    fn double(self, value: f64) -> Self::Double {
+        [value; DOUBLES]
+    }
+    #[inline(always)]
+    fn load(self, values: &[f64; DOUBLES]) -> Self::Double {
+        *values
+    }
+    #[inline(always)]
+    fn load_some(self, values: &[f64]) -> Self::Double {
+        let mut vector = [0.0; DOUBLES];
+        vector[..values.len()].copy_from_slice(values);
+        vector
+    }
+    #[inline(always)]
+    fn store(self, vector: Self::Double, values: &mut [f64; DOUBLES]) {
+        *values = vector;
+    }
+    #[inline(always)]
+    fn store_some(self, vector: Self::Double, values: &mut [f64]) {
+        values.copy_from_slice(&vector[..values.len()]);
+    }
+    #[inline(always)]
+    fn columns<const D: usize>(self, rows: &[[f64; D]; DOUBLES]) -> [Self::Double; D] {
+        from_fn(|column| from_fn(|row| rows[row][column]))
+    }
+    #[inline(always)]
+    fn add(self, a: Self::Double, b: Self::Double) -> Self::Double {
+        zip(a, b, |a, b| a + b)
+    }
+    #[inline(always)]
+    fn sub(self, a: Self::Double, b: Self::Double) -> Self::Double {
+        zip(a, b, |a, b| a - b)
+    }
+    #[inline(always)]
+    fn mul(self, a: Self::Double, b: Self::Double) -> Self::Double {
+        zip(a, b, |a, b| a * b)
+    }
+    #[inline(always)]
+    fn div(self, a: Self::Double, b: Self::Double) -> Self::Double {
+        zip(a, b, |a, b| a / b)
+    }
+    #[inline(always)]
+    fn mul_add(self, a: Self::Double, b: Self::Double, c: Self::Double) -> Self::Double {
+        from_fn(|lane| a[lane] * b[lane] + c[lane])
+    }
+    #[inline(always)]
+    fn min(self, a: Self::Double, b: Self::Double) -> Self::Double {
+        zip(a, b, |a, b| if a < b { a } else { b })
+    }
+    #[inline(always)]
+    fn max(self, a: Self::Double, b: Self::Double) -> Self::Double {
+        zip(a, b, |a, b| if a > b { a } else { b })
+    }
+    #[inline(always)]
+    fn less(self, a: Self::Double, b: Self::Double) -> Self::DoubleMask {
+        zip(a, b, |a, b| a < b)
+    }
+    #[inline(always)]
+    fn equal(self, a: Self::Double, b: Self::Double) -> Self::DoubleMask {
+        zip(a, b, |a, b| a == b)
+    }
+    #[inline(always)]
+    fn select(self, mask: Self::DoubleMask, a: Self::Double, b: Self::Double) -> Self::Double {
+        choose(mask, a, b)
+    }
+    #[inline(always)]
+    fn bits(self, mask: Self::DoubleMask) -> u32 {
+        gather_bits(mask)
+    }
+    #[inline(always)]
+    fn integers(self, vector: Self::Double) -> [i32; DOUBLES] {
+        vector.map(|value| value as i32)
+    }
+
+    #[inline(always)]
+    fn single(self, value: f32) -> Self::Single {
+        [value; SINGLES]
+    }
+    #[inline(always)]
+    fn load_singles(self, values: &[f32; SINGLES]) -> Self::Single {
+        *values
+    }
+    #[inline(always)]
+    fn store_singles(self, vector: Self::Single, values: &mut [f32; SINGLES]) {
+        *values = vector;
+    }
+    #[inline(always)]
+    fn add_singles(self, a: Self::Single, b: Self::Single) -> Self::Single {
+        zip(a, b, |a, b| a + b)
+    }
+    #[inline(always)]
+    fn mul_singles(self, a: Self::Single, b: Self::Single) -> Self::Single {
+        zip(a, b, |a, b| a * b)
+    }
+    #[inline(always)]
+    fn sub_singles(self, a: Self::Single, b: Self::Single) -> Self::Single {
+        zip(a, b, |a, b| a - b)
+    }
+    #[inline(always)]
+    fn mul_add_singles(self, a: Self::Single, b: Self::Single, c: Self::Single) -> Self::Single {
+        from_fn(|lane| a[lane] * b[lane] + c[lane])
+    }
+    #[inline(always)]
+    fn min_singles(self, a: Self::Single, b: Self::Single) -> Self::Single {
+        zip(a, b, |a, b| if a < b { a } else { b })
+    }
+    #[inline(always)]
+    fn max_singles(self, a: Self::Single, b: Self::Single) -> Self::Single {
+        zip(a, b, |a, b| if a > b { a } else { b })
+    }
+    #[inline(always)]
+    fn less_singles(self, a: Self::Single, b: Self::Single) -> Self::SingleMask {
+        zip(a, b, |a, b| a < b)
+    }
+    #[inline(always)]
+    fn select_singles(self, mask: Self::SingleMask, a: Self::Single, b: Self::Single) -> Self::Single {
+        choose(mask, a, b)
+    }
+    #[inline(always)]
+    fn bits_singles(self, mask: Self::SingleMask) -> u32 {
+        gather_bits(mask)
+    }
+    #[inline(always)]
+    fn integers_singles(self, vector: Self::Single) -> [i32; SINGLES] {
+        vector.map(|value| value as i32)
+    }
+
+    #[inline(always)]
+    fn narrow(self, low: Self::Double, high: Self::Double) -> Self::Single {
+        from_fn(|lane| match lane.checked_sub(DOUBLES) {
+            None => low[lane] as f32,
+            Some(lane) => high[lane] as f32,
+        })
+    }
+    #[inline(always)]
+    fn widen(self, vector: Self::Single) -> [Self::Double; 2] {
+        from_fn(|half| from_fn(|lane| f64::from(vector[half * DOUBLES + lane])))
+    }
+    #[inline(always)]
+    fn transpose(self, from: &[f32], from_stride: usize, to: &mut [f32], to_stride: usize) {
+        for column in 0..8 {
+            let to = &mut to[column * to_stride..][..8];
+            for (row, to) in to.iter_mut().enumerate() {
+                *to = from[row * from_stride + column];
+            }
+        }
+    }
+}

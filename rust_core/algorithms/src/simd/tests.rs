@@ -1,0 +1,149 @@
+//! Every operation, at every level that this CPU has, gives what arrays give.
+
+use std::array::from_fn;
+
+use super::portable::Portable;
+use super::{DOUBLES, Kernel, Level, SINGLES, Simd};
+
+/// Values that lanes could mix up, and those that compare oddly.
+const DOUBLE: [[f64; DOUBLES]; 3] = [
+    [1.5, -2.0, 0.0, 1e300, f64::INFINITY, f64::NAN, -0.0, 7.25],
+    [2.5, -3.0, -0.0, -1e300, 1.0, 3.0, f64::NAN, 7.25],
+    [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8],
+];
+
+fn singles(row: usize) -> [f32; SINGLES] {
+    from_fn(|lane| DOUBLE[row][lane % DOUBLES] as f32 + if lane < DOUBLES { 0.0 } else { 1.0 })
+}
+
+/// The bits of all that the operations give for the values above. NaNs, whose signs may differ, are all one.
+struct Everything;
+
+impl Kernel for Everything {
+    type Output = Vec<u64>;
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) -> Vec<u64> {
+        let mut seen = Vec::new();
+        doubles(simd, &mut seen);
+        floats(simd, &mut seen);
+        memory(simd, &mut seen);
+        seen
+    }
+}
+
+#[inline(always)]
+fn doubles<S: Simd>(simd: S, seen: &mut Vec<u64>) {
+    let [a, b, c] = DOUBLE.map(|values| simd.load(&values));
+    let less = simd.less(a, b);
+    for vector in [
+        simd.double(0.5),
+        simd.add(a, b),
+        simd.sub(a, b),
+        simd.mul(a, b),
+        simd.div(a, b),
+        simd.min(a, b),
+        simd.max(a, b),
+        simd.select(less, a, c),
+        // Exact, so that one rounding and two are the same.
+        simd.mul_add(simd.double(3.0), b, simd.double(0.5)),
+    ] {
+        let mut values = [0.0; DOUBLES];
+        simd.store(vector, &mut values);
+        seen.extend(values.map(bits));
+    }
+    seen.push(simd.bits(less).into());
+    seen.push(simd.bits(simd.equal(a, b)).into());
+    let whole = simd.load(&[0.0, -1.0, 2.0, 3.0, 2e9, -2e9, 6.0, 7.0]);
+    seen.extend(simd.integers(whole).map(|value| i64::from(value).cast_unsigned()));
+    for count in 0..=DOUBLES {
+        let mut values = [9.0; DOUBLES];
+        simd.store(simd.load_some(&DOUBLE[0][..count]), &mut values);
+        seen.extend(values.map(bits));
+        let mut values = [9.0; DOUBLES];
+        simd.store_some(a, &mut values[..count]);
+        seen.extend(values.map(bits));
+    }
+}
+
+#[inline(always)]
+fn floats<S: Simd>(simd: S, seen: &mut Vec<u64>) {
+    let [a, b, c] = [0, 1, 2].map(|row| simd.load_singles(&singles(row)));
+    let less = simd.less_singles(a, b);
+    for vector in [
+        simd.single(0.5),
+        simd.add_singles(a, b),
+        simd.sub_singles(a, b),
+        simd.mul_singles(a, b),
+        simd.min_singles(a, b),
+        simd.max_singles(a, b),
+        simd.select_singles(less, a, c),
+        simd.mul_add_singles(simd.single(4.0), b, simd.single(0.0)),
+        simd.narrow(simd.load(&DOUBLE[0]), simd.load(&DOUBLE[2])),
+    ] {
+        let mut values = [0.0; SINGLES];
+        simd.store_singles(vector, &mut values);
+        seen.extend(values.map(|value| bits(value.into())));
+    }
+    seen.push(simd.bits_singles(less).into());
+    let whole = simd.load_singles(&from_fn(|lane| lane as f32 * 1000.0 - 3000.0));
+    seen.extend(
+        simd.integers_singles(whole)
+            .map(|value| i64::from(value).cast_unsigned()),
+    );
+    for half in simd.widen(a) {
+        let mut values = [0.0; DOUBLES];
+        simd.store(half, &mut values);
+        seen.extend(values.map(bits));
+    }
+}
+
+#[inline(always)]
+fn memory<S: Simd>(simd: S, seen: &mut Vec<u64>) {
+    columns::<S, 1>(simd, seen);
+    columns::<S, 2>(simd, seen);
+    columns::<S, 3>(simd, seen);
+    columns::<S, 4>(simd, seen);
+    let from: Vec<f32> = (0..7 * 9 + 8).map(|value| value as f32).collect();
+    let mut to = vec![-1.0; 7 * 16 + 8];
+    simd.transpose(&from, 9, &mut to, 16);
+    seen.extend(to.iter().map(|&value| bits(value.into())));
+}
+
+#[inline(always)]
+fn columns<S: Simd, const D: usize>(simd: S, seen: &mut Vec<u64>) {
+    let rows: [[f64; D]; DOUBLES] = from_fn(|row| from_fn(|column| (10 * row + column) as f64));
+    for (column, vector) in simd.columns(&rows).into_iter().enumerate() {
+        let mut values = [0.0; DOUBLES];
+        simd.store(vector, &mut values);
+        assert_eq!(values, from_fn(|row| rows[row][column]));
+        seen.extend(values.map(bits));
+    }
+}
+
+fn bits(value: f64) -> u64 {
+    if value.is_nan() { u64::MAX } else { value.to_bits() }
+}
+
+/// `Everything` at a level, without telling the rest of the process.
+fn at(level: Level) -> Vec<u64> {
+    match level {
+        Level::Portable => Everything.run(Portable),
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: asked for only where the CPU has it.
+        Level::Avx2 => unsafe { super::avx2::run(Everything) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: as above.
+        Level::Avx512 => unsafe { super::avx512::run(Everything) },
+        #[cfg(not(target_arch = "x86_64"))]
+        _ => unreachable!("no other level is available"),
+    }
+}
+
+#[test]
+fn every_level_does_the_same() {
+    let expected = at(Level::Portable);
+    for level in Level::ALL.into_iter().filter(|level| level.is_available()) {
+        assert_eq!(at(level), expected, "{level}");
+    }
+}
