@@ -5,8 +5,9 @@
 Figures over rounds, verdicts and knees come from ``loadtest.summary``; here are:
 
 - ``comparison``: what changed since an earlier run, and what of it is more than noise.
-- ``charts`` (what is drawn), ``drawing`` (how figures become files), ``palette`` (what everything looks like).
-- ``page`` (what the page says), ``tables``, ``wording``; ``page.html.jinja`` and ``page.css``, which lay it out.
+- ``charts`` (what is drawn; ``bars``, ``lines``), ``drawing`` (how figures become files), ``palette`` (what everything looks
+  like), ``names``.
+- ``page`` (what the page says), ``verdict``, ``caveats``, ``tables``, ``wording``; ``page.html.jinja`` and ``page.css``, which lay it out.
 - ``headline``: the table that ``docs/benchmarks.md`` and the README quote.
 """
 

@@ -20,6 +20,7 @@ def _all(results: Results) -> Iterator[str]:
         yield "This run was stopped: what was planned and is missing was not measured."
     if wrong := sum(each.wrong for each in results.answers):
         yield f"{wrong:,} answers were wrong: the figures of those servers are not of the work that was asked for."
+        yield from (f"{each.subject} in {each.scenario}: {each.first_wrong}" for each in results.answers if each.wrong)
     yield from _machine(results)
     yield from _generator(results)
     yield from _noise(results)

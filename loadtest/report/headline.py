@@ -45,8 +45,9 @@ def markdown(results: Results, source: str) -> str:
     known = "\n".join(f"- {caveat}" for caveat in caveats.of(results)[:4])
     return (
         f"What these figures do not show:\n\n{known}\n\n"
-        "CPU time of the server for each call, in microseconds, median over the rounds; and calls a second where the server "
-        f"was the limit (in brackets where the load generator was).\n\n{chr(10).join(lines)}\n\n{about}"
+        "CPU time of the server for each call, in microseconds, median over the rounds, under the load that all are held against "
+        "each other by; and calls a second under that load, in brackets where the run is invalid because the load generator was "
+        f"the limit.\n\n{chr(10).join(lines)}\n\n{about}"
     )
 
 

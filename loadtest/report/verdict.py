@@ -10,7 +10,7 @@ from . import wording
 
 _SIDES = {
     Limit.SERVER: "the server was the limit",
-    Limit.CLIENT: "the load generator was the limit, so its calls a second say little and CPU decides",
+    Limit.CLIENT: "the load generator was the limit, so calls a second say little",
     Limit.BOTH: "server and load generator had no CPU time left",
     Limit.NEITHER: "neither side was busy: waiting was the limit",
     Limit.RATE: "the offered rate was kept",
@@ -28,17 +28,26 @@ def sentences(results: Results, scenario: ScenarioRecord) -> list[str]:
     verdicts = summary.verdicts(results, scenario.name)
     held = summary.comparable([row for row in summary.rows(results) if row.scenario == scenario.name])
     found = []
-    for row in held:
-        if roles.get(row.subject) == "ours" and row.server_cpu is not None:
-            begun = f"{labels[row.subject]}: {wording.median(row.server_cpu)} µs of CPU a call"
-            compared = ", ".join(_against(row.subject, verdicts, roles, labels))
-            found.append(f"{begun}: {compared}." if compared else f"{begun}.")
+    ours = [row for row in held if roles.get(row.subject) == "ours"]
+    for row in ours or held:
+        begun = f"{labels[row.subject]}: {_figure(row)}"
+        compared = ", ".join(_against(row.subject, verdicts, roles, labels))
+        found.append(f"{begun}: {compared}." if compared else f"{begun}.")
     if held:
         found.append(_limits(held, labels))
     if failed := [row for row in held if row.error_rate >= _WORTH_SAYING]:
         parts = ", ".join(f"{row.error_rate:.1%} of {labels[row.subject]}'s" for row in failed)
         found.append(f"Failed calls, whose CPU counts too: {parts}.")
     return found
+
+
+def _figure(row: Row) -> str:
+    """CPU time; where it is not known, as when other calls run beside, throughput."""
+    if row.server_cpu is not None:
+        return f"{wording.median(row.server_cpu)} µs of CPU a call"
+    if row.requests_per_second is not None:
+        return f"{wording.spread(row.requests_per_second)} calls/s; what a call costs is not known"
+    return "nothing is known, as its runs are invalid"
 
 
 def _against(
@@ -69,5 +78,5 @@ def _limits(held: Sequence[Row], labels: Mapping[str, str]) -> str:
     where = wording.load(held[0].load)
     if len(groups) == 1:
         return f"Under this load ({where}) {_SIDES[held[0].limit]} for all of them."
-    said = "; ".join(f"{_SIDES[limit]} for {', '.join(names)}" for limit, names in groups.items())
+    said = "; ".join(f"for {', '.join(names)} {_SIDES[limit]}" for limit, names in groups.items())
     return f"Under this load ({where}): {said}."

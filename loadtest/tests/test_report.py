@@ -282,6 +282,13 @@ def test_a_run_that_was_stopped_says_so(measured: Results) -> None:
     assert not any("stopped" in each for each in caveats.of(measured))
 
 
+def test_wrong_answers_come_first(measured: Results) -> None:
+    wrong = dataclasses.replace(measured.answers[0], wrong=3, first_wrong="row 7: expected 1, got 2")
+    found = caveats.of(dataclasses.replace(measured, answers=[wrong, *measured.answers[1:]]))
+    assert found[0].startswith("3 answers were wrong")
+    assert found[1].endswith("row 7: expected 1, got 2")
+
+
 def test_results_without_points_make_a_page(measured: Results, tmp_path: Path) -> None:
     empty = dataclasses.replace(measured, points=[], starts=[], answers=[])
     text = report.write(empty, tmp_path).read_text(encoding="utf-8")
@@ -311,6 +318,11 @@ def test_a_verdict_says_when_a_peer_is_cheaper_and_when_noise_decides(measured: 
     assert "no difference beyond the noise" in sentences[0]
 
 
+def test_without_cpu_times_a_verdict_has_throughput(measured: Results) -> None:
+    unknown = _changed(measured, lambda point: dataclasses.replace(point, server_cpu=None))
+    assert "3,365 (1,823–4,908) calls/s" in verdict.sentences(unknown, measured.scenarios[0])[1]
+
+
 def test_a_verdict_says_which_calls_failed(measured: Results) -> None:
     def half(point: Point) -> Point:
         count = point.codes.get("HTTP 200", 2)
@@ -334,6 +346,21 @@ def test_the_headline_has_every_chart(measured: Results) -> None:
         assert f"headline-{wanted}" in names
     assert {"rows-cpu", "rows-throughput"} <= names
     assert not any("errors" in name for name in names)
+
+
+def test_rates_are_the_pacers_where_it_offered_them(measured: Results) -> None:
+    def paced(point: Point) -> Point:
+        if point.load.mode is not Mode.OPEN or point.load.fraction is None:
+            return point
+        return dataclasses.replace(point, load=dataclasses.replace(point.load, mode=Mode.PACED))
+
+    results = _changed(measured, paced)
+    names = set(_drawn(results))
+    assert "headline-curve-50pc" in names
+    assert "headline-curve-500" not in names
+    titles = [table.title for table in tables.of_scenario(results, results.scenarios[0])]
+    assert any(title.startswith("Open loop, by the pacer") for title in titles)
+    assert any(title.startswith("Open loop, by ghz") for title in titles)
 
 
 def test_no_chart_lacks_labels(measured: Results) -> None:
