@@ -7,12 +7,15 @@ pub mod codec;
 pub mod drain;
 pub mod healthcheck;
 
+mod clock;
 mod connection;
 mod conversation;
 mod deadline;
 mod handlers;
 mod listener;
+mod messages;
 mod preface;
+mod reply;
 mod service;
 mod status;
 mod worker;
