@@ -49,7 +49,7 @@ impl Timer for ConnectionTimer {
 
 #[cfg(test)]
 mod tests {
-    use std::{pin::pin, task};
+    use std::{cell::RefCell, pin::pin, task};
 
     use super::*;
 
@@ -57,9 +57,9 @@ mod tests {
     fn the_clock_goes_on_with_the_connection() {
         let timer = ConnectionTimer::default();
         assert!(timer.now() <= Instant::now());
-        let mut seen = Vec::new();
+        let seen = RefCell::new(Vec::new());
         let mut connection = pin!(poll_fn(|_| {
-            seen.push((timer.now(), timer.now()));
+            seen.borrow_mut().push((timer.now(), timer.now()));
             task::Poll::<()>::Pending
         }));
         let mut timed = pin!(timed(connection.as_mut()));
@@ -68,6 +68,7 @@ mod tests {
         assert!(timed.as_mut().poll(&mut task).is_pending());
         let between = Instant::now();
         assert!(timed.as_mut().poll(&mut task).is_pending());
+        let seen = seen.borrow();
         let [first, second] = seen[..] else {
             panic!("polled twice, got {seen:?}")
         };
