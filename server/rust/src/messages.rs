@@ -140,7 +140,8 @@ mod tests {
                 Poll::Ready(Some(Ok(message))) => read.push(message),
                 Poll::Ready(Some(Err(status))) => return (read, Some(status.code)),
                 Poll::Ready(None) => return (read, None),
-                Poll::Pending => panic!("every piece is here"),
+                // Now and then Tokio's iterator lets others go first.
+                Poll::Pending => {}
             }
         }
     }
