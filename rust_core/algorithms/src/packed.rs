@@ -67,6 +67,13 @@ impl Packed {
     pub(crate) fn nearest(&self, row: &[f64]) -> Option<(usize, f64)> {
         let mut best = (usize::MAX, f64::INFINITY);
         for (tile, distances) in self.squared_distances(row).enumerate() {
+            // All lanes at once, without a branch for each: most tiles have nothing nearer.
+            if !distances
+                .iter()
+                .fold(false, |nearer, &distance| nearer | (distance < best.1))
+            {
+                continue;
+            }
             for (lane, distance) in distances.into_iter().enumerate() {
                 if distance < best.1 {
                     best = (tile * LANES + lane, distance);

@@ -139,20 +139,22 @@ impl fmt::Debug for Cancel {
 #[derive(Debug, Clone)]
 pub(crate) struct Wanted {
     context: Context,
-    cancel: Cancel,
+    cancel: Option<Cancel>,
 }
 
 impl Wanted {
-    /// For work done where it arrived: only the deadline can end it.
-    pub(crate) fn inline(context: Context) -> Self {
+    /// For work done where it arrived: it is over before anybody could change their mind.
+    pub(crate) fn inline() -> Self {
         Self {
-            context,
-            cancel: Cancel::default(),
+            context: Context::default(),
+            cancel: None,
         }
     }
 
     pub(crate) fn check(&self) -> Result<(), Error> {
-        if self.cancel.0.stop.load(Ordering::Relaxed) {
+        if let Some(cancel) = &self.cancel
+            && cancel.0.stop.load(Ordering::Relaxed)
+        {
             return Err(Error::Cancelled);
         }
         self.context.check()
@@ -170,7 +172,7 @@ pub(crate) fn pending(context: Context) -> (oneshot::Sender<Answer>, Wanted, Pen
     let cancel = Cancel::default();
     let wanted = Wanted {
         context,
-        cancel: cancel.clone(),
+        cancel: Some(cancel.clone()),
     };
     let pending = Pending {
         answer,

@@ -157,7 +157,7 @@ impl Engine {
             if predict.work() > INLINE_WORK {
                 return Ok(Begun::LongWork(predict, admitted));
             }
-            predict.answer(&core.limits, &Wanted::inline(context)).map(Begun::Done)
+            predict.answer(&core.limits, &Wanted::inline()).map(Begun::Done)
         });
         let core = core.clone();
         match begun {

@@ -1,9 +1,8 @@
 //! One connection, from its first bytes to its GOAWAY.
 
-use std::{convert::Infallible, pin::pin, sync::Arc, time::Duration};
+use std::{convert::Infallible, pin::pin, rc::Rc, time::Duration};
 
 use hyper::{rt::Executor, server::conn::http2::Builder, service::service_fn};
-use hyper_util::rt::TokioTimer;
 use tokio::{
     net::TcpStream,
     sync::watch,
@@ -11,7 +10,11 @@ use tokio::{
     time::{Instant, interval_at},
 };
 
-use crate::{preface, service::Service};
+use crate::{
+    clock::{ConnectionTimer, timed},
+    preface,
+    service::Service,
+};
 
 /// Largest sum of the headers of a request.
 const HEADER_LIST_BYTES: u32 = 16 * 1024;
@@ -42,7 +45,7 @@ impl<F: Future<Output: 'static> + 'static> Executor<F> for Local {
 pub(crate) fn protocol(max_concurrent_streams: u32) -> Builder<Local> {
     let mut builder = Builder::new(Local);
     builder
-        .timer(TokioTimer::new())
+        .timer(ConnectionTimer::default())
         .auto_date_header(false)
         .max_concurrent_streams(max_concurrent_streams)
         .max_header_list_size(HEADER_LIST_BYTES)
@@ -67,17 +70,24 @@ pub(crate) async fn serve(
         _ = drain.changed() => return Ok(()),
     };
 
-    let calls = Arc::new(());
-    let ongoing = Arc::downgrade(&calls);
+    let service = Rc::new(service);
+    let calls = Rc::new(());
+    let ongoing = Rc::downgrade(&calls);
     let serve_call = service_fn(move |request| {
+        let opened = service.open(request);
         let (service, call) = (service.clone(), calls.clone());
         // Boxed, as the task that runs it is moved several times, and a pointer moves faster than a call's whole state.
-        Box::pin(async move { Ok::<_, Infallible>(service.answer(request, call).await) })
+        Box::pin(async move {
+            Ok::<_, Infallible>(match opened {
+                Ok(opened) => service.answer(opened, call).await,
+                Err(refusal) => refusal,
+            })
+        })
     });
     let sent = greeted.sent();
     let mut connection = pin!(protocol.serve_connection(greeted, serve_call));
     tokio::select! {
-        ended = &mut connection => return Ok(ended?),
+        ended = timed(connection.as_mut()) => return Ok(ended?),
         _ = drain.changed() => connection.as_mut().graceful_shutdown(),
     }
 
@@ -87,7 +97,7 @@ pub(crate) async fn serve(
     let mut sent_before = sent.get();
     loop {
         tokio::select! {
-            ended = &mut connection => return Ok(ended?),
+            ended = timed(connection.as_mut()) => return Ok(ended?),
             _ = looks.tick() => {
                 // One is held by the service itself.
                 if ongoing.strong_count() <= 1 && sent.get() == sent_before {

@@ -5,27 +5,25 @@ use std::{
     task::{Context as Task, Poll},
 };
 
-use bytes::Bytes;
 use ferrule_engine::{Answer, Context, Replies, Session, Status};
 use tokio::time::{Sleep, sleep_until};
 use tokio_stream::Stream;
-use tonic::codec::Streaming;
 
-use crate::{handlers::sendable, status};
+use crate::{handlers::sendable, messages::Messages};
 
 /// An open stream. Dropping it ends the session.
 pub(crate) struct Conversation {
     session: Session,
     replies: Pin<Box<Replies>>,
     /// What the caller still sends; none after its last message.
-    messages: Option<Streaming<Bytes>>,
+    messages: Option<Messages>,
     expired: Option<Pin<Box<Sleep>>>,
     limit: usize,
 }
 
 impl Conversation {
     /// `messages` is none where the session has all that the caller sends.
-    pub(crate) fn new(session: Session, messages: Option<Streaming<Bytes>>, context: Context, limit: usize) -> Self {
+    pub(crate) fn new(session: Session, messages: Option<Messages>, context: Context, limit: usize) -> Self {
         Self {
             replies: Box::pin(session.replies().clone()),
             session,
@@ -60,12 +58,12 @@ impl Conversation {
         let Some(messages) = &mut self.messages else {
             return Poll::Pending;
         };
-        match Pin::new(messages).poll_next(task) {
+        match messages.poll_next(task) {
             Poll::Pending => return Poll::Pending,
             Poll::Ready(Some(Ok(message))) => self.session.receive(message),
-            Poll::Ready(Some(Err(problem))) => {
+            Poll::Ready(Some(Err(status))) => {
                 self.messages = None;
-                return Poll::Ready(Err(status::of_unreadable_message(&problem, self.limit)));
+                return Poll::Ready(Err(status));
             }
             Poll::Ready(None) => {
                 self.messages = None;

@@ -1,6 +1,11 @@
 //! How long a caller waits, as the `grpc-timeout` header says it.
 
-use std::time::{Duration, Instant};
+use std::{
+    future::poll_fn,
+    pin::Pin,
+    task::Poll,
+    time::{Duration, Instant},
+};
 
 use ferrule_engine::Status;
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -52,11 +57,14 @@ fn parse(text: &[u8]) -> Option<Duration> {
 /// Awaits work until the deadline; what is not done then is dropped, which cancels it.
 pub(crate) async fn within<T>(
     deadline: Option<Instant>,
-    work: impl Future<Output = Result<T, Status>>,
+    mut work: Pin<&mut impl Future<Output = Result<T, Status>>>,
 ) -> Result<T, Status> {
-    match deadline {
-        None => work.await,
-        Some(deadline) => timeout_at(deadline.into(), work)
+    // Most work is done at once, and needs no timer.
+    let tried = poll_fn(|task| Poll::Ready(work.as_mut().poll(task))).await;
+    match (tried, deadline) {
+        (Poll::Ready(done), _) => done,
+        (Poll::Pending, None) => work.await,
+        (Poll::Pending, Some(deadline)) => timeout_at(deadline.into(), work)
             .await
             .unwrap_or_else(|_| Err(Status::deadline_exceeded())),
     }

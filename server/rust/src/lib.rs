@@ -8,12 +8,15 @@ pub mod drain;
 pub mod healthcheck;
 
 mod balance;
+mod clock;
 mod connection;
 mod conversation;
 mod deadline;
 mod handlers;
 mod listener;
+mod messages;
 mod preface;
+mod reply;
 mod service;
 mod status;
 mod worker;

@@ -1,22 +1,21 @@
 //! From an HTTP/2 request to the method that answers it.
 
-use std::sync::Arc;
+use std::{rc::Rc, sync::Arc};
 
-use bytes::Bytes;
 use ferrule_engine::{Context, Engine, Method, Shape, Status};
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header::CONTENT_TYPE, uri::PathAndQuery};
-use hyper::body::Incoming;
-use tonic::{body::Body, codec::Streaming, server::Grpc};
-
-use crate::{
-    codec::RawCodec,
-    deadline,
-    handlers::{self, Replies},
-    status,
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header::CONTENT_TYPE, uri::PathAndQuery,
 };
+use hyper::body::Incoming;
+
+use crate::{deadline, handlers, messages::Messages, reply::Reply, status};
+
+const ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
+const ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
+const IDENTITY: HeaderValue = HeaderValue::from_static("identity");
 
 /// Held by a call from its headers until the HTTP/2 layer has the whole of its reply; its end may still wait there.
-pub(crate) type Ongoing = Arc<()>;
+pub(crate) type Ongoing = Rc<()>;
 
 /// What every call of this server is answered with.
 #[derive(Clone)]
@@ -26,48 +25,62 @@ pub(crate) struct Service {
     pub(crate) max_message_bytes: usize,
 }
 
+/// A call whose headers were read.
+pub(crate) struct Opened {
+    method: Method,
+    messages: Messages,
+    context: Context,
+}
+
 impl Service {
-    /// Answers one call.
-    pub(crate) async fn answer(self, request: Request<Incoming>, call: Ongoing) -> Response<Body> {
-        if !is_grpc(request.headers()) {
-            let mut refusal = Response::new(Body::empty());
+    /// Reads the headers of a call.
+    ///
+    /// # Errors
+    /// The response to a call that goes no further.
+    pub(crate) fn open(&self, request: Request<Incoming>) -> Result<Opened, Response<Reply>> {
+        let headers = request.headers();
+        if !is_grpc(headers) {
+            let mut refusal = Response::new(Reply::default());
             *refusal.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-            return refusal;
+            return Err(refusal);
         }
         // With its query, if it has one: no method's path does.
         let path = request.uri().path_and_query().map_or("", PathAndQuery::as_str);
         let Some(method) = Method::from_path(path) else {
-            return status::to_wire(Status::no_method(path)).into_http();
+            return Err(status::response(Status::no_method(path)));
         };
-        let context = match deadline::of(request.headers()) {
-            Ok(deadline) => Context { deadline },
-            Err(status) => return status::to_wire(status).into_http(),
+        // Compressed messages are not taken: one that is small can grow without bounds.
+        if let Some(encoding) = headers.get(ENCODING).filter(|&encoding| encoding != IDENTITY) {
+            let mut refusal = status::response(status::of_encoding(encoding));
+            refusal.headers_mut().insert(ACCEPT_ENCODING, IDENTITY);
+            return Err(refusal);
+        }
+        let context = Context {
+            deadline: deadline::of(headers).map_err(status::response)?,
         };
-
-        // Every shape goes through tonic's streaming face: the others would answer a message that can't be read
-        // themselves, and not as the contract says.
-        let handler = tower::service_fn(|request: tonic::Request<Streaming<Bytes>>| {
-            let (service, call) = (&self, call.clone());
-            async move {
-                let answered = service.handle(method, request.into_inner(), context).await;
-                match answered {
-                    Ok(replies) => Ok(tonic::Response::new(replies.of(call))),
-                    Err(status) => Err(status::to_wire(status)),
-                }
-            }
-        });
-        Grpc::new(RawCodec)
-            .max_decoding_message_size(self.max_message_bytes)
-            .streaming(handler, request)
-            .await
+        Ok(Opened {
+            method,
+            messages: Messages::new(request.into_body(), self.max_message_bytes),
+            context,
+        })
     }
 
-    async fn handle(&self, method: Method, messages: Streaming<Bytes>, context: Context) -> Result<Replies, Status> {
-        let limit = self.max_message_bytes;
-        match method.shape() {
-            Shape::Unary => handlers::unary(&self.engine, method, messages, context, limit).await,
-            Shape::ServerStream => handlers::server_stream(&self.engine, method, messages, context, limit).await,
-            Shape::BidiStream => Ok(handlers::bidi_stream(&self.engine, method, messages, context, limit)),
+    /// Answers a call.
+    pub(crate) async fn answer(&self, call: Opened, ongoing: Ongoing) -> Response<Reply> {
+        let (engine, limit) = (&self.engine, self.max_message_bytes);
+        let Opened {
+            method,
+            mut messages,
+            context,
+        } = call;
+        let replies = match method.shape() {
+            Shape::Unary => handlers::unary(engine, method, &mut messages, context, limit).await,
+            Shape::ServerStream => handlers::server_stream(engine, method, &mut messages, context, limit).await,
+            Shape::BidiStream => Ok(handlers::bidi_stream(engine, method, messages, context, limit)),
+        };
+        match replies {
+            Ok(replies) => replies.of(ongoing),
+            Err(status) => status::response(status),
         }
     }
 }

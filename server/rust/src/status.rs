@@ -1,11 +1,12 @@
-//! Statuses between the engine and tonic.
+//! Statuses of calls that fail, from the engine or from here, and how statuses go on the wire.
 
 use bytes::Bytes;
 use ferrule_engine::{Code, Status};
+use http::{HeaderMap, HeaderValue, Response};
 use tonic::metadata::{MetadataMap, MetadataValue};
 
 /// The engine's status as it goes on the wire.
-pub(crate) fn to_wire(status: Status) -> tonic::Status {
+fn to_wire(status: Status) -> tonic::Status {
     let mut metadata = MetadataMap::new();
     if let Some(after) = status.retry_after {
         metadata.insert("grpc-retry-pushback-ms", MetadataValue::from(after.as_millis() as u64));
@@ -14,18 +15,46 @@ pub(crate) fn to_wire(status: Status) -> tonic::Status {
     tonic::Status::with_details_and_metadata(code, status.message, status.details, metadata)
 }
 
-/// What the caller is told when tonic could not take a message out of the request body.
-///
-/// Tonic says OUT_OF_RANGE of a message over the limit, and INTERNAL of framing that is broken. Neither is in the
-/// contract: the first is a limit, the second the caller's fault.
-pub(crate) fn of_unreadable_message(problem: &tonic::Status, limit: usize) -> Status {
-    match problem.code() {
-        tonic::Code::OutOfRange => Status::message_too_large(limit as u64),
-        _ => plain(
-            Code::InvalidArgument,
-            format!("the request body is not a gRPC message: {}", problem.message()),
-        ),
-    }
+/// The response to a call that failed, without a body.
+pub(crate) fn response<B: Default>(status: Status) -> Response<B> {
+    to_wire(status).into_http()
+}
+
+/// The trailers of a call that failed after its headers had gone.
+pub(crate) fn trailers(status: Status) -> HeaderMap {
+    let mut trailers = HeaderMap::new();
+    to_wire(status)
+        .add_header(&mut trailers)
+        .expect("percent-encoded and Base64 text is good for headers");
+    trailers
+}
+
+/// The trailers of a call that went well.
+pub(crate) fn success() -> HeaderMap {
+    let mut trailers = HeaderMap::with_capacity(1);
+    trailers.insert(tonic::Status::GRPC_STATUS, HeaderValue::from_static("0"));
+    trailers
+}
+
+/// What the caller is told whose request body is not messages as gRPC frames them.
+pub(crate) fn of_broken_framing(problem: &str) -> Status {
+    plain(
+        Code::InvalidArgument,
+        format!("the request body is not a gRPC message: {problem}"),
+    )
+}
+
+/// What a caller would be told who has gone before the end of its request.
+pub(crate) fn of_lost_caller() -> Status {
+    plain(Code::Cancelled, "the request was not sent to its end".into())
+}
+
+/// What the caller is told whose messages are compressed. gRPC's compression document wants UNIMPLEMENTED.
+pub(crate) fn of_encoding(encoding: &HeaderValue) -> Status {
+    plain(
+        Code::Unimplemented,
+        format!("expected messages that are not compressed, got grpc-encoding {encoding:?}"),
+    )
 }
 
 /// What the caller of a method with one request is told when it sent none or several. gRPC's list of status codes
