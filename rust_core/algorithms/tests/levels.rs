@@ -149,7 +149,12 @@ fn levels_agree_to_the_last_bit_and_labels_with_the_definition() {
     }
 
     // Sparse rows: few columns, and more than a block's rows have values.
-    for (rows, columns, n_clusters) in [(600, 4, 3), (900, 40, 9), (500, 3000, 20), (300, 2000, 70)] {
+    for (rows, columns, n_clusters) in [
+        (600_usize, 4_usize, 3_usize),
+        (900, 40, 9),
+        (500, 3000, 20),
+        (300, 2000, 70),
+    ] {
         let mut numbers = Numbers(columns as u64);
         let values: Vec<f64> = (0..rows * columns)
             .map(|_| {

@@ -2,6 +2,11 @@
 //!
 //! What this says is right by definition; other kernels ask it where they are in doubt.
 
+#![allow(
+    clippy::needless_range_loop,
+    reason = "registers have numbers, and closures would not be inlined"
+)]
+
 use crate::kmeans::assign::Task;
 use crate::packed::{LANES, Packed};
 use crate::rows::Row;

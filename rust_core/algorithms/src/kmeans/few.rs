@@ -2,6 +2,11 @@
 //!
 //! The rows are read as they lie and turned into columns in registers. Distances and sums have the bits of one row after another.
 
+#![allow(
+    clippy::needless_range_loop,
+    reason = "registers have numbers, and closures would not be inlined"
+)]
+
 use crate::kmeans::assign::{Changes, Task};
 use crate::kmeans::sums::MOST_FEW;
 use crate::rows::Row;

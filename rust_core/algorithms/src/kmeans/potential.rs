@@ -28,6 +28,7 @@ pub(crate) fn add(task: Task<'_>, tile: Tile<'_>) {
     }
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "a task is done once")]
 /// [`add`] without vectors, from the row at index `first` on.
 fn by_row(task: Task<'_>, tile: Tile<'_>, first: usize) {
     let mut distances = vec![0.0; task.centers.count()];

@@ -5,6 +5,11 @@
 //! centres are taken relative to the centres' mean and divided by a power of two, so that the digits of float32 go to what tells
 //! centres apart. A row whose two least scores differ by less than twice their rounding error is left to [`exact`].
 
+#![allow(
+    clippy::needless_range_loop,
+    reason = "registers have numbers, and closures would not be inlined"
+)]
+
 use crate::kmeans::assign::Task;
 use crate::kmeans::exact;
 use crate::simd::{DOUBLES, Kernel, SINGLES, Simd};

@@ -3,6 +3,11 @@
 //! The centres lie column after column: a value of a row meets the values of all centres in that column side by side, in one or two
 //! lines of the cache. Nothing is shifted, since zeros would not stay zeros.
 
+#![allow(
+    clippy::needless_range_loop,
+    reason = "registers have numbers, and closures would not be inlined"
+)]
+
 use crate::csr::{SparseRow, SparseRows};
 use crate::kmeans::assign::Task;
 use crate::rows::Row;

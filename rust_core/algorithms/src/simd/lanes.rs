@@ -7,6 +7,7 @@ pub(crate) const DOUBLES: usize = 8;
 pub(crate) const SINGLES: usize = 16;
 
 /// The vectors of one level. A value of this type exists only where the CPU has the level's instructions.
+#[allow(dead_code, reason = "a whole set, of which kernels use what they need")]
 pub(crate) trait Simd: Copy {
     /// [`DOUBLES`] float64 values.
     type Double: Copy;

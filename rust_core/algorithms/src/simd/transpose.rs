@@ -1,5 +1,10 @@
 //! Turning eight rows of eight float32 values, with vectors of 256 bits.
 
+#![allow(
+    clippy::needless_range_loop,
+    reason = "registers have numbers, and closures would not be inlined"
+)]
+
 #[allow(clippy::wildcard_imports, reason = "instructions")]
 use std::arch::x86_64::*;
 
