@@ -53,7 +53,7 @@ pub(super) fn minimise(
         if !lower {
             break if here.is_flat(tol) { Why::Converged } else { Why::Stuck };
         }
-        let close = fall + missing <= PRECISION * here.value.abs();
+        let close = fall + missing <= PRECISION * here.value.abs() || trial.value >= here.value;
         n_iter += 1;
         // Where steps fall as the parabola says, the next is worth more exactness.
         left = LEFT.min((fall / here.value.abs()).sqrt());
@@ -135,10 +135,10 @@ impl Conjugate {
             let length = product / curvature;
             // Without curvature there is no minimum; what is not finite leads nowhere.
             if !(length.is_finite() && length > 0.0) {
-                if product == 0.0 {
-                    missing = 0.0;
-                } else if self.falls.is_empty() {
+                if self.falls.is_empty() && product > 0.0 {
                     add_scaled(&mut self.step, 1.0, &self.direction);
+                } else {
+                    missing = 0.0;
                 }
                 break;
             }

@@ -101,8 +101,8 @@ pub(super) fn least_subgradient(value: f64, gradient: f64, l1: f64) -> f64 {
     } else if value < 0.0 {
         gradient - l1
     } else {
-        // Gradients within ±l1 leave the number at 0.
-        gradient - gradient.clamp(-l1, l1)
+        // Gradients within ±l1 leave the number at 0. (`clamp` would panic where l1 is not a number.)
+        gradient - gradient.max(-l1).min(l1)
     }
 }
 
