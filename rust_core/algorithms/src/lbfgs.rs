@@ -38,7 +38,7 @@ pub(crate) struct Minimum {
 
 /// The last steps and the changes of the gradient along them, from which the Hessian's inverse is guessed.
 #[derive(Debug, Default)]
-pub(crate) struct Memory {
+struct Memory {
     pairs: VecDeque<Pair>,
 }
 
@@ -159,16 +159,16 @@ pub(crate) fn largest(gradient: &[f64]) -> f64 {
 }
 
 impl Memory {
-    pub(crate) fn is_empty(&self) -> bool {
+    fn is_empty(&self) -> bool {
         self.pairs.is_empty()
     }
 
-    pub(crate) fn forget(&mut self) {
+    fn forget(&mut self) {
         self.pairs.clear();
     }
 
     /// Writes minus the approximate inverse Hessian times the gradient: the two-loop recursion.
-    pub(crate) fn descend(&self, gradient: &[f64], direction: &mut [f64]) {
+    fn descend(&self, gradient: &[f64], direction: &mut [f64]) {
         for (direction, gradient) in direction.iter_mut().zip(gradient) {
             *direction = -gradient;
         }
@@ -190,7 +190,7 @@ impl Memory {
     }
 
     /// Remembers the way from one (point, gradient) to the next, unless the curvature along it is not above `rounding`.
-    pub(crate) fn remember(&mut self, from: (&[f64], &[f64]), to: (&[f64], &[f64]), rounding: f64) {
+    fn remember(&mut self, from: (&[f64], &[f64]), to: (&[f64], &[f64]), rounding: f64) {
         let oldest = (self.pairs.len() == MEMORY).then(|| self.pairs.pop_front()).flatten();
         let mut pair = oldest.unwrap_or_else(|| Pair {
             step: vec![0.0; from.0.len()],

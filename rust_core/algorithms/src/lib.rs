@@ -6,7 +6,8 @@
 //! block order.
 //!
 //! - [`kmeans`]: Lloyd's algorithm, greedy k-means++, mini-batches, nearest-centre prediction.
-//! - [`logistic_regression`]: binary and multinomial; L2, L1, elastic net; L-BFGS, Newton's method, proximal Newton, OWL-QN.
+//! - [`logistic_regression`]: binary and multinomial; L2, L1, elastic net; L-BFGS, Newton's method (Cholesky,
+//!   conjugate gradients, proximal).
 //! - [`simd`]: the vector instructions in use.
 
 mod blocks;

@@ -130,15 +130,6 @@ fn logistic_regression_refuses_parameters() {
         &[0, 1, 0, 1],
         2,
         &logistic_regression::Parameters {
-            max_iter: 0,
-            ..good.clone()
-        },
-    );
-    assert_eq!(field, Field::MaxIter);
-    let (field, _) = fit(
-        &[0, 1, 0, 1],
-        2,
-        &logistic_regression::Parameters {
             tol: f64::NAN,
             ..good.clone()
         },

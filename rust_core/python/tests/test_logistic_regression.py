@@ -285,12 +285,19 @@ def test_search_routing_and_names() -> None:
         assert_array_equal(routed[-1].coef_, alone.coef_)
 
 
-def test_no_iteration_leaves_the_start() -> None:
+@pytest.mark.parametrize("solver", ["lbfgs", "newton-cholesky", "newton-cg"])
+def test_no_iteration_is_what_it_is_in_scikit_learn(solver: str) -> None:
     X, y = load_iris(return_X_y=True)
     with pytest.warns(ConvergenceWarning, match="failed to converge after 0 iteration"):
-        model = LogisticRegression(max_iter=0).fit(X, y)
-    assert model.n_iter_.tolist() == [0]
-    assert_array_equal(model.coef_, np.zeros((3, 4)))
+        model = LogisticRegression(max_iter=0, solver=solver).fit(X, y)
+    with pytest.warns(ConvergenceWarning):
+        theirs = sklearn.linear_model.LogisticRegression(max_iter=0, solver=solver).fit(X, y)
+    assert model.n_iter_.tolist() == theirs.n_iter_.tolist() == [0]
+    # For L-BFGS a step that is not counted, for the others zeros.
+    assert_allclose(model.coef_, theirs.coef_, rtol=1e-12)
+    assert model.coef_.any() == (solver == "lbfgs")
+    with pytest.raises(ValueError, match="sample_weight"):
+        LogisticRegression(max_iter=0, solver=solver).fit(X, y, sample_weight=-np.ones(len(y)))
 
 
 def test_a_fit_tells_of_its_iterations(capsys: pytest.CaptureFixture[str]) -> None:

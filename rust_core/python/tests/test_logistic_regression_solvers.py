@@ -1,6 +1,7 @@
 """Every solver and penalty of LogisticRegression against scikit-learn's optimum, and against high precision."""
 
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from scipy.linalg import LinAlgWarning
 from scipy.special import expit, logsumexp, softmax
-from sklearn.datasets import load_breast_cancer, load_iris
+from sklearn.datasets import load_breast_cancer, load_digits, load_iris
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.preprocessing import StandardScaler
 
@@ -69,6 +70,52 @@ def test_smooth_objectives_reach_the_minimum(data: Data, C: float, solver: str, 
     assert least_subgradient(model, X, y) < 1e-11
     best = _high_precision(X, y, C)
     assert abs(objective(model, X, y) / best - 1) < 1e-12
+
+
+def _sparse_wide(classes: int) -> Data:
+    """Many more columns than rows, a few of them common and most of them rare, as with words in texts."""
+    rng = np.random.default_rng(classes)
+    rows, columns, named = 400, 3000, 25
+    indices = (rng.pareto(1.0, size=rows * named) * 20).astype(int) % columns
+    X = sparse.csr_array(
+        (rng.exponential(size=rows * named), (np.repeat(np.arange(rows), named), indices)), shape=(rows, columns)
+    )
+    scores = X @ rng.normal(size=(columns, classes)) + 2 * rng.gumbel(size=(rows, classes))
+    return X, scores.argmax(axis=1)
+
+
+HARD: dict[str, Callable[[], Data]] = {
+    "iris": lambda: load_iris(return_X_y=True),
+    "breast cancer": lambda: load_breast_cancer(return_X_y=True),
+    "digits": lambda: load_digits(return_X_y=True),
+    "sparse, 2 classes": lambda: _sparse_wide(2),
+    "sparse, 4 classes": lambda: _sparse_wide(4),
+}
+
+
+@pytest.mark.parametrize("name", HARD)
+@pytest.mark.parametrize("C", [100.0, 1e4])
+def test_every_name_reaches_the_minimum_at_the_usual_tolerance(name: str, C: float) -> None:
+    # Columns as they come, nearly separable classes, more numbers than a Hessian holds: all of it.
+    X, y = HARD[name]()
+    exact = LogisticRegression(C=C, solver="newton-cholesky", tol=1e-12, max_iter=1000).fit(X, y)
+    best = objective(exact, X, y)
+    for solver in SMOOTH[1:]:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", ConvergenceWarning)
+            model = LogisticRegression(C=C, solver=solver).fit(X, y)
+        assert abs(objective(model, X, y) / best - 1) < 1e-9, solver
+
+
+@pytest.mark.parametrize("name", ["sparse, 2 classes", "sparse, 4 classes"])
+@pytest.mark.parametrize("l1_ratio", [0.01, 0.5])
+def test_many_coefficients_with_absolute_values(name: str, l1_ratio: float) -> None:
+    X, y = HARD[name]()
+    for C in (1.0, 100.0):
+        usual = LogisticRegression(C=C, l1_ratio=l1_ratio, solver="saga").fit(X, y)
+        exact = LogisticRegression(C=C, l1_ratio=l1_ratio, solver="saga", tol=1e-11, max_iter=1000).fit(X, y)
+        assert least_subgradient(exact, X, y) < 1e-11
+        assert abs(objective(usual, X, y) / objective(exact, X, y) - 1) < 1e-9
 
 
 def _high_precision(X: np.ndarray, y: np.ndarray, C: float) -> float:
@@ -176,7 +223,7 @@ def test_no_penalty(solver: str) -> None:
 
 
 def test_many_columns_and_few_coefficients() -> None:
-    # More coefficients than a Hessian holds, by way of few that are not zero; and by OWL-QN where most are not.
+    # More coefficients than a Hessian holds, by way of few that are not zero; and by conjugate gradients where most are not.
     rng = np.random.default_rng(1)
     X = sparse.random_array((600, 5000), density=0.01, rng=rng, format="csr")
     y = np.asarray(X[:, :20].sum(axis=1) > X[:, 20:40].sum(axis=1)).astype(int)

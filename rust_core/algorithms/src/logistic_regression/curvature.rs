@@ -173,9 +173,7 @@ impl Objective<'_> {
                 for (index, row) in tile.zip(rows.rows(columns)) {
                     let weight = sample.weight(index);
                     if several {
-                        for (tile, scores) in partial.scores.iter_mut().enumerate() {
-                            *scores = laid_out.products(row, tile);
-                        }
+                        laid_out.write_products(row, &mut partial.scores);
                         let scores = &mut partial.scores.as_flattened_mut()[..scores];
                         add_scaled(scores, 1.0, intercepts);
                         let (_, sum) = exponentials(scores);

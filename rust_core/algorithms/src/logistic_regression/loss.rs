@@ -17,24 +17,26 @@ pub(crate) struct Objective<'a> {
     pub(super) scores: usize,
     pub(super) penalty: Penalty,
     pub(super) fit_intercept: bool,
-    blocks: Blocks,
+    pub(super) blocks: Blocks,
     /// The coefficients of the point that is evaluated, where there are more than two classes.
     pub(super) coefficients: FeatureMajor,
-    partials: Vec<Partial>,
+    pub(super) partials: Vec<Partial>,
 }
 
 /// What the rows of one block say.
 #[derive(Clone)]
-struct Partial {
+pub(super) struct Partial {
     loss: f64,
     /// Gradient of the coefficients; empty for more than two classes.
-    binary: Vec<f64>,
+    pub(super) binary: Vec<f64>,
     /// The same for more than two classes; empty for two.
-    multinomial: FeatureMajor,
+    pub(super) multinomial: FeatureMajor,
     /// Gradient of the intercepts, one for each score, filled up to whole tiles.
-    intercepts: Vec<f64>,
+    pub(super) intercepts: Vec<f64>,
     /// One row's scores, then its residuals, in tiles.
-    scores: Vec<Lanes>,
+    pub(super) scores: Vec<Lanes>,
+    /// What products with the Hessian need of each row: see [`Objective::bend`].
+    pub(super) kept: Vec<f64>,
 }
 
 impl<'a> Objective<'a> {
@@ -52,6 +54,7 @@ impl<'a> Objective<'a> {
             multinomial: FeatureMajor::zeros(scores, multinomial),
             intercepts: vec![0.0; scores.next_multiple_of(LANES)],
             scores: vec![[0.0; LANES]; scores.div_ceil(LANES)],
+            kept: Vec::new(),
         };
         Self {
             sample,
@@ -113,40 +116,50 @@ impl<'a> Objective<'a> {
             self.multinomial(intercepts)?;
         }
 
+        self.collect(point, gradient);
+        let loss: f64 = self.partials.iter().map(|partial| partial.loss).sum();
+        let Penalty {
+            coefficients: Strength { l2, .. },
+            intercepts: Strength { l2: intercept_l2, .. },
+        } = self.penalty;
+        let penalty = 0.5 * l2 * squared_norm(coefficients) + 0.5 * intercept_l2 * squared_norm(intercepts);
+        Ok(loss / self.sample.weight_sum() + penalty)
+    }
+
+    /// Writes what the blocks' sums come to, over the sum of the weights, plus the derivative of the penalty at `point`.
+    pub(super) fn collect(&mut self, point: &[f64], derivative: &mut [f64]) {
+        let (coefficients, intercepts) = point.split_at(self.coefficient_count());
         let (total, others) = self.partials.split_at_mut(1);
         let total = &mut total[0];
         for other in others {
-            total.loss += other.loss;
             add_scaled(&mut total.binary, 1.0, &other.binary);
             add_scaled(total.multinomial.values_mut(), 1.0, other.multinomial.values());
             add_scaled(&mut total.intercepts, 1.0, &other.intercepts);
         }
         let weight = self.sample.weight_sum();
         let columns = self.sample.columns();
-        let (by_coefficient, by_intercept) = gradient.split_at_mut(coefficients.len());
+        let (by_coefficient, by_intercept) = derivative.split_at_mut(coefficients.len());
         let Penalty {
             coefficients: Strength { l2, .. },
             intercepts: Strength { l2: intercept_l2, .. },
         } = self.penalty;
-        for (score, (gradient, coefficients)) in by_coefficient
+        for (score, (derivative, coefficients)) in by_coefficient
             .chunks_exact_mut(columns)
             .zip(coefficients.chunks_exact(columns))
             .enumerate()
         {
-            for (column, (gradient, coefficient)) in gradient.iter_mut().zip(coefficients).enumerate() {
+            for (column, (derivative, coefficient)) in derivative.iter_mut().zip(coefficients).enumerate() {
                 let sum = if self.scores == 1 {
                     total.binary[column]
                 } else {
                     total.multinomial.get(score, column)
                 };
-                *gradient = sum / weight + l2 * coefficient;
+                *derivative = sum / weight + l2 * coefficient;
             }
         }
-        for ((gradient, intercept), sum) in by_intercept.iter_mut().zip(intercepts).zip(&total.intercepts) {
-            *gradient = sum / weight + intercept_l2 * intercept;
+        for ((derivative, intercept), sum) in by_intercept.iter_mut().zip(intercepts).zip(&total.intercepts) {
+            *derivative = sum / weight + intercept_l2 * intercept;
         }
-        let penalty = 0.5 * l2 * squared_norm(coefficients) + 0.5 * intercept_l2 * squared_norm(intercepts);
-        Ok(total.loss / weight + penalty)
     }
 
     fn binary(&mut self, coefficients: &[f64], intercept: f64) -> Result<(), Interrupted> {
@@ -193,9 +206,7 @@ impl<'a> Objective<'a> {
             partial.clear();
             sample.tiles(blocks, block, |tile, rows| {
                 for (index, row) in tile.zip(rows.rows(columns)) {
-                    for (tile, scores) in partial.scores.iter_mut().enumerate() {
-                        *scores = coefficients.products(row, tile);
-                    }
+                    coefficients.write_products(row, &mut partial.scores);
                     let scores = &mut partial.scores.as_flattened_mut()[..*score_count];
                     add_scaled(scores, 1.0, intercepts);
                     let class = classes[index] as usize;
@@ -243,9 +254,7 @@ impl<'a> Objective<'a> {
                         let score = dot_row(coefficients, row) + intercept;
                         if class == 1 { score > 0.0 } else { score < 0.0 }
                     } else {
-                        for (tile, scores) in partial.scores.iter_mut().enumerate() {
-                            *scores = laid_out.products(row, tile);
-                        }
+                        laid_out.write_products(row, &mut partial.scores);
                         let scores = &mut partial.scores.as_flattened_mut()[..*score_count];
                         add_scaled(scores, 1.0, intercepts);
                         let best = scores[class];
@@ -265,7 +274,7 @@ impl<'a> Objective<'a> {
 }
 
 impl Partial {
-    fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         self.loss = 0.0;
         self.binary.fill(0.0);
         self.multinomial.values_mut().fill(0.0);
@@ -353,6 +362,11 @@ mod tests {
         objective.evaluate(&point, &mut gradient).unwrap();
         let chosen = Chosen::new(objective, |index| index % 3 != 1);
         let hessian = objective.hessian(&point, &chosen).unwrap();
+        let direction = scattered(size, 0.5);
+        let mut product = vec![0.0; size];
+        objective.bend(&point, &mut vec![0.0; size]).unwrap();
+        objective.hessian_times(&direction, &mut product).unwrap();
+        check_product(objective, &point, &direction, &product);
         for (place, &index) in chosen.indices.iter().enumerate() {
             let (middle, step) = (point[index], 1e-5);
             let (mut right, mut left) = (vec![0.0; size], vec![0.0; size]);
@@ -368,6 +382,33 @@ mod tests {
                 let got = hessian[place * chosen.len() + other_place];
                 assert!((curvature - got).abs() < 1e-9, "{index} {other}: {curvature} {got}");
             }
+        }
+    }
+
+    /// Compares a product with the Hessian with differences of gradients, and the Hessian's diagonal with products.
+    fn check_product(objective: &mut Objective<'_>, point: &[f64], direction: &[f64], product: &[f64]) {
+        let size = point.len();
+        let gradients = [1e-5, -1e-5].map(|step| {
+            let (mut there, mut gradient) = (point.to_vec(), vec![0.0; size]);
+            add_scaled(&mut there, step, direction);
+            objective.evaluate(&there, &mut gradient).unwrap();
+            gradient
+        });
+        for (index, product) in product.iter().enumerate() {
+            let difference = (gradients[0][index] - gradients[1][index]) / 2e-5;
+            assert!((difference - product).abs() < 1e-9, "{index}: {difference} {product}");
+        }
+        let (mut diagonal, mut column) = (vec![0.0; size], vec![0.0; size]);
+        objective.bend(point, &mut diagonal).unwrap();
+        for (index, diagonal) in diagonal.iter().enumerate() {
+            let mut unit = vec![0.0; size];
+            unit[index] = 1.0;
+            objective.hessian_times(&unit, &mut column).unwrap();
+            assert!(
+                (column[index] - diagonal).abs() < 1e-12,
+                "{index}: {} {diagonal}",
+                column[index]
+            );
         }
     }
 

@@ -6,16 +6,18 @@
 
 mod cholesky;
 mod curvature;
+mod hessian_products;
 mod loss;
 mod model;
 mod newton;
-mod owl_qn;
+mod newton_cg;
 mod parabola;
 mod parameters;
 mod penalty;
 mod products;
 mod proximal;
 mod search;
+mod trial;
 mod triangle;
 mod weights;
 
@@ -41,7 +43,7 @@ pub struct Fit {
     pub converged: bool,
     /// Without a penalty the classes were separated wholly: larger coefficients always fit better, so there is no minimum.
     pub separable: bool,
-    /// [`Solver::NewtonCholesky`] found the Hessian singular or ill-conditioned, and L-BFGS went on.
+    /// [`Solver::NewtonCholesky`] found the Hessian singular or ill-conditioned, and conjugate gradients went on.
     pub ill_conditioned: bool,
     /// The objective (see [`Parameters`]) at the fitted coefficients, before they were rounded.
     pub loss: f64,

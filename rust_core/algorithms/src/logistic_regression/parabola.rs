@@ -2,7 +2,7 @@
 //! a linear system then gives the others exactly.
 
 use super::cholesky;
-use super::owl_qn::least_subgradient;
+use super::trial::least_subgradient;
 use crate::interrupt::{self, Interrupt, Interrupted};
 use crate::lbfgs::largest;
 use crate::packed::{add_scaled, dot};

@@ -27,7 +27,8 @@ pub struct Parameters {
     pub intercept_scaling: Option<f64>,
     /// What the rows of each class weigh, times their own weights. Default equal.
     pub class_weight: ClassWeight,
-    /// Most iterations, at least 1. Default 100.
+    /// Most iterations; with 0 the fit is its start. (But L-BFGS takes its first step then, and counts none: what SciPy does, and so
+    /// scikit-learn.) Default 100.
     pub max_iter: usize,
     /// The fit stops when no component of the objective's gradient (with L1: of its least subgradient) is larger; finite, at
     /// least 0. Solvers other than L-BFGS also go on until the objective is within 1e-10 of its minimum by their own estimate.
@@ -69,15 +70,15 @@ pub enum ClassWeight {
 /// implemented here stands for the fastest route to the same minimum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Solver {
-    /// The fastest route: Newton's method where a Hessian is cheap, else L-BFGS; with L1 a proximal Newton method, else
-    /// OWL-QN.
+    /// The fastest route: Newton's method, with conjugate gradients where a Hessian is dear; with L1 a proximal Newton method
+    /// while few coefficients are not zero.
     #[default]
     Auto,
     /// L-BFGS, with scikit-learn's stopping tests.
     Lbfgs,
-    /// Newton's method with a Cholesky decomposition of the Hessian (L-BFGS where that is too large or singular).
+    /// Newton's method with a Cholesky decomposition of the Hessian (conjugate gradients where that is too large or singular).
     NewtonCholesky,
-    /// As [`Solver::Auto`]; L2 only.
+    /// Newton's method with conjugate gradients; L2 only.
     NewtonCg,
     /// As [`Solver::Auto`]; L1 or L2, two classes. The caller sets [`Parameters::intercept_scaling`].
     Liblinear,
@@ -141,9 +142,6 @@ impl Parameters {
         }
         if !(0.0..=1.0).contains(&self.l1_ratio) {
             return Err(FitError::invalid(Field::L1Ratio, "a number from 0 to 1", self.l1_ratio));
-        }
-        if self.max_iter == 0 {
-            return Err(FitError::invalid(Field::MaxIter, "at least 1", self.max_iter));
         }
         if !(self.tol.is_finite() && self.tol >= 0.0) {
             return Err(FitError::invalid(Field::Tol, "a finite number, at least 0", self.tol));

@@ -110,6 +110,13 @@ impl FeatureMajor {
         sums
     }
 
+    /// Writes the scalar products of a row with all vectors; `products` has as many tiles as a column.
+    pub(super) fn write_products(&self, row: Row<'_>, products: &mut [Lanes]) {
+        for (tile, products) in products.iter_mut().enumerate() {
+            *products = self.products(row, tile);
+        }
+    }
+
     /// Adds `factors[vector] × row` to each vector; `factors` has as many tiles as a column.
     pub(super) fn add_outer(&mut self, row: Row<'_>, factors: &[Lanes]) {
         let add = |value: f64, tiles: &mut [Lanes]| {

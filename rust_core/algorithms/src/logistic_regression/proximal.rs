@@ -8,8 +8,8 @@
 use super::curvature::Chosen;
 use super::loss::Objective;
 use super::newton::{DECREASE, Ended, MOST_HALVINGS, PRECISION, ROUNDING, Why};
-use super::owl_qn::least_subgradient;
 use super::parabola::Parabola;
+use super::trial::least_subgradient;
 use crate::interrupt::Interrupted;
 use crate::lbfgs::largest;
 

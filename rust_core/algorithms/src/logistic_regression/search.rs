@@ -2,7 +2,7 @@
 
 use super::loss::Objective;
 use super::newton::{self, Ended, Why};
-use super::{Parameters, Solver, owl_qn, proximal};
+use super::{Parameters, Solver, newton_cg, proximal};
 use crate::interrupt::Interrupted;
 use crate::lbfgs::{self, Function, Settings};
 
@@ -10,17 +10,16 @@ use crate::lbfgs::{self, Function, Settings};
 const MOST_NEWTON: usize = 2048;
 /// Parameters up to which Newton's steps are cheap enough to finish what L-BFGS began.
 const MOST_POLISHED: usize = 1024;
-/// Parameters up to which Newton's method may be the fastest way.
-const MOST_CHEAP: usize = 512;
-/// Passes over the rows that L-BFGS needs, and Newton's method, roughly: for the choice between them.
-const LBFGS_PASSES: usize = 60;
-const NEWTON_PASSES: usize = 8;
+/// Hessians that Newton's method needs, and products with a Hessian that conjugate gradients need, roughly: for the choice
+/// between them.
+const HESSIANS: f64 = 8.0;
+const PRODUCTS: f64 = 400.0;
 
 /// Where a search ended, and how.
 #[derive(Debug)]
 pub(super) struct Found {
     pub(super) ended: Ended,
-    /// Newton's method was asked for, but the Hessian is singular: L-BFGS went on.
+    /// Newton's method was asked for, but the Hessian is singular: conjugate gradients went on.
     pub(super) singular: bool,
 }
 
@@ -31,26 +30,28 @@ pub(super) fn minimise(
     parameters: &Parameters,
 ) -> Result<Found, Interrupted> {
     let Parameters { tol, max_iter, .. } = *parameters;
-    let newton = match parameters.solver {
-        _ if !objective.penalty.is_smooth() => {
-            let ended = proximal::minimise(objective, start, tol, max_iter)?;
-            return found(ended, max_iter, |ended| {
-                owl_qn::minimise(objective, ended.point, tol, max_iter - ended.n_iter)
-            });
+    if !objective.penalty.is_smooth() {
+        let ended = proximal::minimise(objective, start, tol, max_iter)?;
+        return found(ended, max_iter, |ended| {
+            newton_cg::minimise(objective, ended.point, tol, max_iter - ended.n_iter)
+        });
+    }
+    let hessian = match parameters.solver {
+        Solver::Lbfgs => {
+            let ended = quasi_newton(objective, start, tol, max_iter)?;
+            return Ok(Found { ended, singular: false });
         }
-        Solver::Lbfgs => false,
-        Solver::NewtonCholesky => start.len() <= MOST_NEWTON,
-        Solver::Auto | Solver::NewtonCg | Solver::Liblinear | Solver::Sag | Solver::Saga => {
-            newton_is_cheaper(objective, start.len())
-        }
+        Solver::NewtonCholesky => true,
+        Solver::NewtonCg => false,
+        Solver::Auto | Solver::Liblinear | Solver::Sag | Solver::Saga => hessian_is_cheaper(objective, start.len()),
     };
-    if !newton {
-        let ended = quasi_newton(objective, start, tol, max_iter)?;
+    if !hessian || start.len() > MOST_NEWTON {
+        let ended = newton_cg::minimise(objective, start, tol, max_iter)?;
         return Ok(Found { ended, singular: false });
     }
     let ended = newton::minimise(objective, start, tol, max_iter)?;
     found(ended, max_iter, |ended| {
-        quasi_newton(objective, ended.point, tol, max_iter - ended.n_iter)
+        newton_cg::minimise(objective, ended.point, tol, max_iter - ended.n_iter)
     })
 }
 
@@ -69,16 +70,16 @@ fn found(
     Ok(Found { ended, singular: true })
 }
 
-/// By the multiply-adds of all passes. Newton's method comes closer to the minimum, so it wins where both cost little.
-fn newton_is_cheaper(objective: &Objective<'_>, size: usize) -> bool {
+/// By the multiply-adds of all passes.
+fn hessian_is_cheaper(objective: &Objective<'_>, size: usize) -> bool {
     let rows = objective.sample.len() as f64;
     let scores = objective.scores as f64;
     let row_values = objective.sample.rows().row_values() as f64;
     let size_in_row = (scores * row_values + scores).min(size as f64);
-    let newton = NEWTON_PASSES as f64 * (rows * size_in_row * size_in_row / 2.0 + (size as f64).powi(3) / 6.0);
-    let quasi_newton = LBFGS_PASSES as f64 * rows * 2.0 * scores * row_values;
-    // The Hessian's multiply-adds run about four times as fast: they are many for each value that is read.
-    size <= MOST_CHEAP && (newton / 4.0 <= quasi_newton || newton <= 1e8)
+    let hessian = rows * size_in_row * size_in_row / 2.0 + (size as f64).powi(3) / 6.0;
+    let product = rows * 2.0 * scores * row_values;
+    // A Hessian's multiply-adds run about four times as fast: they are many for each value that is read.
+    HESSIANS * hessian / 4.0 <= PRODUCTS * product
 }
 
 /// L-BFGS as scikit-learn calls it. Where rounding of the objective stopped it before `tol` was reached, Newton's steps
@@ -90,7 +91,7 @@ fn quasi_newton(
     max_iter: usize,
 ) -> Result<Ended, Interrupted> {
     let settings = Settings {
-        max_iter,
+        max_iter: max_iter.max(1),
         gradient_tolerance: tol,
         value_tolerance: newton::ROUNDING,
     };
@@ -98,10 +99,10 @@ fn quasi_newton(
     let ended = Ended {
         point: minimum.point,
         value: minimum.value,
-        n_iter: minimum.n_iter,
+        n_iter: minimum.n_iter.min(max_iter),
         why: if minimum.converged {
             Why::Converged
-        } else if minimum.n_iter == max_iter {
+        } else if minimum.n_iter >= max_iter {
             Why::Exhausted
         } else {
             Why::Stuck

@@ -506,7 +506,7 @@ class LogisticRegressionFit:
         """Whether there is none, because without a penalty larger coefficients always fit better."""
     @property
     def ill_conditioned(self) -> bool:
-        """Whether Newton's method, which was asked for, gave way to L-BFGS."""
+        """Whether Newton's method, which was asked for, met a singular Hessian and gave way to conjugate gradients."""
 
 def logistic_regression_fit(
     x: _Rows,

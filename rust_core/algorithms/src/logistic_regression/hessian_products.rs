@@ -1,0 +1,165 @@
+//! Products of the objective's Hessian with vectors, which need no more memory than the rows' probabilities, and cost what a
+//! gradient costs.
+
+use super::loss::{Objective, Partial, exponentials};
+use super::products::{add_row, dot_row};
+use crate::csr::SparseRow;
+use crate::interrupt::Interrupted;
+use crate::packed::add_scaled;
+use crate::rows::Row;
+
+impl Objective<'_> {
+    /// Goes to `point` for later calls of [`Objective::hessian_times`], and writes the Hessian's diagonal there.
+    ///
+    /// With weight s, probabilities p and row x a row's second derivatives are s·(diag(p) − p·pᵀ) ⊗ x·xᵀ. Its probabilities are
+    /// kept; for two classes s·p·(1 − p).
+    pub(super) fn bend(&mut self, point: &[f64], diagonal: &mut [f64]) -> Result<(), Interrupted> {
+        let (coefficients, intercepts) = point.split_at(self.coefficient_count());
+        let columns = self.sample.columns();
+        let several = self.scores > 1;
+        if several {
+            self.coefficients.set(coefficients, columns);
+        }
+        let Self {
+            sample,
+            scores: score_count,
+            blocks,
+            coefficients: laid_out,
+            partials,
+            ..
+        } = self;
+        blocks.reduce(partials, |block, partial| {
+            partial.clear();
+            partial.kept.clear();
+            partial.kept.reserve(block.len() * *score_count);
+            let mut squares = Vec::new();
+            sample.tiles(blocks, block, |tile, rows| {
+                for (index, row) in tile.zip(rows.rows(columns)) {
+                    let weight = sample.weight(index);
+                    if several {
+                        laid_out.write_products(row, &mut partial.scores);
+                        let scores = &mut partial.scores.as_flattened_mut()[..*score_count];
+                        add_scaled(scores, 1.0, intercepts);
+                        let (_, sum) = exponentials(scores);
+                        for score in scores.iter_mut() {
+                            *score /= sum;
+                        }
+                        partial.kept.extend_from_slice(scores);
+                        for score in scores {
+                            *score *= weight * (1.0 - *score);
+                        }
+                    } else {
+                        let score = dot_row(coefficients, row) + intercepts.first().copied().unwrap_or(0.0);
+                        // p·(1 − p), without taking a number near 1 from 1.
+                        let small = (-score.abs()).exp();
+                        let curvature = weight * small / ((1.0 + small) * (1.0 + small));
+                        partial.kept.push(curvature);
+                        partial.scores[0][0] = curvature;
+                    }
+                    partial.add(squared(row, &mut squares));
+                }
+            })
+        })?;
+        self.collect(&vec![1.0; point.len()], diagonal);
+        Ok(())
+    }
+
+    /// Writes the product of a vector with the Hessian at the point that [`Objective::bend`] went to.
+    pub(super) fn hessian_times(&mut self, vector: &[f64], product: &mut [f64]) -> Result<(), Interrupted> {
+        let (by_coefficient, by_intercept) = vector.split_at(self.coefficient_count());
+        let columns = self.sample.columns();
+        let several = self.scores > 1;
+        if several {
+            self.coefficients.set(by_coefficient, columns);
+        }
+        let Self {
+            sample,
+            scores: score_count,
+            blocks,
+            coefficients: laid_out,
+            partials,
+            ..
+        } = self;
+        blocks.reduce(partials, |block, partial| {
+            partial.clear();
+            let first = block.start;
+            sample.tiles(blocks, block, |tile, rows| {
+                for (index, row) in tile.zip(rows.rows(columns)) {
+                    let kept = (index - first) * *score_count;
+                    if several {
+                        laid_out.write_products(row, &mut partial.scores);
+                        let probabilities = &partial.kept[kept..][..*score_count];
+                        let changes = &mut partial.scores.as_flattened_mut()[..*score_count];
+                        add_scaled(changes, 1.0, by_intercept);
+                        let mean = crate::packed::dot(probabilities, changes);
+                        let weight = sample.weight(index);
+                        for (change, probability) in changes.iter_mut().zip(probabilities) {
+                            *change = weight * probability * (*change - mean);
+                        }
+                    } else {
+                        let change = dot_row(by_coefficient, row) + by_intercept.first().copied().unwrap_or(0.0);
+                        partial.scores[0][0] = partial.kept[kept] * change;
+                    }
+                    partial.add(row);
+                }
+            })
+        })?;
+        self.collect(vector, product);
+        Ok(())
+    }
+
+    /// Takes from a step what no probability notices: that numbers of all classes move together, where nothing penalises it.
+    pub(super) fn settle(&self, step: &mut [f64]) {
+        if self.scores == 1 {
+            return;
+        }
+        let (by_coefficient, by_intercept) = step.split_at_mut(self.coefficient_count());
+        for (numbers, strength) in [
+            (by_coefficient, self.penalty.coefficients),
+            (by_intercept, self.penalty.intercepts),
+        ] {
+            let count = numbers.len() / self.scores;
+            if strength.l1 != 0.0 || strength.l2 != 0.0 || count == 0 {
+                continue;
+            }
+            let mut mean = vec![0.0; count];
+            for numbers in numbers.chunks_exact(count) {
+                add_scaled(&mut mean, 1.0 / self.scores as f64, numbers);
+            }
+            for numbers in numbers.chunks_exact_mut(count) {
+                add_scaled(numbers, -1.0, &mean);
+            }
+        }
+    }
+}
+
+impl Partial {
+    /// Adds a row, times the number in `scores` for each class.
+    fn add(&mut self, row: Row<'_>) {
+        if self.binary.is_empty() {
+            add_scaled(&mut self.intercepts, 1.0, self.scores.as_flattened());
+            self.multinomial.add_outer(row, &self.scores);
+        } else {
+            let factor = self.scores[0][0];
+            self.intercepts[0] += factor;
+            add_row(&mut self.binary, factor, row);
+        }
+    }
+}
+
+/// The row with its values squared, which are kept in `squares`.
+fn squared<'r>(row: Row<'r>, squares: &'r mut Vec<f64>) -> Row<'r> {
+    let values = match row {
+        Row::Dense(values) => values,
+        Row::Sparse(row) => row.values,
+    };
+    squares.clear();
+    squares.extend(values.iter().map(|value| value * value));
+    match row {
+        Row::Dense(_) => Row::Dense(squares),
+        Row::Sparse(row) => Row::Sparse(SparseRow {
+            columns: row.columns,
+            values: squares,
+        }),
+    }
+}

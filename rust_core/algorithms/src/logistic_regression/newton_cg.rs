@@ -1,0 +1,189 @@
+//! Newton's method where a Hessian would be too large: conjugate gradients find each step, from products with the Hessian alone.
+//!
+//! Absolute values are met as OWL-QN meets them: a step is searched among the numbers that are not zero or are pulled away from it, and none
+//! changes its sign within a step.
+//!
+//! Sources: R. S. Dembo and T. Steihaug, "Truncated-Newton algorithms for large-scale unconstrained optimization", Math.
+//! Programming 26 (1983); C.-Y. Hsia, W.-L. Chiang and C.-J. Lin, "Preconditioned conjugate gradient methods in truncated Newton
+//! frameworks for large-scale linear classification", ACML 2018; G. Andrew and J. Gao, "Scalable training of L1-regularized
+//! log-linear models", ICML 2007 (OWL-QN). By how much the parabola still falls is guessed from its last falls, as M. R. Hestenes
+//! and E. Stiefel, "Methods of conjugate gradients for solving linear systems", J. Res. Nat. Bur. Standards 49 (1952), allow.
+
+use super::loss::Objective;
+use super::newton::{Ended, PRECISION, Why};
+use super::trial::Trial;
+use crate::interrupt::Interrupted;
+use crate::packed::{add_scaled, dot};
+
+/// Products with a Hessian for one step, at most.
+const MOST_PRODUCTS: usize = 2000;
+/// A step goes on until this part of its parabola's fall is left, or less near the minimum.
+const LEFT: f64 = 0.1;
+
+/// A number that is pulled to 0, and lies within this part of the way that it would go alone, goes to 0: else it would cut the
+/// steps of all others short, where it must stop.
+const NEAR: f64 = 0.5;
+
+/// Searches from `point`, for a least subgradient whose components are at most `tol`.
+pub(super) fn minimise(
+    objective: &mut Objective<'_>,
+    point: Vec<f64>,
+    tol: f64,
+    max_iter: usize,
+) -> Result<Ended, Interrupted> {
+    let mut conjugate = Conjugate::new(point.len());
+    let mut here = Trial::at(objective, point)?;
+    let mut trial = here.clone();
+    let mut n_iter = 0;
+    let mut left = LEFT;
+    let why = loop {
+        if !here.value.is_finite() {
+            break Why::Stuck;
+        }
+        if here.is_flat(0.0) {
+            break Why::Converged;
+        }
+        if n_iter == max_iter {
+            break Why::Exhausted;
+        }
+        let enough = 0.5 * PRECISION * here.value.abs();
+        let (fall, missing) = conjugate.descend(objective, &here, left, enough)?;
+        let lower = trial.search(objective, &here, &conjugate.step)?
+            || !objective.penalty.is_smooth() && trial.search(objective, &here, conjugate.steepest(&here))?;
+        if !lower {
+            break if here.is_flat(tol) { Why::Converged } else { Why::Stuck };
+        }
+        let close = fall + missing <= PRECISION * here.value.abs() || trial.value >= here.value;
+        n_iter += 1;
+        // Where steps fall as the parabola says, the next is worth more exactness.
+        left = LEFT.min((fall / here.value.abs()).sqrt());
+        std::mem::swap(&mut here, &mut trial);
+        objective.report(n_iter, here.value);
+        if close && here.is_flat(tol) {
+            break Why::Converged;
+        }
+    };
+    Ok(here.ended(n_iter, why))
+}
+
+/// Conjugate gradients for H·step = −subgradient over the free numbers, with the Hessian's diagonal as preconditioner.
+struct Conjugate {
+    step: Vec<f64>,
+    /// Infinite where a number is no part of the system: see [`NEAR`].
+    diagonal: Vec<f64>,
+    residual: Vec<f64>,
+    /// The residual over the diagonal.
+    downhill: Vec<f64>,
+    direction: Vec<f64>,
+    product: Vec<f64>,
+    /// By how much each iteration lowered the parabola.
+    falls: Vec<f64>,
+    /// Products that the longest step took so far.
+    longest: usize,
+}
+
+impl Conjugate {
+    fn new(size: usize) -> Self {
+        let zeros = || vec![0.0; size];
+        Self {
+            step: zeros(),
+            diagonal: zeros(),
+            residual: zeros(),
+            downhill: zeros(),
+            direction: zeros(),
+            product: zeros(),
+            falls: Vec::new(),
+            longest: 0,
+        }
+    }
+
+    /// Goes from `here` towards the minimum of the parabola there, until what is missing is the part `left` of the fall, or `enough`.
+    /// Gives the parabola's fall, and what is missing of the whole, by estimate.
+    fn descend(
+        &mut self,
+        objective: &mut Objective<'_>,
+        here: &Trial,
+        left: f64,
+        enough: f64,
+    ) -> Result<(f64, f64), Interrupted> {
+        objective.bend(&here.point, &mut self.diagonal)?;
+        self.step.fill(0.0);
+        let (mut fall, mut missing) = (0.0, f64::INFINITY);
+        for (index, diagonal) in self.diagonal.iter_mut().enumerate() {
+            let (number, pull) = (here.point[index], here.subgradient[index]);
+            let held = if number == 0.0 {
+                pull == 0.0
+            } else {
+                number.is_sign_positive() == (pull > 0.0) && number.abs() * *diagonal <= NEAR * pull.abs()
+            };
+            if held && objective.strength(index).l1 > 0.0 {
+                self.step[index] = -number;
+                fall += (number * pull).abs();
+                *diagonal = f64::INFINITY;
+            }
+        }
+        self.falls.clear();
+        for (residual, subgradient) in self.residual.iter_mut().zip(&here.subgradient) {
+            *residual = -subgradient;
+        }
+        self.precondition();
+        self.direction.copy_from_slice(&self.downhill);
+        let mut product = dot(&self.residual, &self.downhill);
+        while self.falls.len() < MOST_PRODUCTS {
+            objective.hessian_times(&self.direction, &mut self.product)?;
+            let curvature = dot(&self.direction, &self.product);
+            let length = product / curvature;
+            // Without curvature there is no minimum; what is not finite leads nowhere.
+            if !(length.is_finite() && length > 0.0) {
+                if self.falls.is_empty() && product > 0.0 {
+                    add_scaled(&mut self.step, 1.0, &self.direction);
+                } else {
+                    missing = 0.0;
+                }
+                break;
+            }
+            add_scaled(&mut self.step, length, &self.direction);
+            add_scaled(&mut self.residual, -length, &self.product);
+            self.falls.push(0.5 * length * product);
+            fall += 0.5 * length * product;
+            // As if what is to come were what the last quarter of the products brought. A step that looks short after a long one
+            // has to show it over half as many: conjugate gradients may pause for long before they fall again.
+            let window = self.falls.len().div_ceil(4).max(self.longest / 2);
+            if window < self.falls.len() {
+                missing = self.falls[self.falls.len() - window..].iter().sum();
+                if missing <= enough.max(left * fall) {
+                    break;
+                }
+            }
+            self.precondition();
+            let next = dot(&self.residual, &self.downhill);
+            let keep = next / product;
+            product = next;
+            for (direction, downhill) in self.direction.iter_mut().zip(&self.downhill) {
+                *direction = downhill + keep * *direction;
+            }
+        }
+        self.longest = self.longest.max(self.falls.len());
+        objective.settle(&mut self.step);
+        Ok((fall, missing))
+    }
+
+    /// Straight down, which leads somewhere whatever numbers must stop at 0.
+    fn steepest(&mut self, here: &Trial) -> &[f64] {
+        for (step, pull) in self.step.iter_mut().zip(&here.subgradient) {
+            *step = -pull;
+        }
+        &self.step
+    }
+
+    fn precondition(&mut self) {
+        for ((downhill, residual), diagonal) in self.downhill.iter_mut().zip(&self.residual).zip(&self.diagonal) {
+            // A number without curvature is one that no row reads: its residual is 0.
+            *downhill = if *diagonal > 0.0 {
+                residual / diagonal
+            } else {
+                *residual
+            };
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! A point that is tried on the way down.
+
+use super::loss::Objective;
+use super::newton::{DECREASE, Ended, MOST_HALVINGS, ROUNDING, Why};
+use crate::interrupt::Interrupted;
+use crate::lbfgs::largest;
+
+/// A point, and the objective there.
+#[derive(Clone)]
+pub(super) struct Trial {
+    pub(super) point: Vec<f64>,
+    /// Absolute values included.
+    pub(super) value: f64,
+    /// Absolute values left out.
+    pub(super) gradient: Vec<f64>,
+    /// Of all.
+    pub(super) subgradient: Vec<f64>,
+}
+
+impl Trial {
+    /// What the objective is at `point`.
+    pub(super) fn at(objective: &mut Objective<'_>, point: Vec<f64>) -> Result<Self, Interrupted> {
+        let size = point.len();
+        let mut trial = Self {
+            point,
+            value: 0.0,
+            gradient: vec![0.0; size],
+            subgradient: vec![0.0; size],
+        };
+        trial.evaluate(objective)?;
+        Ok(trial)
+    }
+
+    fn evaluate(&mut self, objective: &mut Objective<'_>) -> Result<(), Interrupted> {
+        self.value = objective.evaluate(&self.point, &mut self.gradient)? + objective.absolute_values(&self.point);
+        for (index, slot) in self.subgradient.iter_mut().enumerate() {
+            *slot = least_subgradient(self.point[index], self.gradient[index], objective.strength(index).l1);
+        }
+        Ok(())
+    }
+
+    /// The search ends here.
+    pub(super) fn ended(self, n_iter: usize, why: Why) -> Ended {
+        Ended {
+            point: self.point,
+            value: self.value,
+            n_iter,
+            why,
+        }
+    }
+
+    /// Whether no component of the subgradient is above `tol`.
+    pub(super) fn is_flat(&self, tol: f64) -> bool {
+        largest(&self.subgradient) <= tol
+    }
+
+    /// Goes from another point down `direction`: the whole way, or half of it, and so on; false when none lowers the objective.
+    /// Where the fall that is promised drowns in rounding, the subgradient must fall instead. A number with an absolute value ends at 0
+    /// rather than change its sign, and leaves 0 only the way that the subgradient pulls it.
+    pub(super) fn search(
+        &mut self,
+        objective: &mut Objective<'_>,
+        from: &Self,
+        direction: &[f64],
+    ) -> Result<bool, Interrupted> {
+        let rounding = ROUNDING * from.value.abs();
+        let mut step = 1.0;
+        for _ in 0..MOST_HALVINGS {
+            let mut promised = 0.0;
+            for (index, to) in self.point.iter_mut().enumerate() {
+                let (start, pull) = (from.point[index], from.subgradient[index]);
+                *to = start + step * direction[index];
+                if objective.strength(index).l1 > 0.0 {
+                    let side = if start == 0.0 { -pull } else { start };
+                    if *to * side <= 0.0 {
+                        *to = 0.0;
+                    }
+                }
+                promised += pull * (*to - start);
+            }
+            self.evaluate(objective)?;
+            if promised < 0.0 {
+                if self.value <= from.value + DECREASE * promised {
+                    return Ok(true);
+                }
+                let drowned = -promised <= rounding && self.value <= from.value + rounding;
+                if drowned && largest(&self.subgradient) < largest(&from.subgradient) {
+                    return Ok(true);
+                }
+            }
+            step *= 0.5;
+        }
+        Ok(false)
+    }
+}
+
+/// The least subgradient of l1·|w| plus a smooth function whose derivative at w is `gradient`.
+pub(super) fn least_subgradient(value: f64, gradient: f64, l1: f64) -> f64 {
+    if value > 0.0 {
+        gradient + l1
+    } else if value < 0.0 {
+        gradient - l1
+    } else {
+        // Gradients within ±l1 leave the number at 0. (`clamp` would panic where l1 is not a number.)
+        gradient - gradient.max(-l1).min(l1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_least_subgradient_is_zero_where_nothing_pulls() {
+        assert_eq!(least_subgradient(0.0, 0.5, 1.0), 0.0);
+        assert_eq!(least_subgradient(0.0, 1.5, 1.0), 0.5);
+        assert_eq!(least_subgradient(0.0, -1.5, 1.0), -0.5);
+        assert_eq!(least_subgradient(2.0, -1.0, 1.0), 0.0);
+        assert_eq!(least_subgradient(-2.0, -1.0, 1.0), -2.0);
+        assert_eq!(least_subgradient(0.0, 0.25, 0.0), 0.25);
+    }
+}
