@@ -129,6 +129,7 @@ impl Conjugate {
         self.precondition();
         self.direction.copy_from_slice(&self.downhill);
         let mut product = dot(&self.residual, &self.downhill);
+        let rounding = (4.0 * f64::EPSILON).powi(2) * product;
         while self.falls.len() < MOST_PRODUCTS {
             objective.hessian_times(&self.direction, &mut self.product)?;
             let curvature = dot(&self.direction, &self.product);
@@ -157,6 +158,11 @@ impl Conjugate {
             }
             self.precondition();
             let next = dot(&self.residual, &self.downhill);
+            if next <= rounding {
+                // What is left of the residual is rounding, and may point where there is no curvature.
+                missing = 0.0;
+                break;
+            }
             let keep = next / product;
             product = next;
             for (direction, downhill) in self.direction.iter_mut().zip(&self.downhill) {
