@@ -1,6 +1,6 @@
 //! One connection, from its first bytes to its GOAWAY.
 
-use std::{convert::Infallible, pin::pin, rc::Rc, time::Duration};
+use std::{convert::Infallible, mem, pin::pin, rc::Rc, time::Duration};
 
 use hyper::{rt::Executor, server::conn::http2::Builder, service::service_fn};
 use tokio::{
@@ -74,13 +74,14 @@ pub(crate) async fn serve(
     let calls = Rc::new(());
     let ongoing = Rc::downgrade(&calls);
     let serve_call = service_fn(move |request| {
-        let opened = service.open(request);
         let (service, call) = (service.clone(), calls.clone());
+        let mut opened = service.open(request, &call);
         // Boxed, as the task that runs it is moved several times, and a pointer moves faster than a call's whole state.
         Box::pin(async move {
-            Ok::<_, Infallible>(match opened {
+            // In place: what is moved here is twice in the box, as an argument and as itself.
+            Ok::<_, Infallible>(match &mut opened {
                 Ok(opened) => service.answer(opened, call).await,
-                Err(refusal) => refusal,
+                Err(response) => mem::take(response),
             })
         })
     });

@@ -25,7 +25,7 @@ pub(crate) struct Service {
     pub(crate) max_message_bytes: usize,
 }
 
-/// A call whose headers were read.
+/// A call whose headers were read, and which waits for its request.
 pub(crate) struct Opened {
     method: Method,
     messages: Messages,
@@ -36,8 +36,12 @@ impl Service {
     /// Reads the headers of a call.
     ///
     /// # Errors
-    /// The response to a call that goes no further.
-    pub(crate) fn open(&self, request: Request<Incoming>) -> Result<Opened, Response<Reply>> {
+    /// The response to a call that need not wait: one that is refused, or a stream of the caller's.
+    #[allow(
+        clippy::result_large_err,
+        reason = "it is as large as the other, and not moved again"
+    )]
+    pub(crate) fn open(&self, request: Request<Incoming>, ongoing: &Ongoing) -> Result<Opened, Response<Reply>> {
         let headers = request.headers();
         if !is_grpc(headers) {
             let mut refusal = Response::new(Reply::default());
@@ -58,25 +62,30 @@ impl Service {
         let context = Context {
             deadline: deadline::of(headers).map_err(status::response)?,
         };
+        let limit = self.max_message_bytes;
+        let messages = Messages::new(request.into_body(), limit);
+        if method.shape() == Shape::BidiStream {
+            let replies = handlers::bidi_stream(&self.engine, method, messages, context, limit);
+            return Err(replies.of(ongoing.clone()));
+        }
         Ok(Opened {
             method,
-            messages: Messages::new(request.into_body(), self.max_message_bytes),
+            messages,
             context,
         })
     }
 
-    /// Answers a call.
-    pub(crate) async fn answer(&self, call: Opened, ongoing: Ongoing) -> Response<Reply> {
+    /// Answers a call with one request.
+    pub(crate) async fn answer(&self, call: &mut Opened, ongoing: Ongoing) -> Response<Reply> {
         let (engine, limit) = (&self.engine, self.max_message_bytes);
-        let Opened {
+        let &mut Opened {
             method,
-            mut messages,
+            ref mut messages,
             context,
         } = call;
         let replies = match method.shape() {
-            Shape::Unary => handlers::unary(engine, method, &mut messages, context, limit).await,
-            Shape::ServerStream => handlers::server_stream(engine, method, &mut messages, context, limit).await,
-            Shape::BidiStream => Ok(handlers::bidi_stream(engine, method, messages, context, limit)),
+            Shape::Unary => handlers::unary(engine, method, messages, context, limit).await,
+            _ => handlers::server_stream(engine, method, messages, context, limit).await,
         };
         match replies {
             Ok(replies) => replies.of(ongoing),
