@@ -20,6 +20,9 @@ const MOST_PRODUCTS: usize = 2000;
 /// A step goes on until this part of its parabola's fall is left, or less near the minimum.
 const LEFT: f64 = 0.1;
 
+/// Of the curvature that the diagonal alone would give a direction: with less it has none, and what the residual has of it is rounding.
+const FLAT: f64 = 16.0 * f64::EPSILON;
+
 /// A number that is pulled to 0, and lies within this part of the way that it would go alone, goes to 0: else it would cut the
 /// steps of all others short, where it must stop.
 const NEAR: f64 = 0.5;
@@ -129,13 +132,12 @@ impl Conjugate {
         self.precondition();
         self.direction.copy_from_slice(&self.downhill);
         let mut product = dot(&self.residual, &self.downhill);
-        let rounding = (4.0 * f64::EPSILON).powi(2) * product;
         while self.falls.len() < MOST_PRODUCTS {
             objective.hessian_times(&self.direction, &mut self.product)?;
             let curvature = dot(&self.direction, &self.product);
             let length = product / curvature;
             // Without curvature there is no minimum; what is not finite leads nowhere.
-            if !(length.is_finite() && length > 0.0) {
+            if !(length.is_finite() && length > 0.0) || curvature <= FLAT * self.curvature_by_diagonal() {
                 if self.falls.is_empty() && product > 0.0 {
                     add_scaled(&mut self.step, 1.0, &self.direction);
                 } else {
@@ -158,11 +160,6 @@ impl Conjugate {
             }
             self.precondition();
             let next = dot(&self.residual, &self.downhill);
-            if next <= rounding {
-                // What is left of the residual is rounding, and may point where there is no curvature.
-                missing = 0.0;
-                break;
-            }
             let keep = next / product;
             product = next;
             for (direction, downhill) in self.direction.iter_mut().zip(&self.downhill) {
@@ -180,6 +177,16 @@ impl Conjugate {
             *step = -pull;
         }
         &self.step
+    }
+
+    /// What the direction's curvature would be if no number had to do with another.
+    fn curvature_by_diagonal(&self) -> f64 {
+        let free = self
+            .direction
+            .iter()
+            .zip(&self.diagonal)
+            .filter(|(direction, _)| **direction != 0.0);
+        free.map(|(direction, diagonal)| direction * direction * diagonal).sum()
     }
 
     fn precondition(&mut self) {
