@@ -65,6 +65,6 @@ impl Parts {
     #[must_use]
     pub fn answer(&self, request: Bytes) -> Option<Bytes> {
         let predict = Predict::check(request, &self.repository, &self.limits).ok()?;
-        predict.answer(&self.limits, &Wanted::inline(Context::default())).ok()
+        predict.answer(&self.limits, &Wanted::inline()).ok()
     }
 }
