@@ -16,6 +16,7 @@ COPY proto proto
 COPY rust_core rust_core
 COPY server server
 COPY loadtest/ceilings loadtest/ceilings
+COPY loadtest/probes loadtest/probes
 # Cargo's downloads and build stay in the cache mounts; what is needed of them is copied out.
 RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/source/target \
     cargo build --locked --profile dist --package ferrule-server \

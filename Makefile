@@ -182,7 +182,7 @@ requirements: ## Pin the newest versions that requirements/*.in allow (needs uv)
 	cd requirements && $(UV_COMPILE) --upgrade build.in --constraints server.txt --output-file build.txt
 	cd requirements && $(UV_COMPILE) --upgrade dev.in --constraints server.txt --constraints build.txt \
 		--output-file dev.txt
-	for folder in loadtest/peers rust_core/benchmarks; do (cd $$folder/requirements && for peer in *.in; do \
+	set -e; for folder in loadtest/peers rust_core/benchmarks; do (cd $$folder/requirements && for peer in *.in; do \
 		$(UV_COMPILE) --upgrade $$peer --output-file $${peer%.in}.txt; done); done
 
 .PHONY: clean

@@ -34,6 +34,8 @@ class Used:
     """None when not known, or when other calls used it too."""
     server_cores: int
     client_cores: int
+    own_calls: int
+    """Calls of the load test itself, for a look at their answers, beside the load."""
     watch: Watch
     """Has ended."""
 
@@ -159,7 +161,7 @@ def _common(
         "load": place.load,
         "round": place.round,
         "started": round(place.started, 1),
-        "server_cpu": None if server is None else _short(server / calls * 1e6),
+        "server_cpu": None if server is None else _short(server / (calls + used.own_calls) * 1e6),
         "server_busy": None if seen.server_busy is None else round(seen.server_busy, 3),
         "client_cpu": _short(client_cpu / calls * 1e6),
         "client_busy": round(seen.client_busy, 3),

@@ -1,6 +1,7 @@
 """What a run of the load test leaves: its environment, what was asked of whom, and every measured point.
 
-One JSON file. ``Results.write`` and ``Results.read`` are exact inverses; a file of another ``FORMAT`` is refused. Times are
+One JSON file. ``Results.read`` gives what ``Results.write`` was given, but for this machine's folders in command lines; a file
+of another ``FORMAT`` is refused. Times are
 in microseconds and sizes in bytes unless a name says otherwise. Figures over several rounds are not stored: ``summary``
 works them out, so that the terminal, the report and a comparison with an earlier run cannot differ.
 """
@@ -14,6 +15,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 from pydantic import TypeAdapter, ValidationError
+
+from .locations import unplaced
 
 #: Raised with every change that a reader of older files would misread.
 FORMAT = 1
@@ -257,7 +260,7 @@ class Results:
     def write(self, path: Path) -> None:
         """Writes the file, beside and then in place, so that a reader never meets half of it."""
         beside = path.with_name(f".{path.name}.part")
-        beside.write_bytes(_ADAPTER.dump_json(self) + b"\n")
+        beside.write_text(unplaced(_ADAPTER.dump_json(self).decode()) + "\n", encoding="utf-8")
         beside.replace(path)
 
     @classmethod

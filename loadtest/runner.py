@@ -252,7 +252,7 @@ class Runner:
             thread.join()
         if isinstance(outcome[0], ghz.GhzError):
             raise outcome[0]
-        used = Used(None, len(stage.cores.server), len(stage.cores.client), watch)
+        used = Used(None, len(stage.cores.server), len(stage.cores.client), 0, watch)
         place = dataclasses.replace(measured, call="beside", load=load)
         self._record.points.append(points.of_ghz(place, outcome[0], used, scenario.limits.failed_part))
 
@@ -275,7 +275,8 @@ class _Watched:
 
     def used(self) -> Used:
         """What the run used."""
-        return Used(self._spent, len(self._cores.server), len(self._cores.client), self.watch)
+        own = 0 if self.meanwhile is None else self.meanwhile.checked + self.meanwhile.failed
+        return Used(self._spent, len(self._cores.server), len(self._cores.client), own, self.watch)
 
     def _now(self) -> float | None:
         return None if self._tree is None else self._tree.cpu_seconds()

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from . import validity
 from .results import Limit, Load, Mode, Point, Results, Setting
 from .spread import Spread
 
@@ -46,11 +47,16 @@ class Row:
         return Spread.of(point.requests_per_second for point in self.valid)
 
     @cached_property
+    def working(self) -> tuple[Point, ...]:
+        """The rounds in which the server's CPU time went into right answers."""
+        return tuple(point for point in self.points if validity.spent_for_answers(point.invalid))
+
+    @cached_property
     def server_cpu(self) -> Spread | None:
         """CPU time of the server for each call, in microseconds. Also of rounds in which the client was the limit: the
-        server did the work all the same, though it is dearer for each call while it waits.
+        server did the work all the same, though it is dearer for each call while it waits. None when it did not work.
         """
-        return Spread.of(point.server_cpu for point in self.points)
+        return Spread.of(point.server_cpu for point in self.working)
 
     @cached_property
     def client_busy(self) -> Spread | None:
@@ -131,7 +137,8 @@ def verdicts(results: Results, scenario: str) -> list[Verdict]:
     found = comparable([row for row in rows(results) if row.scenario == scenario and row.server_cpu is not None])
     roles = {subject.name: subject.role for subject in results.subjects}
     found = [row for row in found if roles.get(row.subject) in ("ours", "peer")]
-    made = [_verdict(row, other) for row in found for other in found if _cheaper(row, other)]
+    pairs = [_verdict(row, other) for row in found for other in found if _cheaper(row, other)]
+    made = [verdict for verdict in pairs if verdict is not None]
     return sorted(made, key=lambda each: (roles.get(each.subject) != "ours", -each.cpu_ratio))
 
 
@@ -183,14 +190,17 @@ def comparable(found: Sequence[Row]) -> list[Row]:
     return [row for row in closed if row.load == loads[(len(loads) - 1) // 2]] if loads else []
 
 
-def _verdict(row: Row, other: Row) -> Verdict:
-    by_round = {point.round: point.server_cpu for point in other.points}
+def _verdict(row: Row, other: Row) -> Verdict | None:
+    by_round = {point.round: point.server_cpu for point in other.working}
     ratios = [
         theirs / point.server_cpu
-        for point in row.points
+        for point in row.working
         if point.server_cpu and (theirs := by_round.get(point.round)) is not None
     ]
-    spread = Spread.of(ratios) or Spread(1.0, 1.0, 1.0)
+    spread = Spread.of(ratios)
+    if spread is None:
+        # No round has both.
+        return None
     throughput = None
     at_limit = all(each.limit in (Limit.SERVER, Limit.BOTH) for each in (row, other))
     if at_limit and row.requests_per_second and other.requests_per_second:

@@ -17,6 +17,8 @@ MACHINE_SATURATED = 0.9
 #: Cores that other programs may keep busy on a machine that measures.
 QUIET = 0.1
 
+_CLIENT_WAS_THE_LIMIT = "the load generator was the limit"
+
 _SIDES = {
     (True, True): Limit.BOTH,
     (True, False): Limit.SERVER,
@@ -80,10 +82,15 @@ def reasons(seen: Seen, failed_part: float) -> tuple[str, ...]:
         if seen.failed > failed_part * seen.calls:
             found.append(f"{seen.failed:,} of {seen.calls:,} calls failed")
     elif limit(seen) is Limit.CLIENT:
-        found.append(
-            f"the load generator was the limit, busy {seen.client_busy:.0%} of the time: the server can do more"
-        )
+        found.append(f"{_CLIENT_WAS_THE_LIMIT}, busy {seen.client_busy:.0%} of the time: the server can do more")
     return tuple(found)
+
+
+def spent_for_answers(invalid: tuple[str, ...]) -> bool:
+    """Whether the server's CPU time means something although the rest may not, for such reasons: a server whose client was
+    the limit did the work that was asked, one that failed or gave wrong answers did not.
+    """
+    return all(reason.startswith(_CLIENT_WAS_THE_LIMIT) for reason in invalid)
 
 
 def remarks(seen: Seen, *, listed: bool) -> tuple[str, ...]:

@@ -45,7 +45,20 @@ def test_a_row_without_a_valid_round_has_no_throughput_but_says_why() -> None:
     assert row.requests_per_second is None
     assert row.latency(50) is None
     assert row.invalid == ("too busy", "late")
+    assert row.server_cpu is None
+
+
+def test_cpu_time_counts_where_the_client_was_the_limit_and_nowhere_that_answers_were_wrong() -> None:
+    fast = ("the load generator was the limit, busy 99% of the time: the server can do more",)
+    (row,) = summary.rows(
+        run(point(invalid=fast), point(round=2, server_cpu=1.0, invalid=(*fast, "1 of 9 answers were wrong")))
+    )
+    assert row.requests_per_second is None
     assert row.server_cpu == Spread(900.0, 900.0, 900.0)
+
+
+def test_servers_without_a_common_round_have_no_verdict() -> None:
+    assert summary.verdicts(run(ceiling("rust", 1, 10.0), ceiling("python", 2, 100.0)), "small") == []
 
 
 def test_a_row_whose_rounds_are_mostly_invalid_is_invalid() -> None:

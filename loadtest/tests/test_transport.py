@@ -202,12 +202,12 @@ def test_a_part_takes_the_place_of_an_earlier_one(tmp_path: Path) -> None:
 
 ANNOTATED = """
 Ir                   file:function
-1,000 (50.0%)  /home/me/.cargo/registry/src/index.crates.io-1/h2-0.4.20/src/a.rs:h2::frame::head [/work/ferrule-server]
+1,000 (50.0%)  /home/me/.cargo/registry/src/index-1/h2-0.4.20/src/a.rs:h2::frame::head [/opt/ferrule-server]
   300 (15.0%)  /rustc/0123/library/core/src/slice/mod.rs:<http::header::Map as core::ops::Index>::index
    70 ( 3.5%)  /rustc/0123/library/core/src/ops/function.rs:core::ops::function::FnOnce::call_once
   200 (10.0%)  ./string/memmove-vec.S:__memcpy_avx_unaligned_erms [/usr/lib/libc.so.6]
    10 ( 0.5%)  ./malloc/malloc.c:_int_free [/usr/lib/libc.so.6]
-   20 ( 1.0%)  /home/me/.cargo/registry/src/index.crates.io-1/tikv-jemalloc-sys-0.7.0/src/b.c:je_x [/work/ferrule-server]
+   20 ( 1.0%)  /home/me/.cargo/registry/src/index-1/tikv-jemalloc-sys-0.7.0/src/b.c:je_x [/opt/ferrule-server]
    30 ( 1.5%)  rust_core/engine/src/predict.rs:ferrule_engine::predict::Predict::check
    40 ( 2.0%)  ???:0x0000000000123456 [/venv/lib/grpc/_cython/cygrpc.cpython-311-x86_64-linux-gnu.so]
    50 ( 2.5%)  ???:_PyEval_EvalFrameDefault [/usr/bin/python3.11]

@@ -18,6 +18,7 @@ from rich.console import Console
 
 from loadtest import environment, servers
 from loadtest.interruption import stop_on_termination
+from loadtest.locations import unplaced
 
 from . import balance, cases, counts, footprint, h2load, in_process, latency, report, rounds, targets
 from .cases import Case
@@ -160,7 +161,7 @@ def keep(file: Path, name: str, record: dict[str, Any]) -> None:
     kept = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {"parts": {}}
     kept["parts"][name] = record
     beside = file.with_suffix(".new")
-    beside.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    beside.write_text(unplaced(json.dumps(kept, indent=1, ensure_ascii=False)) + "\n", encoding="utf-8")
     beside.replace(file)
 
 

@@ -85,6 +85,18 @@ def test_every_crate_has_rules() -> None:
     assert {"ferrule-engine", "pyo3"} <= metadata()["ferrule-python"]["named"]
 
 
+def test_an_image_is_built_from_every_crate() -> None:
+    # Cargo reads the manifests of all members, whichever of them it builds.
+    members = re.search(r"^members = \[(.*?)\]", (ROOT / "Cargo.toml").read_text(), re.MULTILINE | re.DOTALL)
+    assert members is not None
+    copied = set(re.findall(r"^COPY (\S+) ", (ROOT / "Dockerfile").read_text(), re.MULTILINE))
+    let_in = set(re.findall(r"^!(\S+)$", (ROOT / ".dockerignore").read_text(), re.MULTILINE))
+    for member in re.findall(r'"(.*?)"', members[1]):
+        folders = {str(folder) for folder in (Path(member), *Path(member).parents)}
+        assert folders & copied, f"the Dockerfile copies no {member}"
+        assert folders & let_in, f".dockerignore keeps {member} out"
+
+
 @pytest.mark.parametrize("crate", UNREACHABLE)
 def test_crates_do_not_reach_what_is_above_them(crate: str) -> None:
     assert metadata()[crate]["reached"] & UNREACHABLE[crate] == set()

@@ -49,14 +49,14 @@ impl Balance {
 
     /// Logs the numbers now and then, while they change. Does not end.
     pub(crate) async fn tell(self) {
-        let mut told = Vec::new();
+        let mut told = vec![0; self.0.len()];
         loop {
             sleep(LOOK).await;
-            let now = self.counts();
-            if now != told && now.iter().any(|&(_, accepted)| accepted > 0) {
-                let (open, accepted): (Vec<_>, Vec<_>) = now.iter().copied().unzip();
+            let (open, accepted): (Vec<_>, Vec<_>) = self.counts().into_iter().unzip();
+            // Probes of the health come and go for ever: what only passed is not told.
+            if open != told {
                 tracing::info!("connections of each worker: open={open:?}, accepted={accepted:?}");
-                told = now;
+                told = open;
                 sleep(PAUSE).await;
             }
         }

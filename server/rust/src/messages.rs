@@ -104,7 +104,12 @@ impl<B: Body<Data = Bytes> + Unpin> Messages<B> {
             self.came.split_to(length)
         } else {
             self.parts.advance(HEAD_BYTES);
-            self.parts.split_to(length).freeze()
+            if self.parts.len() == length {
+                // What is left would be empty, and hold the message's memory until the call ends.
+                std::mem::take(&mut self.parts).freeze()
+            } else {
+                self.parts.split_to(length).freeze()
+            }
         }))
     }
 }
