@@ -35,12 +35,16 @@ pub(crate) struct Blocks {
     parallel: bool,
 }
 
-/// Does `work` on a thread of the pool, where `size` multiply-adds are worth other threads: its loops then meet them awake.
+/// Does `work` on a thread of a pool, where `size` multiply-adds are worth other threads: its loops then meet them awake. The
+/// pool is its own: in a shared one a thread that waits for a block might take up another caller's whole fit.
 pub(crate) fn on_pool<T: Send>(size: usize, work: impl FnOnce() -> T + Send) -> T {
-    if size >= PARALLEL_WORK {
-        rayon::scope(|_| work())
-    } else {
-        work()
+    if size < PARALLEL_WORK || rayon::current_thread_index().is_some() {
+        return work();
+    }
+    let threads = rayon::current_num_threads();
+    match rayon::ThreadPoolBuilder::new().num_threads(threads).build() {
+        Ok(pool) => pool.install(work),
+        Err(_) => work(),
     }
 }
 

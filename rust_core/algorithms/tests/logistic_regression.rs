@@ -249,6 +249,21 @@ fn columns_without_values_cost_nothing_and_get_nothing() {
 }
 
 #[test]
+fn more_probabilities_than_memory_is_worth() {
+    // 2,100 classes of one row each: every row's probabilities would take 2,100 times the memory of the rows.
+    let values: Vec<f64> = (0..2100).map(f64::from).collect();
+    let classes: Vec<u32> = (0..2100).collect();
+    let rows = Rows::from_values(&values, 2100, 1).unwrap();
+    let parameters = Parameters {
+        solver: Solver::NewtonCg,
+        max_iter: 2,
+        ..Parameters::default()
+    };
+    let fit = LogisticRegression::fit(rows, &classes, 2100, None, &parameters, &never).unwrap();
+    assert!(!fit.converged && fit.n_iter == 2 && fit.loss < f64::from(2100).ln());
+}
+
+#[test]
 fn more_coefficients_than_a_hessian_holds() {
     let example = Example::new(5, 300, 1500, 2, 0.05);
     for (l1_ratio, c, least) in [(1.0, 1.0, 5), (0.001, 100.0, 1100)] {

@@ -33,6 +33,9 @@ const LEAST_SCORED_ROWS: usize = 64;
 /// Columns above which the error bounds of scores in float32 say little.
 const MOST_SCORED_COLUMNS: usize = 4096;
 
+/// Centres up to which scores can count them in float32.
+const MOST_SCORED_CENTERS: usize = 1 << 24;
+
 /// The route for these rows. The one place where that is decided.
 pub(crate) fn choose(rows: &Rows<'_>, n_clusters: usize) -> Route {
     let columns = rows.columns();
@@ -46,7 +49,10 @@ pub(crate) fn choose(rows: &Rows<'_>, n_clusters: usize) -> Route {
         }
     } else if by_lane(n_clusters, columns) {
         Route::Few
-    } else if rows.rows() >= LEAST_SCORED_ROWS && n_clusters > 1 && columns <= MOST_SCORED_COLUMNS {
+    } else if rows.rows() >= LEAST_SCORED_ROWS
+        && (2..=MOST_SCORED_CENTERS).contains(&n_clusters)
+        && columns <= MOST_SCORED_COLUMNS
+    {
         Route::Scores
     } else {
         Route::Exact

@@ -30,7 +30,7 @@ pub(crate) fn sample_and_threshold<'a>(
 }
 
 /// Mean of the columns' variances; None where the first row, which the sums are relative to, lies so far from the mean that digits
-/// are lost.
+/// are lost, or where they overflow.
 fn quick_variance(moments: &Moments, count: f64) -> Option<f64> {
     const MOST_LOST: f64 = 1e6;
     let mut total = 0.0;
@@ -40,7 +40,7 @@ fn quick_variance(moments: &Moments, count: f64) -> Option<f64> {
         total += squares - of_mean;
         lost += of_mean;
     }
-    (lost <= MOST_LOST * total).then(|| total / count / moments.sums.len() as f64)
+    (total.is_finite() && lost <= MOST_LOST * total).then(|| total / count / moments.sums.len() as f64)
 }
 
 /// `tol` times the mean of the columns' variances: what the sum of squared centre shifts is compared with. Weights play no
@@ -156,5 +156,9 @@ mod tests {
     fn an_overflow_is_an_error() {
         assert!(matches!(of(&[1e300, -1e300], 1, 1e-4), Err(FitError::Overflow { .. })));
         assert_eq!(of(&[1e300, -1e300], 1, 0.0), Ok(0.0));
+        // Each column's squares are finite; together they are not.
+        let large: Vec<f64> = [1e153, -1e153].iter().flat_map(|&value| [value; 120]).collect();
+        let rows = [&[0.0, 0.0], large.as_slice()].concat();
+        assert!(matches!(of(&rows, 2, 1e-4), Err(FitError::Overflow { .. })));
     }
 }

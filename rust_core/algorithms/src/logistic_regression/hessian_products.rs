@@ -8,7 +8,19 @@ use crate::interrupt::Interrupted;
 use crate::packed::add_scaled;
 use crate::rows::Row;
 
+/// Probabilities that may be kept whatever the size of the rows: 32 MiB.
+const KEPT_IN_ANY_CASE: usize = 1 << 22;
+/// And beyond that so many for each value of the rows.
+const KEPT_FOR_EACH_VALUE: usize = 4;
+
 impl Objective<'_> {
+    /// Whether the rows' probabilities, which [`Objective::bend`] keeps, take memory in proportion to the rows.
+    pub(super) fn can_bend(&self) -> bool {
+        let rows = self.sample.len();
+        let values = rows.saturating_mul(self.sample.rows().row_values());
+        rows.saturating_mul(self.scores) <= KEPT_IN_ANY_CASE.max(values.saturating_mul(KEPT_FOR_EACH_VALUE))
+    }
+
     /// Goes to `point` for later calls of [`Objective::hessian_times`], and writes the Hessian's diagonal there.
     ///
     /// With weight s, probabilities p and row x a row's second derivatives are s·(diag(p) − p·pᵀ) ⊗ x·xᵀ. Its probabilities are

@@ -32,6 +32,9 @@ pub(super) fn minimise(
     let Parameters { tol, max_iter, .. } = *parameters;
     if !objective.penalty.is_smooth() {
         let ended = proximal::minimise(objective, start, tol, max_iter)?;
+        if !objective.can_bend() {
+            return Ok(Found { ended, singular: false });
+        }
         return found(ended, max_iter, |ended| {
             newton_cg::minimise(objective, ended.point, tol, max_iter - ended.n_iter)
         });
@@ -46,13 +49,29 @@ pub(super) fn minimise(
         Solver::Auto | Solver::Liblinear | Solver::Sag | Solver::Saga => hessian_is_cheaper(objective, start.len()),
     };
     if !hessian || start.len() > MOST_NEWTON {
-        let ended = newton_cg::minimise(objective, start, tol, max_iter)?;
+        let ended = conjugate_gradients(objective, start, tol, max_iter)?;
         return Ok(Found { ended, singular: false });
     }
     let ended = newton::minimise(objective, start, tol, max_iter)?;
     found(ended, max_iter, |ended| {
-        newton_cg::minimise(objective, ended.point, tol, max_iter - ended.n_iter)
+        let left = max_iter - ended.n_iter;
+        conjugate_gradients(objective, ended.point, tol, left)
     })
+}
+
+/// For an objective without absolute values. Where products with its Hessian would take too much memory, L-BFGS goes on for as
+/// long as the objective falls.
+fn conjugate_gradients(
+    objective: &mut Objective<'_>,
+    start: Vec<f64>,
+    tol: f64,
+    max_iter: usize,
+) -> Result<Ended, Interrupted> {
+    if objective.can_bend() {
+        newton_cg::minimise(objective, start, tol, max_iter)
+    } else {
+        quasi_newton(objective, start, 0.0, max_iter)
+    }
 }
 
 /// Goes on by another way where the first got stuck.
@@ -108,7 +127,12 @@ fn quasi_newton(
             Why::Stuck
         },
     };
-    if minimum.flat || ended.why == Why::Exhausted || !ended.value.is_finite() || ended.point.len() > MOST_POLISHED {
+    if max_iter == 0
+        || minimum.flat
+        || ended.why == Why::Exhausted
+        || !ended.value.is_finite()
+        || ended.point.len() > MOST_POLISHED
+    {
         return Ok(ended);
     }
     const FEW: usize = 10;

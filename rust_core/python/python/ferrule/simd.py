@@ -12,8 +12,11 @@ _VARIABLE = "FERRULE_COMPUTE_SIMD"
 
 
 def _apply_environment() -> None:
+    named = os.environ.get(_VARIABLE)
+    if not named:
+        return
     try:
-        _core.force_simd(os.environ.get(_VARIABLE, "auto"))
+        _core.force_simd(named)
     except ValueError as error:
         raise ValueError(f"{_VARIABLE}: {error}") from None
 
