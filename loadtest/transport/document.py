@@ -8,7 +8,7 @@ them is replaced by the tables of that part. ``ratios`` stands for the ratios of
 import json
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,20 +37,24 @@ def _figures(name: str, parts: Mapping[str, Mapping[str, Any]]) -> str:
         if name == "ratios":
             return "\n" + report.targets([parts[each] for each in _ASKED]).for_markdown() + "\n"
         if name == "where":
-            return "\n" + _where([record for part, record in parts.items() if part != "before"]) + "\n"
+            return "\n" + _where({part: record for part, record in parts.items() if part != "before"}) + "\n"
         return "\n" + "\n".join(table.for_markdown() for table in report.TABLES[name](parts[name])) + "\n"
     except KeyError as missing:
         raise DocumentError(f"no figures of {missing} are kept; `make bench-transport` measures them") from missing
 
 
-def _where(records: Sequence[Mapping[str, Any]]) -> str:
-    described = [record["environment"] for record in records]
+def _where(parts: Mapping[str, Mapping[str, Any]]) -> str:
+    described = [record["environment"] for record in parts.values()]
     newest = max(described, key=lambda each: str(each["date"]))
     machine, versions = newest["machine"], newest["versions"]
     dates = sorted({str(each["date"])[:10] for each in described})
-    commits = sorted({str(each["commit"])[:10] for each in described})
+    commits: dict[str, list[str]] = {}
+    for part, record in parts.items():
+        commits.setdefault(str(record["environment"]["commit"])[:10], []).append(part)
+    # Parts are measured one by one, so that some may be of an older commit.
+    commit = "; ".join(f"{', '.join(names)} at commit {each}" for each, names in commits.items())
     return (
-        f"Measured on {' and '.join(dates)}, commit {', '.join(commits)}: {machine['processor']}, {machine['cores']} cores, "
+        f"Measured on {' and '.join(dates)}, {commit}. The machine: {machine['processor']}, {machine['cores']} cores, "
         f"{machine['system']}; {versions['rust']}; Python {versions['python']}; grpcio {versions['packages']['grpcio']}; "
         f"{versions['h2load']}.\n"
     )

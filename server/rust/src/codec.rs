@@ -1,4 +1,4 @@
-//! The codec of both directions: messages stay the bytes that they are, for the engine to read and write.
+//! The codec of the client that asks for a server's health: messages stay the bytes that they are, for the engine to read and write.
 
 use bytes::{Buf, BufMut, Bytes};
 use tonic::{
