@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 
+from . import inherited
 from .servers import ROOT
 
 _DISTRIBUTIONS = ("ferrule", "ferrule-server", "ferrule-client", "grpcio", "numpy", "scikit-learn")
@@ -35,6 +36,7 @@ def describe(tools: Mapping[str, str]) -> dict[str, object]:
             "rust": _said("rustc", "--version"),
             "packages": {name: _version(name) for name in _DISTRIBUTIONS},
         },
+        "not passed on to any server": list(inherited.dropped()),
         "commit": _said("git", "rev-parse", "HEAD"),
         "uncommitted_changes": None if (changes := _said("git", "status", "--porcelain")) is None else bool(changes),
         "command": ["python", *sys.orig_argv[1:]],

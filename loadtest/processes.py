@@ -12,6 +12,8 @@ from typing import Self
 
 import psutil
 
+from . import inherited
+
 #: Seconds between two looks.
 _PERIOD = 0.1
 
@@ -171,7 +173,7 @@ def run(
             stderr=stderr,
             start_new_session=True,
             # ghz writes times in the local zone.
-            env={**os.environ, "TZ": "UTC"},
+            env=inherited.environment({"TZ": "UTC"}),
         )
         if watch is not None:
             watch.client(process.pid)

@@ -14,7 +14,7 @@ from .plan import Plan
 from .results import BY_THE_CLOCK, Mode, Results, Setting
 from .scenario import Scenario
 from .spread import Spread
-from .summary import Row
+from .summary import Found, Row
 
 SETTINGS = {
     Setting.APART: "server and client on cores of their own",
@@ -145,12 +145,13 @@ def _knees(found: Sequence[Row], labels: Mapping[str, str], console: Console) ->
     """Where more callers stop to pay, for each subject that was measured with several numbers of callers."""
     for subject in dict.fromkeys(row.subject for row in found):
         sweep = [row for row in found if row.subject == subject and row.setting is not Setting.SHARED]
-        sweep = [row for row in sweep if row.load.mode is Mode.CLOSED and row.call == "call"]
-        knee = summary.knee(sweep) if len(sweep) > 2 else None
-        if knee is not None and knee.requests_per_second is not None:
+        knee = summary.knee(sweep)
+        if knee is not None and knee.row.requests_per_second is not None:
+            callers, rate = knee.row.load.concurrency, knee.row.requests_per_second.median
             console.print(
-                f"{labels[subject]}: more than {knee.load.concurrency} callers bring little but waiting "
-                f"({knee.requests_per_second.median:,.0f} calls/s)",
+                f"{labels[subject]}: more than {callers} callers bring little but waiting ({rate:,.0f} calls/s)"
+                if knee.found is Found.REACHED
+                else f"{labels[subject]}: the knee is {knee.found.value} ({callers} callers, {rate:,.0f} calls/s)",
                 highlight=False,
                 markup=False,
                 soft_wrap=True,

@@ -9,6 +9,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from loadtest import inherited
 from loadtest.dialects import FERRULE
 from loadtest.servers import ROOT, ServerError
 from loadtest.subjects import Deployment, Kind, Launch, Subject
@@ -114,7 +115,7 @@ def _export(environment: Environment, form: str, deployment: Deployment, file: P
             check=True,
             capture_output=True,
             text=True,
-            env={**os.environ, **_IMPORTS},
+            env=inherited.environment(_IMPORTS),
             timeout=_EXPORT_SECONDS,
         )
     except subprocess.CalledProcessError as problem:
