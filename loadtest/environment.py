@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -41,6 +42,12 @@ def describe(tools: Mapping[str, str]) -> dict[str, object]:
         "uncommitted_changes": None if (changes := _said("git", "status", "--porcelain")) is None else bool(changes),
         "command": ["python", *sys.orig_argv[1:]],
     }
+
+
+def machine_name() -> str:
+    """The processor and its cores, as part of a file's name: ``amd-epyc-2-cores``."""
+    processor = re.sub(r"[^a-z0-9]+", "-", (_processor() or platform.machine()).lower()).strip("-")
+    return f"{processor}-{os.cpu_count() or 1}-cores"
 
 
 def _processor() -> str | None:

@@ -55,6 +55,16 @@ class Tree:
             used += times.user + times.system
         return used
 
+    def check(self) -> None:
+        """Raises ServerGoneError when one of them has ended: what it used, or what replaced it, is not counted."""
+        for process in self._processes:
+            try:
+                ended = process.status() == psutil.STATUS_ZOMBIE or not process.is_running()
+            except psutil.NoSuchProcess:
+                ended = True
+            if ended:
+                raise ServerGoneError(f"the server's process {process.pid} ended under load")
+
     def rss(self) -> int:
         """Resident memory; pages that several processes share count for each."""
         resident = 0

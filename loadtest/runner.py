@@ -221,6 +221,8 @@ class Runner:
         with watch, started.inquirer.ask_meanwhile() as meanwhile:
             yield watched
         watched.ended()
+        if started.tree is not None:
+            started.tree.check()
         watched.meanwhile = meanwhile.answers(scenario.name, started.subject.name)
         self._record.answers.append(watched.meanwhile)
 

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 
+from measuring.spread import Spread
+
 from . import validity
 from .results import Limit, Load, Mode, Point, Results, Setting
-from .spread import Spread
 
 #: The knee is the last number of callers where throughput still rises by this part …
 _STILL_RISES = 0.05

@@ -9,11 +9,12 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
+from measuring.spread import Spread
+
 from . import summary
 from .plan import Plan
 from .results import BY_THE_CLOCK, Mode, Results, Setting
 from .scenario import Scenario
-from .spread import Spread
 from .summary import Found, Row
 
 SETTINGS = {
@@ -121,6 +122,7 @@ def show(results: Results, console: Console) -> None:
     """The summary: a table for each scenario and setting, verdicts, what must be known."""
     found = summary.rows(results)
     labels = {subject.name: subject.label for subject in results.subjects}
+    roles = {subject.name: subject.role for subject in results.subjects}
     for scenario in results.scenarios:
         of_this = [row for row in found if row.scenario == scenario.name]
         for setting in dict.fromkeys(row.setting for row in of_this):
@@ -128,6 +130,8 @@ def show(results: Results, console: Console) -> None:
             console.print(_table(f"{scenario.title} — {SETTINGS[setting]}", chosen))
         _knees(of_this, labels, console)
         for verdict in summary.verdicts(results, scenario.name):
+            if roles[verdict.subject] != "ours":
+                continue
             throughput = "" if verdict.throughput_ratio is None else f"; {verdict.throughput_ratio:.1f}× its throughput"
             console.print(
                 f"{labels[verdict.subject]}: {verdict.cpu_ratio:.1f}× ({verdict.least:.1f}–{verdict.most:.1f}) less CPU a "

@@ -104,11 +104,16 @@ def reasons(seen: Seen, failed_part: float) -> tuple[str, ...]:
 
 
 def shows(latencies: Latencies | None, delays: Latencies | None, percent: float) -> bool:
-    """Whether this percentile says something of the server: the load generator's own delay at the same is small beside it.
+    """Whether this percentile says something of the server: some call was slower, so that it is not the slowest by another
+    name, and the load generator's own delay at the same percentile is small beside it.
 
     ``percent`` is one of ``results.LADDER``. Of closed loops there are no delays, as no clock says when a call is due.
     """
-    if latencies is None or delays is None:
+    if latencies is None:
+        return True
+    if percent < 100 and latencies.calls * (100 - percent) < 100:
+        return False
+    if delays is None:
         return True
     return delays.percentile(percent) <= SMALL_DELAY * latencies.percentile(percent)
 

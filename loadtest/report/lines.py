@@ -10,8 +10,8 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLoca
 
 from loadtest import summary
 from loadtest.results import LADDER, Setting
-from loadtest.spread import Spread
 from loadtest.summary import Found, Row
+from measuring.spread import Spread
 
 from . import drawing, wording
 from .drawing import Chart

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from loadtest import summary, validity
 from loadtest.results import BY_THE_CLOCK, Answers, Mode, Results, ScenarioRecord, Setting
-from loadtest.spread import Spread
 from loadtest.summary import Found, Knee, Row
+from measuring.spread import Spread
 
 from . import wording
 from .comparison import Change, Comparison, Difference

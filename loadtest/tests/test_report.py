@@ -16,7 +16,8 @@ from loadtest.report import __main__ as command
 from loadtest.report import caveats, charts, comparison, headline, palette, tables, verdict, wording
 from loadtest.report.comparison import LEAST_NOISE, Change
 from loadtest.results import Limit, Load, Mode, Point, Results, Setting, SubjectRecord
-from loadtest.spread import Spread
+from measuring.document import MarkerError
+from measuring.spread import Spread
 
 FILE = Path(__file__).parent / "data" / "results.json"
 _VOID = {"meta", "br", "img", "link", "input", "hr"}
@@ -435,7 +436,7 @@ def _contrast(one: float, other: float) -> float:
 
 
 def test_the_headline_table_quotes_medians_and_its_origin(measured: Results) -> None:
-    text = headline.markdown(measured, "loadtest/results/somewhere")
+    text = headline.whole(measured, "loadtest/results/somewhere")
     (line,) = [line for line in text.splitlines() if line.startswith("| K-Means")]
     cells = [cell.strip() for cell in line.strip("|").split("|")]
     assert cells[1:4] == ["10.9", "175", "223 (ONNX Runtime behind grpcio)"]
@@ -452,9 +453,7 @@ def test_throughput_that_the_client_limited_is_in_brackets(measured: Results) ->
         return dataclasses.replace(point, limit=Limit.CLIENT, invalid=("the load generator was the limit",))
 
     (line,) = [
-        line
-        for line in headline.markdown(_changed(measured, limited), "x").splitlines()
-        if line.startswith("| K-Means")
+        line for line in headline.whole(_changed(measured, limited), "x").splitlines() if line.startswith("| K-Means")
     ]
     assert "| (46,008) / 3,365 / – |" in line
 
@@ -463,15 +462,15 @@ def test_the_table_replaces_what_is_between_the_markers_of_all_files_or_none(mea
     one, two = tmp_path / "one.md", tmp_path / "two.md"
     one.write_text(f"before\n{headline.BEGIN}\nold\n{headline.END}\nafter\n", encoding="utf-8")
     two.write_text("nothing\n", encoding="utf-8")
-    with pytest.raises(headline.MarkerError, match=r"two\.md"):
-        headline.write(measured, FILE, (one, two))
+    with pytest.raises(MarkerError, match=r"two\.md"):
+        headline.write(measured, FILE, {one: headline.whole, two: headline.table})
     assert "old" in one.read_text(encoding="utf-8")
-    headline.write(measured, FILE, (one,))
+    headline.write(measured, FILE, {one: headline.whole})
     once = one.read_text(encoding="utf-8")
     assert once.startswith(f"before\n{headline.BEGIN}\n\nWhat these")
     assert once.endswith(f"{headline.END}\nafter\n")
     assert "old" not in once
-    headline.write(measured, FILE, (one,))
+    headline.write(measured, FILE, {one: headline.whole})
     assert one.read_text(encoding="utf-8") == once
 
 

@@ -8,9 +8,9 @@ import pytest
 
 from loadtest import summary
 from loadtest.results import Latencies, Limit, Load, Mode, Point, Results, Setting, SubjectRecord
-from loadtest.spread import Spread
 from loadtest.summary import Found
 from loadtest.tests.test_results import point, results
+from measuring.spread import Spread
 
 CEILING = Load(Mode.CEILING, 16, 64)
 
@@ -127,8 +127,8 @@ def test_knee_is_where_throughput_stops_rising_or_waits_grow() -> None:
 
 
 def test_percentiles_of_the_load_generator_are_not_shown() -> None:
-    late = Latencies.of(np.array([1.0] * 99 + [900.0]))
-    took = Latencies.of(np.array([100.0] * 99 + [1000.0]))
+    late = Latencies.of(np.array([1.0] * 990 + [900.0] * 10))
+    took = Latencies.of(np.array([100.0] * 990 + [1000.0] * 10))
     paced = point(load=Load(Mode.PACED, 16, rate=10.0), latencies=took, delays=late)
     (row,) = summary.rows(run(paced, dataclasses.replace(paced, round=2)))
     assert row.latency(99) == Spread(100.0, 100.0, 100.0)

@@ -15,8 +15,8 @@ PACED = Load(Mode.PACED, 16, rate=1000.0)
 
 
 def times(middle: float, slow: float) -> Latencies:
-    """98 calls that took the one, and two that took the other, in microseconds."""
-    return Latencies.of(np.array([middle] * 98 + [slow] * 2))
+    """980 calls that took the one, and twenty that took the other, in microseconds."""
+    return Latencies.of(np.array([middle] * 980 + [slow] * 20))
 
 
 def seen(**changes: Any) -> Seen:
@@ -99,6 +99,8 @@ def test_a_percentile_is_shown_where_the_load_generator_was_not_late_itself() ->
     assert validity.shows(latencies, delays, 50)
     assert not validity.shows(latencies, delays, 99.9)
     assert validity.shows(latencies, None, 99.9)
+    assert not validity.shows(latencies, None, 99.95), "of 1,000 calls that is the slowest"
+    assert validity.shows(latencies, None, 100)
 
 
 def test_remarks_do_not_make_a_run_invalid() -> None:
