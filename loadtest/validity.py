@@ -111,7 +111,7 @@ def shows(latencies: Latencies | None, delays: Latencies | None, percent: float)
     """
     if latencies is None:
         return True
-    if percent < 100 and latencies.calls * (100 - percent) < 100:
+    if percent < 100 and latencies.calls * round((100 - percent) * 1000) < 100_000:
         return False
     if delays is None:
         return True

@@ -90,7 +90,7 @@ def sentences(results: Results, scenario: ScenarioRecord) -> list[str]:
 
 
 _BY_GHZ = "ghz, each at its best number of callers"
-_BY_CPU = "the servers' CPU time"
+_BY_CPU = "the servers' CPU time for a call"
 
 _Figure = Callable[[Point], float | None]
 
@@ -106,7 +106,7 @@ def _ways(rows: Sequence[Row]) -> Iterator[tuple[str, Row | None, Mapping[str, R
         yield f"h2load{where}", ceilings.get(_NATIVE), ceilings, _calls_a_second
         if setting is Setting.APART:
             held = {row.subject: row for row in summary.comparable(own)}
-            yield f"{_BY_CPU}, inverted", held.get(_NATIVE), held, _calls_a_cpu_second
+            yield f"{_BY_CPU}, theirs divided by its own", held.get(_NATIVE), held, _calls_a_cpu_second
 
 
 def _measure(words: str, native: Row | None, others: Mapping[str, Row], figure: _Figure) -> Measure | None:
@@ -147,7 +147,9 @@ def _held(found: Spread, factor: float) -> str:
 
 
 def _ratio(found: Spread | None) -> str:
-    return wording.NOTHING if found is None else f"{wording.spread(found)}×"
+    if found is None:
+        return wording.NOTHING
+    return f"{wording.ratio(found.median)}× ({wording.ratio(found.least)}–{wording.ratio(found.most)})"
 
 
 def _reason(closed: Sequence[Point]) -> Iterator[str]:

@@ -135,16 +135,3 @@ def test_percentiles_of_the_load_generator_are_not_shown() -> None:
     assert row.latency(99.9) is None
     (row,) = summary.rows(run(paced, dataclasses.replace(paced, round=2, delays=None)))
     assert row.latency(99.9) == Spread(1000.0, 1000.0, 1000.0)
-
-
-@pytest.mark.parametrize(
-    ("values", "spread"),
-    [([3.0], Spread(3.0, 3.0, 3.0)), ([9.0, None, 1.0, 2.0], Spread(2.0, 1.0, 9.0)), ([None], None), ([], None)],
-)
-def test_spread(values: list[float | None], spread: Spread | None) -> None:
-    assert Spread.of(values) == spread
-
-
-def test_spread_in_words() -> None:
-    assert Spread(2000.0, 1000.0, 3000.0).text(",.1f", 1e-3) == "2.0 (1.0–3.0)"
-    assert Spread(2.01, 2.0, 2.04).text(".1f") == "2.0"
