@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import takewhile
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -133,7 +134,11 @@ def percentile_curves(scenario: str, rows: Sequence[Row], names: Names) -> Itera
             # Beyond that it is a single call that is shown.
             calls = min(point.latencies.calls for point in row.valid if point.latencies)
             shown = [percent for percent in LADDER if percent < 100 and calls * (100 - percent) >= 100]
-            curve = [(percent, spread) for percent in shown if (spread := row.latency(percent))]
+            # To the first percentile that says more of the load generator.
+            spreads = takewhile(
+                lambda pair: pair[1] is not None, ((percent, row.latency(percent)) for percent in shown)
+            )
+            curve = [(percent, spread) for percent, spread in spreads if spread]
             farthest = max([farthest, *(percent for percent, _ in curve)])
             axes.plot(
                 [_nines(percent) for percent, _ in curve],
