@@ -2,7 +2,7 @@
 
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from ferrule_client import FerruleError
@@ -56,11 +56,13 @@ def _run(arguments: Arguments, console: Console) -> int:
     tools = _tools(console)
     if tools is None:
         return 1
+    # Before the folder is there, which is a change that git sees when the run is to be kept.
+    described = environment.describe(tools.versions)
     arguments.results.mkdir(parents=True, exist_ok=True)
     file = arguments.results / FILE
 
     def keep(*, complete: bool) -> None:
-        _results(made, tools, record, complete=complete).write(file)
+        _results(made, described, record, complete=complete).write(file)
 
     complete = _measure(made, tools, record, arguments, console, keep=keep)
     keep(complete=complete)
@@ -107,10 +109,9 @@ def _measure(
     return True
 
 
-def _results(made: Plan, tools: Tools, record: Record, *, complete: bool) -> Results:
-    versions = {"ghz": tools.ghz.version, **({"h2load": tools.h2load.version} if tools.h2load else {})}
+def _results(made: Plan, described: Mapping[str, object], record: Record, *, complete: bool) -> Results:
     return Results(
-        environment=environment.describe(versions),
+        environment=described,
         command=("python", "-m", "loadtest", *sys.argv[1:]),
         plan=made.document(),
         subjects=selection.with_commands(record),

@@ -48,6 +48,11 @@ class Tools:
     h2load: H2load | None
     """Without it there are no ceilings."""
 
+    @property
+    def versions(self) -> dict[str, str]:
+        """By name."""
+        return {"ghz": self.ghz.version, **({"h2load": self.h2load.version} if self.h2load else {})}
+
 
 class Runner:
     """Measures parts, one after the other, into ``record``."""

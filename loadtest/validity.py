@@ -60,15 +60,23 @@ class Seen:
 
 def limit(seen: Seen) -> Limit:
     """What kept the run from doing more."""
-    if seen.load.mode in BY_THE_CLOCK and seen.held_up:
-        return Limit.SERVER
-    if seen.load.mode in BY_THE_CLOCK and _falls_behind(seen):
-        apart = seen.setting is not Setting.SHARED and seen.server_busy is not None
-        return Limit.NEITHER if apart and (seen.server_busy or 0.0) < SATURATED else Limit.SERVER
-    if seen.load.mode in BY_THE_CLOCK and _kept_its_rate(seen):
-        return Limit.RATE
-    if seen.load.mode is Mode.PACED:
-        return Limit.CLIENT
+    if seen.load.mode in BY_THE_CLOCK:
+        if seen.held_up:
+            return Limit.SERVER
+        if _falls_behind(seen):
+            return _behind(seen)
+        if _kept_its_rate(seen):
+            return Limit.RATE
+    return Limit.CLIENT if seen.load.mode is Mode.PACED else _busier(seen)
+
+
+def _behind(seen: Seen) -> Limit:
+    """The server, unless it is known to have had time left."""
+    apart = seen.setting is not Setting.SHARED and seen.server_busy is not None
+    return Limit.NEITHER if apart and (seen.server_busy or 0.0) < SATURATED else Limit.SERVER
+
+
+def _busier(seen: Seen) -> Limit:
     if seen.server_busy is None:
         return Limit.CLIENT if seen.client_busy >= SATURATED else Limit.UNKNOWN
     if seen.setting is Setting.SHARED:

@@ -1,7 +1,7 @@
 """What the documents quote of a run, written between markers so that it has one source.
 
 ``docs/benchmarks.md`` has what the figures do not show, the table, the published ratios and how long calls take; the README the
-table alone; ``summary.md`` beside the results what the former has.
+most important of the first, and the table; ``summary.md`` beside the results what the former has.
 """
 
 import shlex
@@ -22,6 +22,7 @@ SUMMARY = "summary.md"
 _MS = 1e-3
 #: Caveats that are always the first.
 _FIRST_CAVEATS = 4
+_MOST_IMPORTANT_CAVEATS = 2
 
 
 def whole(results: Results, source: str) -> str:
@@ -34,8 +35,14 @@ def whole(results: Results, source: str) -> str:
     return "\n\n".join(parts)
 
 
+def short(results: Results, source: str) -> str:
+    """What the README quotes."""
+    known = " ".join(caveats.of(results)[:_MOST_IMPORTANT_CAVEATS])
+    return f"What these figures do not show: {known}\n\n{table(results, source)}"
+
+
 def table(results: Results, source: str) -> str:
-    """What the README quotes: the table, and where it comes from."""
+    """The table, and where it comes from."""
     labels = {subject.name: subject.label for subject in results.subjects}
     roles = {subject.name: subject.role for subject in results.subjects}
     lines = [
@@ -53,7 +60,7 @@ def table(results: Results, source: str) -> str:
 #: The documents, and what each quotes.
 FILES: Mapping[Path, Callable[[Results, str], str]] = {
     ROOT / "docs" / "benchmarks.md": whole,
-    ROOT / "README.md": table,
+    ROOT / "README.md": short,
 }
 
 

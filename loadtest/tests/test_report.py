@@ -464,7 +464,7 @@ def test_the_table_replaces_what_is_between_the_markers_of_all_files_or_none(mea
     one.write_text(f"before\n{headline.BEGIN}\nold\n{headline.END}\nafter\n", encoding="utf-8")
     two.write_text("nothing\n", encoding="utf-8")
     with pytest.raises(MarkerError, match=r"two\.md"):
-        headline.write(measured, FILE, {one: headline.whole, two: headline.table})
+        headline.write(measured, FILE, {one: headline.whole, two: headline.short})
     assert "old" in one.read_text(encoding="utf-8")
     headline.write(measured, FILE, {one: headline.whole})
     once = one.read_text(encoding="utf-8")
