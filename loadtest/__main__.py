@@ -137,7 +137,7 @@ def _tools(console: Console) -> Tools | None:
         console.print(f"No ceilings: {problem}", markup=False)
     if not pacer.available():
         console.print("No pacer: ghz alone offers rates; `make loadtest` builds it.", markup=False)
-    version = "" if beside is None else f", h2load {beside.version}"
+    version = "" if beside is None else f", {beside.version}"
     console.print(f"ghz {program.version}{pinned}{version}", highlight=False)
     return Tools(program, beside)
 

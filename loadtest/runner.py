@@ -134,8 +134,10 @@ class Runner:
         point = (self._paced if load.mode is Mode.PACED else self._loop)(stage, started, place)
         self._record.points.append(point)
         if load.mode in BY_THE_CLOCK and point.limit is not Limit.RATE:
-            # A rate that was not kept would not be in any round.
-            started.hopeless.add(resolved)
+            # A rate that the server can't take it can't take in any round; the client may have been disturbed once.
+            if point.limit is not Limit.CLIENT or resolved in started.doubtful:
+                started.hopeless.add(resolved)
+            started.doubtful.add(resolved)
 
     def _resolved(self, part: Part, started: Started, load: Load) -> Load:
         """The rate of a load that is a part of the subject's ceiling; the same in every round."""
