@@ -14,6 +14,9 @@ use crate::status;
 
 /// Flag and length.
 pub(crate) const HEAD_BYTES: usize = 5;
+/// So many times what has come of a message is reserved for it: a head alone, which may promise anything, reserves next to
+/// nothing, and a large message is moved seldom as it grows.
+const AHEAD: usize = 8;
 
 /// What a caller sends, message by message. One that came in one piece is not copied.
 pub(crate) struct Messages<B = Incoming> {
@@ -95,8 +98,10 @@ impl<B: Body<Data = Bytes> + Unpin> Messages<B> {
         }
         let whole = HEAD_BYTES + length;
         if unread.len() < whole {
-            // Once for all pieces.
-            self.parts.reserve(whole - self.parts.len());
+            let here = unread.len();
+            if self.parts.capacity() < whole.min(2 * here) {
+                self.parts.reserve(whole.min(AHEAD * here) - self.parts.len());
+            }
             return Ok(None);
         }
         Ok(Some(if self.parts.is_empty() {
