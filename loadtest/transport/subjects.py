@@ -108,7 +108,13 @@ def _grpcio(question: Question, name: str, title: str, serving: tuple[str, ...])
     asked, answer = question.request, question.response
     yield Subject(name, f"{title}, as usually started", (*_USUAL, *serving), PREDICT, asked, answer)
     yield Subject(
-        f"{name}-tuned", f"{title}, tuned", (*_TUNED, *serving), PREDICT, asked, answer, settings=_SETTINGS | _ONE_THREAD
+        f"{name}-tuned",
+        f"{title}, tuned",
+        (*_TUNED, *serving),
+        PREDICT,
+        asked,
+        answer,
+        settings=_SETTINGS | _ONE_THREAD,
     )
 
 
@@ -122,6 +128,13 @@ _TUNED = (*_SERVER, "--threads", str(_PEERS["grpcio"].settings["threads"].value)
 _USUAL = (*_SERVER, "--threads", "10")
 
 
+def command_line(subject: Subject, cores: tuple[int, ...], settings: Mapping[str, str]) -> tuple[str, ...]:
+    """What starts a subject on these cores, with its own settings and these, and with none that happen to be set here."""
+    unset = [f"--unset={name}" for name in os.environ if name.startswith(_TUNING)]
+    given = [f"{name}={value}" for name, value in {**subject.settings, **settings}.items()]
+    return ("taskset", "--cpu-list", ",".join(map(str, cores)), "env", *unset, *given, *subject.command)
+
+
 @contextmanager
 def running(
     subject: Subject, cores: tuple[int, ...], logs: Path, *, settings: Mapping[str, str] | None = None
@@ -130,10 +143,8 @@ def running(
 
     ``settings`` are environment variables beside its own; the log is the file in ``logs`` that has the subject's name.
     """
-    unset = [f"--unset={name}" for name in os.environ if name.startswith(_TUNING)]
-    given = [f"{name}={value}" for name, value in {**subject.settings, **(settings or {})}.items()]
-    command = ("taskset", "--cpu-list", ",".join(map(str, cores)), "env", *unset, *given, *subject.command)
     log = logs / f"{subject.name}.log"
+    command = command_line(subject, cores, settings or {})
     with servers.launched(subject.name, command, log=log, start_seconds=120.0) as server:
         subject.verify(server)
         yield server

@@ -131,7 +131,12 @@ SMALL = (
         figure=_PER_SECOND,
     ),
     Target(
-        f"requests/s: Python server / {_USUAL}, tuned", "python", ("usual-tuned",), 3.5, at_least=True, figure=_PER_SECOND
+        f"requests/s: Python server / {_USUAL}, tuned",
+        "python",
+        ("usual-tuned",),
+        3.5,
+        at_least=True,
+        figure=_PER_SECOND,
     ),
 )
 

@@ -2,19 +2,20 @@
 
 use std::{
     convert::Infallible,
+    io::Cursor,
     mem,
     pin::Pin,
     task::{Context as Task, Poll},
 };
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{Buf, Bytes, buf::Chain};
 use http::{HeaderValue, Response, header::CONTENT_TYPE};
 use hyper::body::{Body, Frame};
 
 use crate::{conversation::Conversation, messages::HEAD_BYTES, service::Ongoing, status};
 
-/// A message of so many bytes is copied behind its head; what is larger follows its head in a frame of its own, uncopied.
-const COPIED_BYTES: usize = 1024;
+/// A message behind its five bytes.
+type Framed = Chain<Cursor<[u8; HEAD_BYTES]>, Bytes>;
 
 /// What a call is answered with.
 pub(crate) enum Replies {
@@ -27,9 +28,6 @@ pub(crate) enum Replies {
 /// The body. By default it is empty: then the status is in the headers.
 #[derive(Default)]
 pub(crate) struct Reply {
-    /// A message whose head is sent.
-    message: Bytes,
-    /// What comes after it.
     left: Left,
     _call: Option<Ongoing>,
 }
@@ -47,7 +45,6 @@ impl Replies {
     /// The response to a call, which is ongoing until it is gone.
     pub(crate) fn of(self, call: Ongoing) -> Response<Reply> {
         let mut response = Response::new(Reply {
-            message: Bytes::new(),
             left: Left::Replies(self),
             _call: Some(call),
         });
@@ -58,24 +55,21 @@ impl Replies {
 }
 
 impl Body for Reply {
-    type Data = Bytes;
+    type Data = Framed;
     type Error = Infallible;
 
-    fn poll_frame(mut self: Pin<&mut Self>, task: &mut Task<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        if !self.message.is_empty() {
-            return Poll::Ready(Some(Ok(Frame::data(mem::take(&mut self.message)))));
-        }
+    fn poll_frame(mut self: Pin<&mut Self>, task: &mut Task<'_>) -> Poll<Option<Result<Frame<Framed>, Infallible>>> {
         let (frame, left) = match mem::take(&mut self.left) {
             Left::Nothing => return Poll::Ready(None),
             Left::Success => (Frame::trailers(status::success()), Left::Nothing),
-            Left::Replies(Replies::One(message)) => (self.begun(message), Left::Success),
+            Left::Replies(Replies::One(message)) => (framed(message), Left::Success),
             Left::Replies(Replies::Many(mut conversation)) => {
                 let Poll::Ready(reply) = conversation.poll_reply(task) else {
                     self.left = Left::Replies(Replies::Many(conversation));
                     return Poll::Pending;
                 };
                 match reply {
-                    Some(Ok(message)) => (self.begun(message), Left::Replies(Replies::Many(conversation))),
+                    Some(Ok(message)) => (framed(message), Left::Replies(Replies::Many(conversation))),
                     Some(Err(status)) => (Frame::trailers(status::trailers(status)), Left::Nothing),
                     None => (Frame::trailers(status::success()), Left::Nothing),
                 }
@@ -90,19 +84,8 @@ impl Body for Reply {
     }
 }
 
-impl Reply {
-    /// The first frame of a message, or the only one. The rest is kept for the next.
-    fn begun(&mut self, message: Bytes) -> Frame<Bytes> {
-        let copied = if message.len() <= COPIED_BYTES { message.len() } else { 0 };
-        let mut framed = BytesMut::with_capacity(HEAD_BYTES + copied);
-        framed.put_u8(0);
-        // Messages over `limits.max_message_bytes`, which has 32 bits, are not sent.
-        framed.put_u32(message.len() as u32);
-        if copied == message.len() {
-            framed.put_slice(&message);
-        } else {
-            self.message = message;
-        }
-        Frame::data(framed.freeze())
-    }
+fn framed(message: Bytes) -> Frame<Framed> {
+    // Messages over `limits.max_message_bytes`, which has 32 bits, are not sent.
+    let [a, b, c, d] = (message.len() as u32).to_be_bytes();
+    Frame::data(Cursor::new([0, a, b, c, d]).chain(message))
 }

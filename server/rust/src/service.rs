@@ -6,7 +6,7 @@ use ferrule_engine::{Context, Engine, Method, Shape, Status};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, uri::PathAndQuery};
 use hyper::body::Incoming;
 
-use crate::{deadline, handlers, messages::Messages, reply::Reply, status};
+use crate::{clock, deadline, handlers, messages::Messages, reply::Reply, status};
 
 const ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
 const IDENTITY: HeaderValue = HeaderValue::from_static("identity");
@@ -84,7 +84,7 @@ impl Service {
         }
         let context = Context {
             deadline: match said.timeout {
-                Some(timeout) => deadline::of(timeout).map_err(status::response)?,
+                Some(timeout) => deadline::of(timeout, clock::now()).map_err(status::response)?,
                 None => None,
             },
         };
