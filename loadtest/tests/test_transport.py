@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from loadtest.transport import balance, counts, cpu_clock, document, h2load, pro
 from loadtest.transport.__main__ import keep
 from loadtest.transport.h2load import Drive, H2load, H2loadError, Load
 from loadtest.transport.latency import Run
-from loadtest.transport.subjects import Subject
+from loadtest.transport.subjects import Question, Subject, command_line, others
 from loadtest.transport.table import Table
 from loadtest.transport.targets import Figures, Spread, Target
 
@@ -123,6 +124,29 @@ def test_a_missing_h2load_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     with pytest.raises(H2loadError, match="nghttp2-client"):
         h2load.find()
+
+
+def test_a_subject_has_its_own_settings_and_inherits_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("OPENBLAS_CORETYPE", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "GRPC_EXPERIMENTS"):
+        monkeypatch.setenv(name, "inherited")
+    monkeypatch.setenv("UNRELATED", "kept")
+    tells = (sys.executable, "-c", "import json, os; print(json.dumps(dict(os.environ)))")
+    subject = Subject("fake", "a fake", tells, "", b"", b"", settings={"OMP_NUM_THREADS": "1"})
+    command = command_line(subject, CORES, {"GRPC_EXPERIMENTS": "given"})
+    told = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    assert (told["OMP_NUM_THREADS"], told["GRPC_EXPERIMENTS"], told["UNRELATED"]) == ("1", "given", "kept")
+    assert not told.keys() & {"OPENBLAS_CORETYPE", "MKL_NUM_THREADS"}
+
+
+def test_grpcio_is_held_against_as_usually_started_and_tuned() -> None:
+    asked = Question(b"", b"", Path("models"), Path("model"), Path("centers"))
+    by_name = {each.name: each for each in others(asked)}
+    for name in ("usual", "core"):
+        usual, tuned = by_name[name], by_name[f"{name}-tuned"]
+        assert "GRPC_EXPERIMENTS" not in usual.settings
+        assert tuned.settings["GRPC_EXPERIMENTS"] == "-event_engine_listener"
+        threads = [each.command[each.command.index("--threads") + 1] for each in (usual, tuned)]
+        assert threads == ["10", "4"]
 
 
 def test_a_paced_run_is_believed_only_when_the_generator_kept_its_pace() -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from loadtest.rounds import orders
+from loadtest.validity import RATE_KEPT, TOO_LATE
 
 from .h2load import Drive, Load
 from .rounds import Bench
@@ -26,10 +27,6 @@ _CONNECTIONS = 16
 _RUNS, _SECONDS = 5, 2.0
 #: Where h2load finds how much the server can do.
 _CEILING = Load(_CONNECTIONS, 4)
-#: A run that begins fewer calls than this part of what was asked did not hold its rate.
-_HELD = 0.99
-#: A run whose generator was later than this part of the percentile says more of the generator than of the server.
-_LATE = 0.5
 
 
 @dataclass(frozen=True)
@@ -46,11 +43,11 @@ class Run:
 
     def held(self, rate: float | None) -> bool:
         """Whether the load was what was asked for."""
-        return self.failed == 0 and (rate is None or self.rate >= _HELD * rate)
+        return self.failed == 0 and (rate is None or self.rate >= RATE_KEPT * rate)
 
     def believed(self, percentile: str) -> bool:
         """Whether a percentile is about the server."""
-        return self.late_us.get(percentile, 0.0) <= _LATE * self.latency_us[percentile]
+        return self.late_us.get(percentile, 0.0) <= TOO_LATE * self.latency_us[percentile]
 
 
 def run(

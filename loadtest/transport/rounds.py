@@ -86,6 +86,7 @@ def _record(case: Case, figures: dict[Load, list[Round]]) -> dict[str, Any]:
         "title": case.title,
         "subjects": titles,
         "commands": {subject.name: list(subject.command) for subject in case.subjects},
+        "settings": {subject.name: dict(subject.settings) for subject in case.subjects},
         "rounds": {
             str(load): [{name: asdict(each) for name, each in one.items()} for one in rounds]
             for load, rounds in figures.items()

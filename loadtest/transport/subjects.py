@@ -1,9 +1,10 @@
 """What is measured: how to start it, what to ask it, and what it must answer."""
 
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ PROBES = str(ROOT / "target" / "release" / "ferrule-probes")
 #: The Rust server on the system's allocator.
 _PLAIN = str(ROOT / "target" / "release" / "ferrule-server-plain")
 _NOTHING = "/ferrule.ceilings.Echo/Nothing"
+#: Environment variables that change how a subject computes or serves; a subject has those that it is given, and inherits none.
+_TUNING = ("BLIS_", "GOTO_", "GRPC_", "MALLOC_", "MKL_", "NUMEXPR_", "NVPL_", "OMP_", "OPENBLAS_", "PYTHONMALLOC")
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,8 @@ class Subject:
     response: bytes
     deadline: bool = True
     """Whether calls say how long they wait."""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """Environment variables that it is given."""
 
     def verify(self, server: Server) -> None:
         """Raises ServerError when the answer is not the expected one, to the byte."""
@@ -79,30 +84,55 @@ def ours(
 def echoes(question: Question) -> list[Subject]:
     """Servers that send back (the beginning of) what came, on the transports that ours are on."""
     echoed = question.request[:MOST_ECHOED]
-    loop, grpcio = (_CEILINGS, "accept-loop"), _GRPCIO
+    loop = (_CEILINGS, "accept-loop")
     return [
         Subject("loop-echo", "byte echo, own accept loop", loop, PREDICT, question.request, echoed),
-        Subject("grpcio-echo", "byte echo, grpcio", grpcio, PREDICT, question.request, echoed),
+        Subject("grpcio-echo", "byte echo, grpcio", _TUNED, PREDICT, question.request, echoed, settings=_SETTINGS),
     ]
 
 
 def others(question: Question) -> list[Subject]:
-    """An empty call on tonic's own server, and two ways to serve the model with grpcio."""
-    asked, answer = question.request, question.response
-    core = (*_GRPCIO, "--library", "core", "--model", str(question.model))
-    usual = (*_GRPCIO, "--library", "scikit-learn", "--model", str(question.centers))
+    """An empty call on tonic's own server, and two ways to serve the model with grpcio: as people usually start it, and as
+    our Python server is.
+    """
+    core = ("--library", "core", "--model", str(question.model))
+    usual = ("--library", "scikit-learn", "--model", str(question.centers))
     return [
         Subject("tonic-echo", "empty typed echo, stock tonic", (_CEILINGS, "tonic"), _NOTHING, b"", b""),
-        Subject("core", "grpcio + protobuf + Rust core", core, PREDICT, asked, answer),
-        Subject("usual", "grpcio + protobuf + scikit-learn", usual, PREDICT, asked, answer),
+        *_grpcio(question, "core", "grpcio + protobuf + Rust core", core),
+        *_grpcio(question, "usual", "grpcio + protobuf + scikit-learn", usual),
     ]
 
 
-_EXPERIMENTS = settings.read()["grpcio"].settings["experiments"].value
-_GRPCIO = (
-    *("env", f"GRPC_EXPERIMENTS={_EXPERIMENTS}"),
-    *(sys.executable, "-m", "loadtest.peer_servers.grpcio_server"),
-)
+def _grpcio(question: Question, name: str, title: str, serving: tuple[str, ...]) -> Iterator[Subject]:
+    asked, answer = question.request, question.response
+    yield Subject(name, f"{title}, as usually started", (*_USUAL, *serving), PREDICT, asked, answer)
+    yield Subject(
+        f"{name}-tuned",
+        f"{title}, tuned",
+        (*_TUNED, *serving),
+        PREDICT,
+        asked,
+        answer,
+        settings=_SETTINGS | _ONE_THREAD,
+    )
+
+
+_PEERS = settings.read()
+_SETTINGS = {"GRPC_EXPERIMENTS": str(_PEERS["grpcio"].settings["experiments"].value)}
+_THREADS = str(_PEERS["scikit-learn"].settings["threads"].value)
+_ONE_THREAD = {"OMP_NUM_THREADS": _THREADS, "OPENBLAS_NUM_THREADS": _THREADS}
+_SERVER = (sys.executable, "-m", "loadtest.peer_servers.grpcio_server")
+_TUNED = (*_SERVER, "--threads", str(_PEERS["grpcio"].settings["threads"].value))
+#: As in gRPC's own examples for Python (``examples/python/helloworld/greeter_server.py``): ten threads, nothing else set.
+_USUAL = (*_SERVER, "--threads", "10")
+
+
+def command_line(subject: Subject, cores: tuple[int, ...], settings: Mapping[str, str]) -> tuple[str, ...]:
+    """What starts a subject on these cores, with its own settings and these, and with none that happen to be set here."""
+    unset = [f"--unset={name}" for name in os.environ if name.startswith(_TUNING)]
+    given = [f"{name}={value}" for name, value in {**subject.settings, **settings}.items()]
+    return ("taskset", "--cpu-list", ",".join(map(str, cores)), "env", *unset, *given, *subject.command)
 
 
 @contextmanager
@@ -111,11 +141,11 @@ def running(
 ) -> Iterator[Server]:
     """Runs a subject on these cores until the block ends. Its answer was right before, and is after.
 
-    ``settings`` are more environment variables; the log is the file in ``logs`` that has the subject's name.
+    ``settings`` are environment variables beside its own; the log is the file in ``logs`` that has the subject's name.
     """
-    command = ("taskset", "--cpu-list", ",".join(map(str, cores)), *subject.command)
     log = logs / f"{subject.name}.log"
-    with servers.launched(subject.name, command, log=log, settings=settings, start_seconds=120.0) as server:
+    command = command_line(subject, cores, settings or {})
+    with servers.launched(subject.name, command, log=log, start_seconds=120.0) as server:
         subject.verify(server)
         yield server
         subject.verify(server)

@@ -1,19 +1,28 @@
-//! An echo of bytes on an accept loop like the Rust server's: hyper's HTTP/2 with tonic's gRPC layer as its service.
+//! An echo of bytes on an accept loop like the Rust server's: hyper's HTTP/2 alone, with gRPC's framing by hand and nothing
+//! that a server needs beyond it: no checks of headers, no deadlines, no limits, no errors, no drain.
 
-use std::{convert::Infallible, error::Error};
+use std::{
+    convert::Infallible,
+    error::Error,
+    pin::Pin,
+    task::{Context, Poll},
+};
 
-use bytes::{Buf, BufMut, Bytes};
-use hyper::{body::Incoming, rt::Executor, server::conn::http2::Builder, service::service_fn};
+use bytes::{BufMut, Bytes, BytesMut};
+use http::{HeaderMap, HeaderValue, Response, header::CONTENT_TYPE};
+use hyper::{
+    body::{Body, Frame, Incoming},
+    rt::Executor,
+    server::conn::http2::Builder,
+    service::service_fn,
+};
 use hyper_util::rt::TokioIo;
 use tokio::{net::TcpListener, task::spawn_local};
-use tonic::{
-    Request, Response, Status,
-    codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
-    server::Grpc,
-};
 
 /// The largest message that is sent back: of a larger one, so many bytes (as labels are fewer bytes than rows).
 const MOST_BYTES: usize = 64 * 1024;
+/// A flag and the length, before each message.
+const HEAD_BYTES: usize = 5;
 
 #[derive(Clone, Copy)]
 struct Local;
@@ -24,53 +33,78 @@ impl<F: Future<Output: 'static> + 'static> Executor<F> for Local {
     }
 }
 
-#[derive(Default)]
-struct Raw;
+/// A message, then the status.
+enum Echo {
+    Message(Bytes),
+    Success,
+    Nothing,
+}
 
-impl Codec for Raw {
-    type Encode = Bytes;
-    type Decode = Bytes;
-    type Encoder = Self;
-    type Decoder = Self;
+impl Body for Echo {
+    type Data = Bytes;
+    type Error = Infallible;
 
-    fn encoder(&mut self) -> Self {
-        Self
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let (frame, left) = match std::mem::replace(&mut *self, Self::Nothing) {
+            Self::Message(framed) => (Frame::data(framed), Self::Success),
+            Self::Success => {
+                let mut status = HeaderMap::with_capacity(1);
+                status.insert("grpc-status", HeaderValue::from_static("0"));
+                (Frame::trailers(status), Self::Nothing)
+            }
+            Self::Nothing => return Poll::Ready(None),
+        };
+        *self = left;
+        Poll::Ready(Some(Ok(frame)))
     }
 
-    fn decoder(&mut self) -> Self {
-        Self
+    fn is_end_stream(&self) -> bool {
+        matches!(self, Self::Nothing)
     }
 }
 
-impl Encoder for Raw {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn encode(&mut self, message: Bytes, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        buffer.put(message);
-        Ok(())
-    }
+async fn echo(request: http::Request<Incoming>) -> Result<Response<Echo>, hyper::Error> {
+    let mut response = Response::new(Echo::Message(framed(read(request.into_body()).await?)));
+    let grpc = HeaderValue::from_static("application/grpc");
+    response.headers_mut().insert(CONTENT_TYPE, grpc);
+    Ok(response)
 }
 
-impl Decoder for Raw {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
-        Ok(Some(buffer.copy_to_bytes(buffer.remaining())))
+/// All that a caller sends. What came in one piece is not copied, what came in several is copied once.
+async fn read(mut body: Incoming) -> Result<Bytes, hyper::Error> {
+    let mut one = Bytes::new();
+    let mut parts = BytesMut::new();
+    while !body.is_end_stream() {
+        let Some(frame) = std::future::poll_fn(|task| Pin::new(&mut body).poll_frame(task)).await else {
+            break;
+        };
+        let Ok(data) = frame?.into_data() else { continue };
+        if one.is_empty() && parts.is_empty() {
+            one = data;
+            continue;
+        }
+        if parts.is_empty() {
+            let whole = one.first_chunk().map_or(0, |&[_, a, b, c, d]: &[u8; HEAD_BYTES]| {
+                HEAD_BYTES + u32::from_be_bytes([a, b, c, d]) as usize
+            });
+            parts.reserve(whole.min(HEAD_BYTES + crate::MAX_MESSAGE_BYTES));
+            parts.put(std::mem::take(&mut one));
+        }
+        parts.put(data);
     }
+    Ok(if parts.is_empty() { one } else { parts.freeze() })
 }
 
-async fn echo(request: http::Request<Incoming>) -> Result<http::Response<tonic::body::Body>, Infallible> {
-    let handler = tower::service_fn(async |request: Request<Bytes>| {
-        let mut message = request.into_inner();
-        message.truncate(MOST_BYTES);
-        Ok::<_, Status>(Response::new(message))
-    });
-    Ok(Grpc::new(Raw)
-        .max_decoding_message_size(crate::MAX_MESSAGE_BYTES)
-        .unary(handler, request)
-        .await)
+/// What is sent back of one framed message: it is framed already, unless it is too large.
+fn framed(mut came: Bytes) -> Bytes {
+    if came.len() <= HEAD_BYTES + MOST_BYTES {
+        return came;
+    }
+    let mut framed = BytesMut::with_capacity(HEAD_BYTES + MOST_BYTES);
+    framed.put_u8(0);
+    framed.put_u32(MOST_BYTES as u32);
+    framed.put(came.split_off(HEAD_BYTES).slice(..MOST_BYTES));
+    framed.freeze()
 }
 
 pub(crate) async fn serve(listener: TcpListener) -> Result<(), Box<dyn Error>> {

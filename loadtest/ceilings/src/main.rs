@@ -1,7 +1,7 @@
 //! Servers that answer nothing: what a call costs before anything is computed.
 //!
 //! `ferrule-ceilings tonic` is an empty typed echo on tonic's own server, `ferrule-ceilings accept-loop` an echo of bytes on an
-//! accept loop like the Rust server's. Both run on one thread, like a worker, and print where they listen.
+//! accept loop like the Rust server's, without tonic. Both run on one thread, like a worker, and print where they listen.
 
 #![allow(clippy::print_stdout, reason = "the address is the program's output")]
 

@@ -1,5 +1,6 @@
 //! The clock of a connection. hyper asks for the time with every frame that a peer sends, only to know for how long it
-//! has been quiet: so the clock is read once for all that a connection does at one go.
+//! has been quiet, and every call with a deadline counts from when it came: so the clock is read once for all that a
+//! connection does at one go.
 
 use std::{
     cell::Cell,
@@ -14,6 +15,11 @@ use hyper_util::rt::TokioTimer;
 thread_local! {
     /// When this thread last went on with a connection.
     static NOW: Cell<Option<Instant>> = const { Cell::new(None) };
+}
+
+/// When the connection that is polled now went on.
+pub(crate) fn now() -> Instant {
+    NOW.get().unwrap_or_else(Instant::now)
 }
 
 /// Awaits a connection, reading the clock each time that it goes on.
@@ -39,7 +45,7 @@ impl Timer for ConnectionTimer {
     }
 
     fn now(&self) -> Instant {
-        NOW.get().unwrap_or_else(Instant::now)
+        now()
     }
 
     fn reset(&self, sleep: &mut Pin<Box<dyn Sleep>>, deadline: Instant) {

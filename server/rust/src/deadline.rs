@@ -8,29 +8,23 @@ use std::{
 };
 
 use ferrule_engine::Status;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::HeaderValue;
 use tokio::time::timeout_at;
 
 use crate::status;
 
-const TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
-
 /// A timeout from which on there is none: a century.
 const NEVER: Duration = Duration::from_secs(100 * 366 * 24 * 3600);
 
-/// When the caller stops waiting; none if it never does.
+/// When a caller stops waiting whose call `came` with this header; none if it never does.
 ///
 /// # Errors
 /// When the header is not a timeout. To serve such a call without a deadline would hide the fault of its caller; gRPC's
 /// C core refuses it too.
-pub(crate) fn of(headers: &HeaderMap<HeaderValue>) -> Result<Option<Instant>, Status> {
-    // The last, as gRPC's C core takes it.
-    let Some(header) = headers.get_all(TIMEOUT).iter().next_back() else {
-        return Ok(None);
-    };
+pub(crate) fn of(header: &HeaderValue, came: Instant) -> Result<Option<Instant>, Status> {
     let timeout = parse(header.as_bytes()).ok_or_else(status::of_bad_timeout)?;
     // No connection lasts so long, and timers that add to the last instant of the clock would overflow.
-    Ok((timeout < NEVER).then(|| Instant::now() + timeout))
+    Ok((timeout < NEVER).then(|| came + timeout))
 }
 
 /// Reads digits and a unit, as gRPC's "PROTOCOL-HTTP2" specifies them. It allows 8 digits; more are read as gRPC's
@@ -96,18 +90,18 @@ mod tests {
         for text in ["", "S", "1", "1s", "-1S", "+1S", "1.5S", " 1S", "1SS", "\u{661}S"] {
             assert_eq!(parse(text.as_bytes()), None, "{text:?}");
         }
-        let headers = HeaderMap::from_iter([(TIMEOUT, HeaderValue::from_static("soon"))]);
-        assert_eq!(of(&headers), Err(status::of_bad_timeout()));
+        assert_eq!(
+            of(&HeaderValue::from_static("soon"), Instant::now()),
+            Err(status::of_bad_timeout())
+        );
     }
 
     #[test]
     fn the_longest_timeouts_do_not_overflow() {
         for text in ["99999999H", "18446744073709551616H", "99999999999999999999999S"] {
-            let headers = HeaderMap::from_iter([(TIMEOUT, HeaderValue::from_static(text))]);
-            let deadline = of(&headers).unwrap();
+            let deadline = of(&HeaderValue::from_static(text), Instant::now()).unwrap();
             assert_eq!(deadline, None, "{text}");
         }
-        assert_eq!(of(&HeaderMap::new()), Ok(None));
     }
 
     #[test]
@@ -119,7 +113,7 @@ mod tests {
         });
         for seconds in [farthest, farthest - 1, NEVER.as_secs(), NEVER.as_secs() - 1] {
             let text = HeaderValue::from_str(&format!("{seconds}S")).unwrap();
-            let deadline = of(&HeaderMap::from_iter([(TIMEOUT, text)])).unwrap();
+            let deadline = of(&text, Instant::now()).unwrap();
             assert!(
                 deadline.is_none_or(|deadline| deadline.checked_add(Duration::from_secs(60)).is_some()),
                 "{seconds}"

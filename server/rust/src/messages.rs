@@ -14,6 +14,9 @@ use crate::status;
 
 /// Flag and length.
 pub(crate) const HEAD_BYTES: usize = 5;
+/// So many times what has come of a message is reserved for it: a head alone, which may promise anything, reserves next to
+/// nothing, and a large message is moved seldom as it grows.
+const AHEAD: usize = 8;
 
 /// What a caller sends, message by message. One that came in one piece is not copied.
 pub(crate) struct Messages<B = Incoming> {
@@ -95,8 +98,11 @@ impl<B: Body<Data = Bytes> + Unpin> Messages<B> {
         }
         let whole = HEAD_BYTES + length;
         if unread.len() < whole {
-            // Once for all pieces.
-            self.parts.reserve(whole - self.parts.len());
+            let here = unread.len();
+            // Else there is room for twice as much already.
+            if self.parts.capacity() < whole.min(2 * here) {
+                self.parts.reserve(whole.min(AHEAD * here) - self.parts.len());
+            }
             return Ok(None);
         }
         Ok(Some(if self.parts.is_empty() {
@@ -161,6 +167,39 @@ mod tests {
             assert_eq!(problem, None);
             assert_eq!(messages, sent, "in pieces of {size}");
         }
+    }
+
+    #[test]
+    fn what_is_reserved_follows_what_came() {
+        const LARGE: usize = 1 << 24;
+        let mut message = framed(&[]);
+        message[1..].copy_from_slice(&(LARGE as u32).to_be_bytes());
+        message.resize(HEAD_BYTES + LARGE, 7);
+        let frames: Vec<_> = [&message[..HEAD_BYTES]]
+            .into_iter()
+            .chain(message[HEAD_BYTES..].chunks(1 << 14))
+            .map(|piece| Bytes::copy_from_slice(piece))
+            .collect();
+        let (sender, receiver) = tokio::sync::mpsc::unbounded_channel();
+        let receiver = tokio_stream::wrappers::UnboundedReceiverStream::new(receiver);
+        let mut messages = Messages::new(StreamBody::new(receiver), LARGE);
+        let mut task = Task::from_waker(std::task::Waker::noop());
+        let mut came = 0;
+        let mut read = Poll::Pending;
+        for frame in frames {
+            came += frame.len();
+            sender.send(Ok::<_, Infallible>(Frame::data(frame))).unwrap();
+            // Now and then Tokio lets others go first.
+            while read.is_pending() && messages.unread().len() < came {
+                read = messages.poll_next(&mut task);
+            }
+            // The allocator may round up.
+            assert!(messages.parts.capacity() <= AHEAD * came + 64, "{came}");
+        }
+        let Poll::Ready(Some(Ok(read))) = read else {
+            panic!("expected the message, got {read:?}");
+        };
+        assert_eq!(read, message[HEAD_BYTES..]);
     }
 
     #[test]

@@ -3,14 +3,11 @@
 use std::{rc::Rc, sync::Arc};
 
 use ferrule_engine::{Context, Engine, Method, Shape, Status};
-use http::{
-    HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header::CONTENT_TYPE, uri::PathAndQuery,
-};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, uri::PathAndQuery};
 use hyper::body::Incoming;
 
-use crate::{deadline, handlers, messages::Messages, reply::Reply, status};
+use crate::{clock, deadline, handlers, messages::Messages, reply::Reply, status};
 
-const ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
 const ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
 const IDENTITY: HeaderValue = HeaderValue::from_static("identity");
 
@@ -32,8 +29,34 @@ pub(crate) struct Opened {
     context: Context,
 }
 
+/// What the headers of a call say.
+#[derive(Default)]
+struct Said<'a> {
+    grpc: bool,
+    encoding: Option<&'a HeaderValue>,
+    timeout: Option<&'a HeaderValue>,
+}
+
+impl<'a> Said<'a> {
+    /// Reads all headers at one go: to look each up costs more than there are.
+    fn by(headers: &'a HeaderMap<HeaderValue>) -> Self {
+        let mut said = Self::default();
+        for (name, value) in headers {
+            match name.as_str() {
+                "content-type" => said.grpc = is_grpc(value),
+                "grpc-encoding" => said.encoding = Some(value),
+                // The last, as gRPC's C core takes it.
+                "grpc-timeout" => said.timeout = Some(value),
+                _ => {}
+            }
+        }
+        said
+    }
+}
+
 impl Service {
-    /// Reads the headers of a call.
+    /// Reads the headers of a call. This runs where the connection reads its frames, so it neither waits nor computes: its work
+    /// is bounded by what headers may have together.
     ///
     /// # Errors
     /// The response to a call that need not wait: one that is refused, or a stream of the caller's.
@@ -42,8 +65,8 @@ impl Service {
         reason = "it is as large as the other, and not moved again"
     )]
     pub(crate) fn open(&self, request: Request<Incoming>, ongoing: &Ongoing) -> Result<Opened, Response<Reply>> {
-        let headers = request.headers();
-        if !is_grpc(headers) {
+        let said = Said::by(request.headers());
+        if !said.grpc {
             let mut refusal = Response::new(Reply::default());
             *refusal.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
             return Err(refusal);
@@ -54,13 +77,16 @@ impl Service {
             return Err(status::response(Status::no_method(path)));
         };
         // Compressed messages are not taken: one that is small can grow without bounds.
-        if let Some(encoding) = headers.get(ENCODING).filter(|&encoding| encoding != IDENTITY) {
+        if let Some(encoding) = said.encoding.filter(|&encoding| encoding != IDENTITY) {
             let mut refusal = status::response(status::of_encoding(encoding));
             refusal.headers_mut().insert(ACCEPT_ENCODING, IDENTITY);
             return Err(refusal);
         }
         let context = Context {
-            deadline: deadline::of(headers).map_err(status::response)?,
+            deadline: match said.timeout {
+                Some(timeout) => deadline::of(timeout, clock::now()).map_err(status::response)?,
+                None => None,
+            },
         };
         let limit = self.max_message_bytes;
         let messages = Messages::new(request.into_body(), limit);
@@ -94,11 +120,11 @@ impl Service {
     }
 }
 
-/// The protocol wants HTTP status 415 for everything else.
-fn is_grpc(headers: &HeaderMap<HeaderValue>) -> bool {
-    headers
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.as_bytes().strip_prefix(b"application/grpc"))
+/// The protocol wants HTTP status 415 for every other content type.
+fn is_grpc(content_type: &HeaderValue) -> bool {
+    content_type
+        .as_bytes()
+        .strip_prefix(b"application/grpc")
         .is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';')))
 }
 
@@ -108,17 +134,35 @@ mod tests {
 
     #[test]
     fn only_grpc_is_grpc() {
-        let with = |value| HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(value))]);
         for value in [
             "application/grpc",
             "application/grpc+proto",
             "application/grpc;charset=x",
         ] {
-            assert!(is_grpc(&with(value)), "{value}");
+            assert!(is_grpc(&HeaderValue::from_static(value)), "{value}");
         }
         for value in ["application/json", "application/grpc-web", "application/grp", ""] {
-            assert!(!is_grpc(&with(value)), "{value}");
+            assert!(!is_grpc(&HeaderValue::from_static(value)), "{value}");
         }
-        assert!(!is_grpc(&HeaderMap::new()));
+        assert!(!Said::by(&HeaderMap::new()).grpc);
+    }
+
+    #[test]
+    fn headers_are_read_among_others_and_the_last_timeout_counts() {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [
+            ("te", "trailers"),
+            ("grpc-timeout", "1S"),
+            ("content-type", "application/grpc"),
+            ("grpc-encoding", "gzip"),
+            ("grpc-timeout", "2S"),
+            ("grpc-timeouts", "3S"),
+        ] {
+            headers.append(name, HeaderValue::from_static(value));
+        }
+        let said = Said::by(&headers);
+        assert!(said.grpc);
+        assert_eq!(said.encoding.unwrap(), "gzip");
+        assert_eq!(said.timeout.unwrap(), "2S");
     }
 }
