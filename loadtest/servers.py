@@ -83,12 +83,14 @@ def launched(
     *,
     log: Path,
     settings: Mapping[str, str] | None = None,
+    environment: Mapping[str, str] | None = None,
     start_seconds: float = 60.0,
     stop_seconds: float = 35.0,
 ) -> Iterator[Server]:
     """Runs any program that says ``listening on HOST:PORT`` until the block ends.
 
-    ``log`` is the file that takes its log, ``settings`` more environment variables. At the end it gets SIGTERM, and is
+    ``log`` is the file that takes its log, ``settings`` more environment variables than those of ``environment``,
+    which are this process's unless others are given. At the end it gets SIGTERM, and is
     killed when it takes longer than ``stop_seconds``.
 
     Raises ServerError when it does not say within ``start_seconds`` that it listens.
@@ -101,7 +103,7 @@ def launched(
                 stdout=subprocess.PIPE,
                 stderr=log_file,
                 text=True,
-                env={**os.environ, **(settings or {})},
+                env={**(os.environ if environment is None else environment), **(settings or {})},
                 # A session of its own: Ctrl-C in the terminal reaches this process alone, which stops the servers.
                 start_new_session=True,
             )

@@ -18,6 +18,27 @@ ROOT = HERE.parents[1]
 _NATIVE = HERE / "native"
 
 
+#: Settings that a shell may hand on by chance, and that slow a library down: OpenBLAS for an older processor, threads that are
+#: bound or do not spin. Subjects start without them.
+_INHERITED = (
+    "OPENBLAS_",
+    "GOTO_",
+    "MKL_",
+    "OMP_",
+    "KMP_",
+    "GOMP_",
+    "BLIS_",
+    "NUMEXPR_",
+    "RAYON_",
+    "TBB_",
+    "DAAL_",
+    "ONEDAL_",
+    "SKLEARNEX_",
+    "FAISS_",
+    "FERRULE_COMPUTE_",
+)
+
+
 class MissingPeerError(RuntimeError):
     """A peer can't be had; the message says why in a line."""
 
@@ -92,3 +113,12 @@ def _run(name: str, command: tuple[str, ...], more: dict[str, str] | None = None
     except subprocess.CalledProcessError as problem:
         said = (problem.stderr or problem.stdout or "").strip().splitlines()
         raise MissingPeerError(f"{name} could not be installed: {said[-1] if said else problem}") from problem
+
+
+def own_choice() -> dict[str, str]:
+    """This process's environment variables without those that tell a library how to compute, and with the project's modules on
+    Python's path: each library then chooses for itself, but for what a subject is told on purpose.
+    """
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(_INHERITED)}
+    path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+    return kept | {"PYTHONPATH": path}

@@ -13,11 +13,11 @@ from typing import Any, Self
 import numpy as np
 
 from .data import Arrays, load
-from .environments import ROOT, Environments
+from .environments import Environments, own_choice
 from .peers import Peer, Settings
 from .works import Work
 
-#: Each library's own way to be told.
+#: Each library's own way to be told how many threads to use.
 _THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
@@ -133,8 +133,7 @@ class Subject:
 
 
 def _environment(threads: int) -> dict[str, str]:
-    path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
-    return {**os.environ, **dict.fromkeys(_THREAD_VARIABLES, str(threads)), "PYTHONPATH": path}
+    return own_choice() | dict.fromkeys(_THREAD_VARIABLES, str(threads))
 
 
 def _document(
