@@ -121,6 +121,26 @@ def test_a_peer_that_breaks_is_left_out_with_its_last_words(monkeypatch: pytest.
     assert [each.peer for each in outcome.measured] == ["Ferrule", "scikit-learn"]
 
 
+def test_a_setting_that_breaks_leaves_its_peer_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    partly = Peer("partly broken", "project", {"kmeans-fit": ({"no_such_parameter": 1}, {})})
+    monkeypatch.setattr(rounds, "PEERS", (THEIRS, partly))
+    monkeypatch.setattr(rounds, "SCIKIT_LEARN", THEIRS)
+    outcome = Outcome(WORK)
+    Bench(Offline(nothing), PACE, nothing).measure(WORK, outcome)
+    assert outcome.missing["partly broken"].startswith("no_such_parameter=1: ")
+    assert [each.peer for each in outcome.measured] == ["Ferrule", "scikit-learn", "partly broken"]
+    assert outcome.measured[2].settings == {}
+
+
+def test_subjects_do_not_inherit_settings_of_libraries(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("OPENBLAS_CORETYPE", "MKL_ENABLE_INSTRUCTIONS", "OMP_PROC_BIND"):
+        monkeypatch.setenv(name, "anything")
+    monkeypatch.setenv("HOME_OF_NOTHING", "kept")
+    chosen = environments.own_choice()
+    assert not [name for name in chosen if name.startswith(("OPENBLAS_", "MKL_", "OMP_"))]
+    assert chosen["HOME_OF_NOTHING"] == "kept"
+
+
 @pytest.mark.parametrize(
     ("name", "ask"),
     [("faiss-cpu", lambda made: made.python("faiss-cpu")), ("linfa", lambda made: made.native("linfa-subject"))],
