@@ -27,6 +27,9 @@ pub(crate) struct Sums {
     pub(crate) inertia: f64,
     /// Parts of the inertia.
     pub(crate) inertias: Inertias,
+    /// Sums of deviations in the last columns of each cluster, where those are no whole vector: apart, since a part of a vector
+    /// that was just written is slow to read.
+    pub(crate) tails: Vec<[f64; DOUBLES]>,
     /// The sums by lane, where there are such; else empty.
     pub(crate) lanes: Vec<ClusterLanes>,
 }
@@ -81,8 +84,11 @@ impl Sums {
         self.inertia = 0.0;
         self.inertias = Inertias::default();
         self.lanes.clear();
+        self.tails.clear();
         if gather && by_lane(centers.count(), centers.columns()) {
             self.lanes.resize(centers.count(), ClusterLanes::default());
+        } else if gather && !sparse && !centers.columns().is_multiple_of(DOUBLES) {
+            self.tails.resize(centers.count(), [0.0; DOUBLES]);
         }
         Ok(())
     }
@@ -208,7 +214,7 @@ impl Sums {
         }
         self.weights[cluster] += weight;
         let span = cluster * center.len()..(cluster + 1) * center.len();
-        let (sums, last_sum) = self.deviations[span].as_chunks_mut::<DOUBLES>();
+        let (sums, _) = self.deviations[span].as_chunks_mut::<DOUBLES>();
         let (sums, rest_sums) = sums.as_chunks_mut::<ABREAST>();
         for ((values, means), sums) in values.iter().zip(means).zip(sums) {
             for place in 0..ABREAST {
@@ -226,7 +232,8 @@ impl Sums {
             } else if place == rest.len() && !last.is_empty() {
                 let (value, mean) = (simd.load_some(last), simd.load_some(last_mean));
                 let weighted = weigh(simd, weights, value, mean, &mut inertias[place]);
-                simd.store_some(simd.add(simd.load_some(last_sum), weighted), last_sum);
+                let tail = &mut self.tails[cluster];
+                simd.store(simd.add(simd.load(tail), weighted), tail);
             }
         }
     }
@@ -257,6 +264,12 @@ impl Sums {
         check: impl Fn() -> Result<(), Interrupted>,
     ) -> Result<(), Interrupted> {
         let columns = centers.columns();
+        for (tail, deviations) in self.tails.iter().zip(self.deviations.chunks_exact_mut(columns)) {
+            let (_, last) = deviations.as_chunks_mut::<DOUBLES>();
+            for (deviation, tail) in last.iter_mut().zip(tail) {
+                *deviation += tail;
+            }
+        }
         for (lanes, deviations) in self.lanes.iter().zip(self.deviations.chunks_exact_mut(columns)) {
             for (deviation, lanes) in deviations.iter_mut().zip(&lanes.deviations) {
                 *deviation = lanes.iter().sum();
