@@ -138,7 +138,8 @@ class Bench:
         reference_iterations: int | None,
     ) -> tuple[list[_Trial], list[str]]:
         """Each setting of a peer that runs, and a word on each that does not. Raises SubjectError where it is ours."""
-        tried, problems = [], []
+        tried: list[_Trial] = []
+        problems: list[str] = []
         for settings in peer.variants(work.settings, work.dtype):
             try:
                 tried.append(
