@@ -158,10 +158,15 @@ test-rust: check-prerequisites ## Run the Rust tests
 test-python: build ## Run the Python tests (PYTEST_ARGS="-k words")
 	$(VENV_PYTHON) -m pytest $(PYTEST_ARGS)
 
+# A workspace of its own: nothing that it needs reaches the product.
+BENCH_NATIVE := rust_core/benchmarks/native/Cargo.toml
+
 .PHONY: lint
 lint: $(VENV)/packages.stamp ## Check format, lints and types; changes nothing
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- --deny warnings
+	cargo fmt --manifest-path $(BENCH_NATIVE) --check
+	cargo clippy --locked --manifest-path $(BENCH_NATIVE) --target-dir target/bench-native --all-targets -- --deny warnings
 	$(VENV_PYTHON) -m ruff format --check .
 	$(VENV_PYTHON) -m ruff check .
 	$(VENV_PYTHON) -m mypy
@@ -169,6 +174,7 @@ lint: $(VENV)/packages.stamp ## Check format, lints and types; changes nothing
 .PHONY: format
 format: $(VENV)/requirements.stamp ## Format all code and apply the safe fixes
 	cargo fmt --all
+	cargo fmt --manifest-path $(BENCH_NATIVE)
 	$(VENV_PYTHON) -m ruff check --fix-only .
 	$(VENV_PYTHON) -m ruff format .
 

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import psutil
 
-from . import inherited
+from measuring import inherited
+
 from .servers import ROOT
 
 _DISTRIBUTIONS = ("ferrule", "ferrule-server", "ferrule-client", "grpcio", "numpy", "scikit-learn")

@@ -12,7 +12,7 @@ from typing import Self
 
 import psutil
 
-from . import inherited
+from measuring import inherited
 
 #: Seconds between two looks.
 _PERIOD = 0.1

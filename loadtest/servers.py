@@ -15,7 +15,7 @@ from typing import IO
 
 import psutil
 
-from . import inherited
+from measuring import inherited
 
 ROOT = Path(__file__).resolve().parents[1]
 

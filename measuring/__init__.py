@@ -3,6 +3,7 @@
 - ``spread``: one figure over several rounds.
 - ``environments``: virtual environments for what is measured beside, made on demand.
 - ``document``: figures in documents, between markers.
+- ``inherited``: which environment variables a measured program does not get.
 
 It imports nothing of the project.
 """

@@ -9,10 +9,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from loadtest import inherited
 from loadtest.dialects import FERRULE
 from loadtest.servers import ROOT, ServerError
 from loadtest.subjects import Deployment, Kind, Launch, Subject
+from measuring import inherited
 from measuring.environments import Environment
 
 from . import open_inference, settings

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from loadtest import inherited, servers
+from loadtest import servers
+from measuring import inherited
 
 #: Says that it listens, on what is its environment instead of an address.
 SHOWS = "import json, os, sys, time; print('listening on', json.dumps(dict(os.environ)), flush=True); time.sleep(60)"

@@ -1,6 +1,5 @@
 """What is measured: how to start it, what to ask it, and what it must answer."""
 
-import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -20,8 +19,6 @@ PROBES = str(ROOT / "target" / "release" / "ferrule-probes")
 #: The Rust server on the system's allocator.
 _PLAIN = str(ROOT / "target" / "release" / "ferrule-server-plain")
 _NOTHING = "/ferrule.ceilings.Echo/Nothing"
-#: Environment variables that change how a subject computes or serves; a subject has those that it is given, and inherits none.
-_TUNING = ("BLIS_", "GOTO_", "GRPC_", "MALLOC_", "MKL_", "NUMEXPR_", "NVPL_", "OMP_", "OPENBLAS_", "PYTHONMALLOC")
 
 
 @dataclass(frozen=True)
@@ -129,10 +126,9 @@ _USUAL = (*_SERVER, "--threads", "10")
 
 
 def command_line(subject: Subject, cores: tuple[int, ...], settings: Mapping[str, str]) -> tuple[str, ...]:
-    """What starts a subject on these cores, with its own settings and these, and with none that happen to be set here."""
-    unset = [f"--unset={name}" for name in os.environ if name.startswith(_TUNING)]
+    """What starts a subject on these cores, with its own settings and these."""
     given = [f"{name}={value}" for name, value in {**subject.settings, **settings}.items()]
-    return ("taskset", "--cpu-list", ",".join(map(str, cores)), "env", *unset, *given, *subject.command)
+    return ("taskset", "--cpu-list", ",".join(map(str, cores)), "env", *given, *subject.command)
 
 
 @contextmanager

@@ -77,10 +77,21 @@ def floor(work: Work, n_iter: int | None, ceilings: Ceilings) -> Floor | None:
         return None
     cached = ceilings.last_cache_bytes is not None and need.working_set <= 0.75 * ceilings.last_cache_bytes
     reading = need.bytes / (ceilings.cache_bytes if cached else ceilings.memory_bytes)
-    computing = need.flops / ceilings.flops[work.dtype]
+    computing = need.flops / ceilings.flops[_arithmetic(work)]
     if computing > reading:
         return Floor(need, computing, "arithmetic")
     return Floor(need, reading, "cache" if cached else "memory")
+
+
+def _arithmetic(work: Work) -> str:
+    """The type that most of a work's operations have, which need not be that of its rows.
+
+    K-Means decides nearly all rows by scores in float32, whatever the rows are, but for few short centres (KERNELS.md).
+    """
+    few = work.options.get("n_clusters", 0) <= 4 and work.data.parameters["columns"] <= 4
+    if not work.task.startswith("kmeans"):
+        return work.dtype
+    return "float64" if few else "float32"
 
 
 def needed(work: Work, n_iter: int | None) -> Need | None:

@@ -60,7 +60,7 @@ class Outcome:
     measured: list[Measured] = field(default_factory=list)
     """The subjects that took part, ours first."""
     missing: dict[str, str] = field(default_factory=dict)
-    """Peers that could have and did not, with the reason."""
+    """Peers, or settings of theirs, that could have taken part and did not, with the reason."""
     load_average: list[float] = field(default_factory=list)
     """Of the last minute, before the work and after it."""
     figures: dict[str, Any] = field(default_factory=dict)
@@ -105,23 +105,12 @@ class Bench:
             reference_iterations: int | None = None
             # scikit-learn first: those that know no tolerance make as many iterations.
             for peer in self._subjects(work):
-                try:
-                    trials[peer.name] = [
-                        self._try(
-                            stack,
-                            peer,
-                            settings,
-                            work=work,
-                            rows=(rows, arrays),
-                            reference_iterations=reference_iterations,
-                        )
-                        for settings in peer.variants(work.settings, work.dtype)
-                    ]
-                except (MissingPeerError, SubjectError, ValueError) as problem:
-                    if peer is OURS:
-                        raise SubjectError(str(problem)) from problem
-                    outcome.missing[peer.name] = str(problem)
+                tried, problems = self._trials(stack, peer, work, (rows, arrays), reference_iterations)
+                if problems:
+                    outcome.missing[peer.name] = "; ".join(problems)
+                if not tried:
                     continue
+                trials[peer.name] = tried
                 if peer is SCIKIT_LEARN:
                     reference_iterations = trials[peer.name][0].score.n_iter
             self._choose(work, trials, outcome)
@@ -139,6 +128,31 @@ class Bench:
 
     def _subjects(self, work: Work) -> list[Peer]:
         return [OURS] if self._only_ours else [*taking_part(work), OURS]
+
+    def _trials(
+        self,
+        stack: ExitStack,
+        peer: Peer,
+        work: Work,
+        rows: tuple[Path, Arrays],
+        reference_iterations: int | None,
+    ) -> tuple[list[_Trial], list[str]]:
+        """Each setting of a peer that runs, and a word on each that does not. Raises SubjectError where it is ours."""
+        tried: list[_Trial] = []
+        problems: list[str] = []
+        for settings in peer.variants(work.settings, work.dtype):
+            try:
+                tried.append(
+                    self._try(stack, peer, settings, work=work, rows=rows, reference_iterations=reference_iterations)
+                )
+            except (MissingPeerError, SubjectError, ValueError) as problem:
+                if peer is OURS:
+                    raise SubjectError(str(problem)) from problem
+                if isinstance(problem, MissingPeerError):
+                    return tried, [*problems, str(problem)]
+                words = _words(settings)
+                problems.append(f"{words}: {problem}" if words else str(problem))
+        return tried, problems
 
     def _try(
         self,

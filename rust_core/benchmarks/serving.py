@@ -23,6 +23,7 @@ from loadtest.rounds import orders
 
 from . import answers
 from .data import Arrays, Data, folder, load
+from .environments import ROOT
 from .peers import OURS
 from .rounds import Measured, Outcome, Pace
 from .subjects import SubjectError, Timing
@@ -68,7 +69,9 @@ def measure(work: Work, outcome: Outcome, pace: Pace, progress: Callable[[str], 
             progress(f"starting {name}")
             try:
                 log = Path(scratch, f"{len(calls)}.log")
-                server = stack.enter_context(servers.launched(name, command, log=log))
+                server = stack.enter_context(
+                    servers.launched(name, command, log=log, settings={"PYTHONPATH": str(ROOT)})
+                )
             except servers.ServerError as problem:
                 raise SubjectError(str(problem)) from problem
             channel = stack.enter_context(grpc.insecure_channel(server.address))

@@ -12,12 +12,14 @@ from typing import Any, Self
 
 import numpy as np
 
+from measuring import inherited
+
 from .data import Arrays, load
 from .environments import ROOT, Environments
 from .peers import Peer, Settings
 from .works import Work
 
-#: Each library's own way to be told.
+#: Each library's own way to be told how many threads to use.
 _THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
@@ -78,7 +80,7 @@ class Subject:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
-                env=_environment(work.threads),
+                env=variables(work.threads),
                 # Ctrl-C in the terminal reaches the parent alone, which keeps what was measured.
                 start_new_session=True,
             )
@@ -132,9 +134,9 @@ class Subject:
         return SubjectError(f"{self.peer.name} ended: {log[-1] if log else 'without a word'}")
 
 
-def _environment(threads: int) -> dict[str, str]:
-    path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
-    return {**os.environ, **dict.fromkeys(_THREAD_VARIABLES, str(threads)), "PYTHONPATH": path}
+def variables(threads: int) -> dict[str, str]:
+    """The environment of a subject that computes with so many threads."""
+    return inherited.environment({"PYTHONPATH": str(ROOT), **dict.fromkeys(_THREAD_VARIABLES, str(threads))})
 
 
 def _document(

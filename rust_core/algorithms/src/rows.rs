@@ -40,6 +40,32 @@ pub(crate) enum Tile<'t> {
     Sparse(SparseRows<'t>),
 }
 
+/// Where rows lie that come next, so that they can be brought near in time.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) enum Ahead<'t> {
+    /// Nothing comes, or its place does not matter.
+    #[default]
+    Unknown,
+    Double(&'t [f64]),
+    Single(&'t [f32]),
+}
+
+impl Ahead<'_> {
+    /// From the first byte to behind the last.
+    pub(crate) fn span(self) -> Range<*const u8> {
+        match self {
+            Self::Unknown => std::ptr::null()..std::ptr::null(),
+            Self::Double(values) => bytes(values),
+            Self::Single(values) => bytes(values),
+        }
+    }
+}
+
+fn bytes<T>(values: &[T]) -> Range<*const u8> {
+    let Range { start, end } = values.as_ptr_range();
+    start.cast()..end.cast()
+}
+
 /// One row.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Row<'t> {
@@ -193,6 +219,17 @@ impl<'a> Rows<'a> {
             }
         }
         Tile::Dense(buffer)
+    }
+
+    /// Where dense rows lie that are aligned; `range` is cut to the rows that exist.
+    pub(crate) fn ahead(&self, range: Range<usize>) -> Ahead<'a> {
+        let end = range.end.min(self.rows);
+        let values = range.start.min(end) * self.columns..end * self.columns;
+        match self.storage {
+            Storage::Double(all) => Ahead::Double(&all[values]),
+            Storage::Single(all) => Ahead::Single(&all[values]),
+            _ => Ahead::Unknown,
+        }
     }
 
     /// Writes the values of one row, zeros included, to `row`, which has a place for each column.

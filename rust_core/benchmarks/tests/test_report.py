@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -61,7 +62,20 @@ def test_the_floor_is_the_slower_of_reading_and_computing() -> None:
     least = roofline.floor(MISSED.work, 10, cached)
     assert least is not None
     assert least.bound == "arithmetic"
-    assert least.seconds == pytest.approx(1.32e-3)
+    assert least.seconds == pytest.approx(1.32e6 / CEILINGS.flops["float32"])
+
+
+def test_scores_are_counted_in_the_type_that_they_are_made_in() -> None:
+    # 4 centres of 10 columns are scored in float32, of 2 columns compared in float64, whatever the rows are.
+    quick = replace(CEILINGS, flops={"float64": 1e3, "float32": 1e4})
+    seconds = {}
+    for columns in (10, 2):
+        data = replace(MISSED.work.data, parameters={**MISSED.work.data.parameters, "columns": columns})
+        least = roofline.floor(replace(MISSED.work, data=data), 10, quick)
+        assert least is not None
+        assert least.bound == "arithmetic"
+        seconds[columns] = least.seconds
+    assert seconds == {10: pytest.approx(1000 * 10 * 4 * 33 / 1e4), 2: pytest.approx(1000 * 2 * 4 * 33 / 1e3)}
 
 
 def test_the_higher_of_two_ceilings_counts() -> None:

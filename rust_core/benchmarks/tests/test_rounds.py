@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rust_core.benchmarks import environments, peers, rounds
+from rust_core.benchmarks import environments, peers, rounds, subjects
 from rust_core.benchmarks.data import Data
 from rust_core.benchmarks.environments import Environments, MissingPeerError
 from rust_core.benchmarks.judgement import Verdict, judge
@@ -119,6 +119,25 @@ def test_a_peer_that_breaks_is_left_out_with_its_last_words(monkeypatch: pytest.
     Bench(Offline(nothing), PACE, nothing).measure(WORK, outcome)
     assert "no_such_parameter" in outcome.missing["broken"]
     assert [each.peer for each in outcome.measured] == ["Ferrule", "scikit-learn"]
+
+
+def test_a_setting_that_breaks_leaves_its_peer_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    partly = Peer("partly broken", "project", {"kmeans-fit": ({"no_such_parameter": 1}, {})})
+    monkeypatch.setattr(rounds, "PEERS", (THEIRS, partly))
+    monkeypatch.setattr(rounds, "SCIKIT_LEARN", THEIRS)
+    outcome = Outcome(WORK)
+    Bench(Offline(nothing), PACE, nothing).measure(WORK, outcome)
+    assert outcome.missing["partly broken"].startswith("no_such_parameter=1: ")
+    assert [each.peer for each in outcome.measured] == ["Ferrule", "scikit-learn", "partly broken"]
+    assert outcome.measured[2].settings == {}
+
+
+def test_subjects_do_not_inherit_settings_of_libraries(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("OPENBLAS_CORETYPE", "MKL_ENABLE_INSTRUCTIONS", "OMP_PROC_BIND"):
+        monkeypatch.setenv(name, "anything")
+    chosen = subjects.variables(2)
+    assert not {"OPENBLAS_CORETYPE", "MKL_ENABLE_INSTRUCTIONS", "OMP_PROC_BIND"} & chosen.keys()
+    assert chosen["OMP_NUM_THREADS"] == "2"
 
 
 @pytest.mark.parametrize(

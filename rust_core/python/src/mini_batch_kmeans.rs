@@ -66,6 +66,8 @@ pub struct MiniBatchState {
     counts: Py<PyArray1<f64>>,
     rows_since_reassignment: usize,
     words_drawn: u64,
+    /// Clusters of the batch's rows, and the inertia, where they were asked for.
+    labels: Option<(Py<PyArray1<i32>>, f64)>,
 }
 
 impl MiniBatchState {
@@ -76,6 +78,7 @@ impl MiniBatchState {
             counts: PyArray1::from_slice(py, state.counts()).unbind(),
             rows_since_reassignment: state.rows_since_reassignment(),
             words_drawn,
+            labels: None,
         })
     }
 }
@@ -146,7 +149,7 @@ pub fn mini_batch_start(
 /// See `_core.pyi`.
 #[pyfunction]
 #[pyo3(signature = (
-    x, *, centers, counts, rows_since_reassignment, batch_size, reassignment_ratio, random, sample_weight
+    x, *, centers, counts, rows_since_reassignment, batch_size, reassignment_ratio, random, sample_weight, label
 ))]
 #[allow(clippy::too_many_arguments)] // the state, flattened
 pub fn mini_batch_learn(
@@ -159,6 +162,7 @@ pub fn mini_batch_learn(
     reassignment_ratio: f64,
     random: random::State<'_>,
     sample_weight: Option<PyReadonlyArray1<'_, f64>>,
+    label: bool,
 ) -> PyResult<MiniBatchState> {
     let checked = x.checked()?;
     let weights = weights(sample_weight.as_ref())?;
@@ -167,16 +171,20 @@ pub fn mini_batch_learn(
     let mut state = State::resume(centers, columns, counts, rows_since_reassignment).map_err(invalid)?;
     let mut generator = random.generator()?;
     let size = checked.rows().rows().saturating_mul(state.centers().len());
-    interruptible_if_long(py, size, |interrupt| {
-        state.learn(
-            checked.rows(),
-            weights,
-            batch_size,
-            reassignment_ratio,
-            &mut generator,
-            interrupt,
-        )
+    let rows = checked.rows();
+    let labels = interruptible_if_long(py, size, |interrupt| {
+        let random = &mut generator;
+        if label {
+            let labels = state.learn_and_label(rows, weights, batch_size, reassignment_ratio, random, interrupt);
+            labels.map(Some)
+        } else {
+            let learnt = state.learn(rows, weights, batch_size, reassignment_ratio, random, interrupt);
+            learnt.map(|()| None)
+        }
     })?
     .map_err(invalid)?;
-    MiniBatchState::new(py, &state, generator.words_drawn())
+    Ok(MiniBatchState {
+        labels: labels.map(|(labels, inertia)| (PyArray1::from_vec(py, labels).unbind(), inertia)),
+        ..MiniBatchState::new(py, &state, generator.words_drawn())?
+    })
 }

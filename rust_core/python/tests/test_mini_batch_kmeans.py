@@ -172,3 +172,18 @@ def test_a_refused_batch_changes_nothing() -> None:
     with pytest.raises(ValueError, match="sample_weight: expected finite weights, none negative"):
         model.partial_fit(BLOBS, sample_weight=-1.0)
     assert pickle.dumps(model) == before
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("columns", [3, 24, 100])
+def test_a_batch_is_labelled_by_the_centres_that_learnt_from_it(dtype: type[np.floating[Any]], columns: int) -> None:
+    random = np.random.RandomState(columns)
+    rows = random.standard_normal((700, columns)).astype(dtype)
+    weights = random.uniform(0.5, 2.0, 700)
+    model = MiniBatchKMeans(5, n_init=1, random_state=0)
+    for _ in range(3):
+        model.partial_fit(rows, sample_weight=weights)
+    assert_array_equal(model.labels_, model.predict(rows))
+    assert_allclose(model.inertia_, -model.score(rows, sample_weight=weights), rtol=1e-12)
+    unlabelled = MiniBatchKMeans(5, n_init=1, random_state=0, compute_labels=False).partial_fit(rows)
+    assert not hasattr(unlabelled, "labels_")

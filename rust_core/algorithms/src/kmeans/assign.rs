@@ -9,7 +9,7 @@ use crate::kmeans::few::Few;
 use crate::kmeans::scores::Scores;
 use crate::kmeans::sparse::Sparse;
 use crate::kmeans::sums::{Sums, by_lane};
-use crate::rows::{Row, Rows, Tile};
+use crate::rows::{Ahead, Row, Rows, Tile};
 use crate::simd::{DOUBLES, dispatch};
 
 /// How dense rows are compared with centres. The labels are the same, whichever it is: see `KERNELS.md`.
@@ -127,10 +127,11 @@ impl Changes {
 }
 
 impl Pass<'_> {
-    /// Does it with the rows of `tile`, of which the first has `place` in its block.
+    /// Does it with the rows of `tile`, of which the first has `place` in its block; `ahead` comes next.
     pub(crate) fn tile(
         &self,
         tile: Tile<'_>,
+        ahead: Ahead<'_>,
         place: usize,
         labels: &mut [i32],
         weights: Option<&[f64]>,
@@ -177,6 +178,7 @@ impl Pass<'_> {
                     dispatch(Scores {
                         task,
                         panels,
+                        ahead,
                         scratch: &mut scratch,
                     });
                     SCRATCH.set(scratch);

@@ -8,10 +8,9 @@ use rayon::prelude::*;
 
 use crate::interrupt::{self, Interrupted};
 use crate::kmeans::centers::Centers;
-use crate::kmeans::sums::{ClusterSums, Sums};
+use crate::kmeans::sums::{ClusterSums, Inertias, Sums};
 use crate::rows::Tile;
 use crate::sample::Sample;
-use crate::simd::DOUBLES;
 
 /// Rows between two looks at the interrupt.
 const STRETCH: usize = 4096;
@@ -43,7 +42,7 @@ pub(crate) fn sum(
             named.fill(0.0);
             deviations.fill(0.0);
             *total = 0.0;
-            let mut inertias = [0.0; DOUBLES];
+            let mut inertias = Inertias::default();
             let mut sums = ClusterSums {
                 center: centers.center(cluster),
                 deviations,
@@ -62,7 +61,7 @@ pub(crate) fn sum(
                 }
             }
             sums.finish(*total);
-            Ok(inertias.iter().sum())
+            Ok(inertias.as_flattened().iter().sum())
         })
         .collect::<Result<Vec<f64>, Interrupted>>()?;
     sums.inertia = inertias.iter().sum();

@@ -26,6 +26,8 @@ pub(crate) struct Centers {
     panels: OnceLock<Option<Panels>>,
     /// Made when many sparse rows first come; None where float32 can't hold them.
     planes: OnceLock<Option<Planes>>,
+    /// Those of the centres before, for their memory.
+    former_planes: Option<Planes>,
 }
 
 /// Sums of the centres' squares.
@@ -70,6 +72,7 @@ impl Centers {
             squares: OnceLock::new(),
             panels: OnceLock::new(),
             planes: OnceLock::new(),
+            former_planes: None,
         }
     }
 
@@ -81,7 +84,15 @@ impl Centers {
         }
         self.squares.take();
         self.panels.take();
-        self.planes.take();
+        self.former_planes = self.planes.take().flatten().or(self.former_planes.take());
+    }
+
+    /// Makes [`Centers::planes`] now, with all threads.
+    pub(crate) fn prepare_planes(&mut self) {
+        if self.planes.get().is_none() {
+            let planes = Planes::anew(&self.values, self.columns, self.former_planes.take());
+            self.planes = OnceLock::from(planes);
+        }
     }
 
     fn squares(&self) -> &Squares {

@@ -23,6 +23,7 @@ impl Kernel for Exact<'_, '_> {
         let mut task = self.0;
         let values = task.values;
         let by_lane = crate::kmeans::sums::by_lane(task.centers.count(), task.centers.columns());
+        let mut inertias = task.outcome.sums.inertias(simd);
         for (index, row) in values.chunks_exact(task.centers.columns()).enumerate() {
             let Some(cluster) = nearest(simd, task.centers.packed(), row) else {
                 task.outcome.not_finite = true;
@@ -36,8 +37,11 @@ impl Kernel for Exact<'_, '_> {
             if task.inertia {
                 let weight = task.weight(index);
                 let sums = &mut task.outcome.sums;
-                sums.add_vectors(simd, task.centers, row, weight, cluster, task.gather);
+                sums.add_vectors(simd, task.centers, row, weight, cluster, task.gather, &mut inertias);
             }
+        }
+        if !by_lane {
+            task.outcome.sums.set_inertias(simd, inertias);
         }
     }
 }

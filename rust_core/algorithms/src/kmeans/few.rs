@@ -81,7 +81,7 @@ fn tile<S: Simd, const D: usize, const K: usize, const GATHER: bool, const WEIGH
             weight_sums[cluster] = simd.load(&lanes.weights);
         }
     }
-    let mut inertia = simd.load(&sums.inertias);
+    let mut inertia = simd.load(&sums.inertias[0]);
     // Infinite where a row has no finite distance.
     let mut worst = simd.double(0.0);
     let mut differences = [0; DOUBLES];
@@ -148,7 +148,7 @@ fn tile<S: Simd, const D: usize, const K: usize, const GATHER: bool, const WEIGH
             simd.store(weight_sums[cluster], &mut lanes.weights);
         }
     }
-    simd.store(inertia, &mut sums.inertias);
+    simd.store(inertia, &mut sums.inertias[0]);
     let infinite = simd.bits(simd.equal(worst, infinity)) != 0;
     task.outcome.not_finite |= infinite;
     let any = differences.iter().any(|difference| *difference != 0);

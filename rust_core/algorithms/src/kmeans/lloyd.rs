@@ -1,5 +1,7 @@
 //! Lloyd's iterations from given centres.
 
+use rayon::prelude::*;
+
 use crate::blocks::Blocks;
 use crate::error::FitError;
 use crate::interrupt::{self, Interrupted, Iteration};
@@ -8,6 +10,7 @@ use crate::kmeans::centers::Centers;
 use crate::kmeans::{by_cluster, relocate};
 use crate::packed::{LANES, add_scaled, squared_distance};
 use crate::precision::Precision;
+use crate::rows::Ahead;
 use crate::sample::Sample;
 
 const OVERFLOW: FitError = FitError::Overflow {
@@ -67,7 +70,14 @@ impl<'a> Lloyd<'a> {
         let size = n_clusters * sample.columns();
         let row_values = sample.rows().row_values();
         let partial_size = if sample.rows().is_sparse() { 2 * size } else { size };
+        let route = choose(&sample.rows(), n_clusters);
         let work = row_values.saturating_mul(n_clusters.next_multiple_of(LANES));
+        // What a multiply-add of float64, one after the other, takes: scores in float32 take an eighth (KERNELS.md).
+        let work = if route == Route::Scores {
+            work.div_ceil(SCORED)
+        } else {
+            work
+        };
         let blocks = Blocks::new(sample.len(), row_values, work, partial_size.div_ceil(row_values));
         let labelling = Blocks::new(sample.len(), row_values, work, 1);
         let by_cluster = (sample.rows().is_sparse() && blocks.count() < labelling.count()).then_some(labelling);
@@ -78,7 +88,7 @@ impl<'a> Lloyd<'a> {
             n_clusters,
             blocks,
             by_cluster,
-            route: choose(&sample.rows(), n_clusters),
+            route,
             buffers,
         }
     }
@@ -181,7 +191,8 @@ impl<'a> Lloyd<'a> {
             sample.tiles(blocks, block, |tile, rows| {
                 let labels = &mut labels[tile.start - first..tile.end - first];
                 let place = tile.start - first;
-                pass.tile(rows, place, labels, sample.weights_of(tile), outcome);
+                let ahead = sample.rows().ahead(tile.end..tile.end + tile.len());
+                pass.tile(rows, ahead, place, labels, sample.weights_of(tile), outcome);
             })?;
             outcome.sums.finish(pass.centers, gather, check)?;
             Ok(())
@@ -208,6 +219,9 @@ impl<'a> Lloyd<'a> {
             sample, buffers, route, ..
         } = self;
         let Buffers { centers, outcomes } = &mut **buffers;
+        if *route == Route::SparseScores {
+            centers.prepare_planes();
+        }
         let pass = Pass {
             centers,
             route: *route,
@@ -220,7 +234,8 @@ impl<'a> Lloyd<'a> {
             let first = block.start;
             sample.tiles(blocks, block, |tile, rows| {
                 let labels = &mut labels[tile.start - first..tile.end - first];
-                pass.tile(rows, tile.start - first, labels, sample.weights_of(tile), outcome);
+                let place = tile.start - first;
+                pass.tile(rows, Ahead::Unknown, place, labels, sample.weights_of(tile), outcome);
             })
         })?;
         let mut changes = Changes::default();
@@ -250,17 +265,27 @@ impl<'a> Lloyd<'a> {
             &mut total.deviations,
             &mut total.weights,
         )?;
-        let old = centers.to_vec();
         let columns = self.sample.columns();
-        for (cluster, center) in centers.chunks_exact_mut(columns).enumerate() {
-            interrupt::check(self.sample.interrupt)?;
-            let weight = total.weights[cluster];
+        let interrupt = self.sample.interrupt;
+        let (weights, deviations) = (&total.weights, &total.deviations);
+        let step = |cluster: usize, center: &mut [f64]| {
+            interrupt::check(interrupt)?;
+            let weight = weights[cluster];
             if weight > 0.0 {
-                let deviations = &total.deviations[cluster * columns..(cluster + 1) * columns];
+                let deviations = &deviations[cluster * columns..(cluster + 1) * columns];
                 for (value, deviation) in center.iter_mut().zip(deviations) {
                     *value += deviation / weight;
                 }
             }
+            Ok::<(), Interrupted>(())
+        };
+        let many = centers.len() >= MANY_VALUES;
+        if many {
+            let centers = centers.par_chunks_exact_mut(columns).enumerate();
+            centers.try_for_each(|(cluster, center)| step(cluster, center))?;
+        } else {
+            let mut centers = centers.chunks_exact_mut(columns).enumerate();
+            centers.try_for_each(|(cluster, center)| step(cluster, center))?;
         }
         for (cluster, row) in moves {
             if total.weights[cluster] > 0.0 {
@@ -274,11 +299,20 @@ impl<'a> Lloyd<'a> {
                 centers.copy_within(heaviest * columns..(heaviest + 1) * columns, cluster * columns);
             }
         }
-        let mut shift = 0.0;
-        for (old, new) in old.chunks_exact(columns).zip(centers.chunks_exact(columns)) {
-            interrupt::check(self.sample.interrupt)?;
-            shift += squared_distance(old, new);
-        }
+        let old = assigned.values();
+        let shift_of = |(old, new): (&[f64], &[f64])| {
+            interrupt::check(interrupt)?;
+            Ok::<f64, Interrupted>(squared_distance(old, new))
+        };
+        // The same sum, whoever adds.
+        let shift: f64 = if many {
+            let pairs = old.par_chunks_exact(columns).zip(centers.par_chunks_exact(columns));
+            let shifts = pairs.map(shift_of).collect::<Result<Vec<_>, _>>()?;
+            shifts.into_iter().sum()
+        } else {
+            let pairs = old.chunks_exact(columns).zip(centers.chunks_exact(columns));
+            pairs.map(shift_of).sum::<Result<_, _>>()?
+        };
         if shift.is_finite() { Ok(shift) } else { Err(OVERFLOW) }
     }
 
@@ -350,6 +384,12 @@ impl<'a> Lloyd<'a> {
         }
     }
 }
+
+/// Scores that take as long as a step of an exact distance.
+const SCORED: usize = 8;
+
+/// Values of centres that are worth other threads.
+const MANY_VALUES: usize = 1 << 17;
 
 /// Values between two looks at the interrupt.
 const STRETCH: usize = 1 << 18;

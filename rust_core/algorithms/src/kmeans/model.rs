@@ -6,7 +6,7 @@ use crate::kmeans::assign::{Outcome, Pass, choose};
 use crate::kmeans::centers::Centers;
 use crate::kmeans::lloyd::{Buffers, Lloyd};
 use crate::predict::Prediction;
-use crate::rows::Rows;
+use crate::rows::{Ahead, Rows};
 use crate::sample::Sample;
 use crate::scaling::{Scaling, Step};
 
@@ -104,7 +104,7 @@ impl KMeans {
         self.prediction(rows, 1, interrupt)?
             .write_tiles(labels, |tile, labels| {
                 let mut outcome = Outcome::default();
-                pass.tile(tile, 0, labels, None, &mut outcome);
+                pass.tile(tile, Ahead::Unknown, 0, labels, None, &mut outcome);
                 if !outcome.not_finite {
                     return None;
                 }

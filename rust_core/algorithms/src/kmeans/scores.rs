@@ -10,8 +10,11 @@
     reason = "registers have numbers, and closures would not be inlined"
 )]
 
+use std::ops::Range;
+
 use crate::kmeans::assign::Task;
 use crate::kmeans::exact;
+use crate::rows::Ahead;
 use crate::simd::{DOUBLES, Kernel, SINGLES, Simd};
 
 /// Columns that rows are rounded to a multiple of, to be turned.
@@ -101,6 +104,8 @@ impl Panels {
 pub(crate) struct Scores<'a, 't> {
     pub(crate) task: Task<'a, 't>,
     pub(crate) panels: &'a Panels,
+    /// Rows that come next: brought near while these are scored, which leaves memory idle.
+    pub(crate) ahead: Ahead<'t>,
     /// Room for turned rows.
     pub(crate) scratch: &'t mut Vec<f32>,
 }
@@ -113,6 +118,7 @@ impl Kernel for Scores<'_, '_> {
         let Self {
             mut task,
             panels,
+            ahead,
             scratch,
         } = self;
         let columns = panels.columns;
@@ -120,16 +126,18 @@ impl Kernel for Scores<'_, '_> {
         scratch.resize((ROWS + 8) * padded, 0.0);
         let (turned, straight) = scratch.split_at_mut(ROWS * padded);
         let values = task.values;
+        let mut ahead = Lines(ahead.span());
+        let mut inertias = task.outcome.sums.inertias(simd);
         for (block, rows) in values.chunks(ROWS * columns).enumerate() {
             turn(simd, panels, rows, straight, turned);
             let mut labels = [0; ROWS];
             let doubtful = match (S::REGISTERS >= 32, panels.width) {
-                (true, 4) => score::<S, ABREAST, 4>(simd, panels, turned, &mut labels),
-                (true, 5) => score::<S, ABREAST, 5>(simd, panels, turned, &mut labels),
-                (true, _) => score::<S, ABREAST, 6>(simd, panels, turned, &mut labels),
-                (false, 4) => score::<S, 1, 4>(simd, panels, turned, &mut labels),
-                (false, 5) => score::<S, 1, 5>(simd, panels, turned, &mut labels),
-                (false, _) => score::<S, 1, 6>(simd, panels, turned, &mut labels),
+                (true, 4) => score::<S, ABREAST, 4>(simd, panels, &mut ahead, turned, &mut labels),
+                (true, 5) => score::<S, ABREAST, 5>(simd, panels, &mut ahead, turned, &mut labels),
+                (true, _) => score::<S, ABREAST, 6>(simd, panels, &mut ahead, turned, &mut labels),
+                (false, 4) => score::<S, 1, 4>(simd, panels, &mut ahead, turned, &mut labels),
+                (false, 5) => score::<S, 1, 5>(simd, panels, &mut ahead, turned, &mut labels),
+                (false, _) => score::<S, 1, 6>(simd, panels, &mut ahead, turned, &mut labels),
             };
             for (index, row) in rows.chunks_exact(columns).enumerate() {
                 let mut cluster = labels[index] as usize;
@@ -147,10 +155,11 @@ impl Kernel for Scores<'_, '_> {
                 if task.inertia {
                     let weight = task.weight(index);
                     let sums = &mut task.outcome.sums;
-                    sums.add_vectors(simd, task.centers, row, weight, cluster, task.gather);
+                    sums.add_vectors(simd, task.centers, row, weight, cluster, task.gather, &mut inertias);
                 }
             }
         }
+        task.outcome.sums.set_inertias(simd, inertias);
     }
 }
 
@@ -196,11 +205,31 @@ fn offset<S: Simd>(simd: S, values: S::Double, shift: &[f64; DOUBLES], scale: S:
     simd.mul(simd.sub(values, simd.load(shift)), scale)
 }
 
+/// Memory that is to be brought near.
+struct Lines(Range<*const u8>);
+
+/// Bytes of a line of memory.
+const LINE: usize = 64;
+
+impl Lines {
+    /// Asks for the next two lines: about what a step of scores hides.
+    #[inline(always)]
+    fn two<S: Simd>(&mut self, simd: S) {
+        let Range { start, end } = self.0;
+        if start < end {
+            simd.prefetch(start);
+            simd.prefetch(start.wrapping_add(LINE));
+            self.0.start = start.wrapping_add(2 * LINE);
+        }
+    }
+}
+
 /// The centre with the least score for each of [`ROWS`] rows, and a bit for each row where that is in doubt.
 #[inline(always)]
 fn score<S: Simd, const R: usize, const C: usize>(
     simd: S,
     panels: &Panels,
+    ahead: &mut Lines,
     turned: &[f32],
     labels: &mut [i32; ROWS],
 ) -> u64 {
@@ -223,6 +252,7 @@ fn score<S: Simd, const R: usize, const C: usize>(
                 }
             }
             for (turned, values) in turned.iter().zip(group) {
+                ahead.two(simd);
                 let mut rows = [simd.single(0.0); R];
                 for row in 0..R {
                     rows[row] = simd.load_singles(&turned[first + row]);
@@ -247,13 +277,15 @@ fn score<S: Simd, const R: usize, const C: usize>(
             }
         }
         let (relative, absolute) = (simd.single(panels.relative), simd.single(panels.absolute));
-        for row in 0..R {
-            let mut square = simd.single(0.0);
-            for turned in turned {
+        let mut squares = [simd.single(0.0); R];
+        for turned in turned {
+            for row in 0..R {
                 let value = simd.load_singles(&turned[first + row]);
-                square = simd.mul_add_singles(value, value, square);
+                squares[row] = simd.mul_add_singles(value, value, squares[row]);
             }
-            let limit = simd.mul_add_singles(square, relative, absolute);
+        }
+        for row in 0..R {
+            let limit = simd.mul_add_singles(squares[row], relative, absolute);
             let clear = simd.less_singles(limit, simd.sub_singles(second[row], best[row]));
             let bits = u64::from(!simd.bits_singles(clear) & 0xFFFF);
             doubtful |= bits << ((first + row) * SINGLES);

@@ -8,6 +8,8 @@
     reason = "registers have numbers, and closures would not be inlined"
 )]
 
+use rayon::prelude::*;
+
 use crate::csr::{SparseRow, SparseRows};
 use crate::kmeans::assign::Task;
 use crate::rows::Row;
@@ -32,35 +34,85 @@ pub(crate) struct Planes {
 impl Planes {
     /// None where the centres are too small or too great for float32.
     pub(crate) fn new(centers: &[f64], columns: usize) -> Option<Self> {
+        let mut planes = Self::unfilled(centers, columns, Vec::new())?;
+        let length = STRETCH * planes.vectors;
+        let scale = planes.scale;
+        let stretches = planes.values.chunks_mut(length).enumerate();
+        let squares = stretches
+            .map(|(stretch, values)| fill(centers, columns, scale, stretch * STRETCH, values))
+            .collect::<Vec<_>>();
+        planes.finish(&squares);
+        Some(planes)
+    }
+
+    /// [`Planes::new`] with the threads of a pool and the memory of `others`. Not for use while a lock is held: a thread that
+    /// waits for the others may take up work that wants the same lock.
+    pub(crate) fn anew(centers: &[f64], columns: usize, others: Option<Self>) -> Option<Self> {
+        let memory = others.map_or_else(Vec::new, |others| others.values);
+        let mut planes = Self::unfilled(centers, columns, memory)?;
+        let length = STRETCH * planes.vectors;
+        let scale = planes.scale;
+        let stretches = planes.values.par_chunks_mut(length).enumerate();
+        let squares = stretches
+            .map(|(stretch, values)| fill(centers, columns, scale, stretch * STRETCH, values))
+            .collect::<Vec<_>>();
+        planes.finish(&squares);
+        Some(planes)
+    }
+
+    /// Of the right size.
+    fn unfilled(centers: &[f64], columns: usize, mut values: Vec<[f32; SINGLES]>) -> Option<Self> {
         let greatest = centers.iter().fold(0.0, |most: f64, value| most.max(value.abs()));
         if !(1e-100..1e100).contains(&greatest) {
             return None;
         }
-        let scale = (-greatest.log2().floor()).exp2();
         let vectors = (centers.len() / columns).div_ceil(SINGLES);
-        let mut values = vec![[0.0; SINGLES]; columns * vectors];
-        let mut halves = vec![[f32::INFINITY; SINGLES]; vectors];
-        let mut greatest_square = 0.0_f64;
-        for (cluster, center) in centers.chunks_exact(columns).enumerate() {
-            let (vector, lane) = (cluster / SINGLES, cluster % SINGLES);
-            let mut squares = [0.0; 8];
-            for (column, value) in center.iter().enumerate() {
-                let value = value * scale;
-                values[column * vectors + vector][lane] = -value as f32;
-                squares[column % 8] += value * value;
-            }
-            let square = squares.iter().sum::<f64>();
-            halves[vector][lane] = (0.5 * square) as f32;
-            greatest_square = greatest_square.max(square);
-        }
+        // Lanes without a centre are never written: zeros.
+        values.resize(columns * vectors, [0.0; SINGLES]);
         Some(Self {
-            scale,
+            scale: (-greatest.log2().floor()).exp2(),
             vectors,
             values,
-            halves,
-            greatest_square,
+            halves: vec![[f32::INFINITY; SINGLES]; vectors],
+            greatest_square: 0.0,
         })
     }
+
+    /// With the centres' sums of squares, stretch after stretch.
+    fn finish(&mut self, squares: &[Vec<f64>]) {
+        let mut totals = vec![0.0; squares.first().map_or(0, Vec::len)];
+        for squares in squares {
+            for (total, square) in totals.iter_mut().zip(squares) {
+                *total += square;
+            }
+        }
+        for (half, total) in self.halves.as_flattened_mut().iter_mut().zip(&totals) {
+            *half = (0.5 * total) as f32;
+        }
+        self.greatest_square = totals.into_iter().fold(0.0, f64::max);
+    }
+}
+
+/// Columns that are laid out at once: their vectors stay near while all centres are gone through.
+const STRETCH: usize = 256;
+
+/// Lays out the columns from `first` on, as many as `values` has room for; each centre's sum of squares in them.
+fn fill(centers: &[f64], columns: usize, scale: f64, first: usize, values: &mut [[f32; SINGLES]]) -> Vec<f64> {
+    let count = centers.len() / columns;
+    let vectors = count.div_ceil(SINGLES);
+    let mut sums = Vec::with_capacity(count);
+    for (cluster, center) in centers.chunks_exact(columns).enumerate() {
+        let (vector, lane) = (cluster / SINGLES, cluster % SINGLES);
+        let mut squares = [0.0; 8];
+        let center = &center[first..first + values.len() / vectors];
+        for (column, (value, values)) in center.iter().zip(values.chunks_exact_mut(vectors)).enumerate() {
+            let value = value * scale;
+            values[vector][lane] = -value as f32;
+            squares[column % 8] += value * value;
+        }
+        sums.push(squares.iter().sum());
+    }
+    sums
 }
 
 /// A tile of sparse rows.

@@ -1,5 +1,10 @@
 //! What the rows of a block say of their clusters.
 
+#![allow(
+    clippy::needless_range_loop,
+    reason = "registers have numbers, and closures would not be inlined"
+)]
+
 use crate::csr::SparseRow;
 use crate::interrupt::Interrupted;
 use crate::kmeans::centers::Centers;
@@ -20,10 +25,25 @@ pub(crate) struct Sums {
     pub(crate) named: Vec<f64>,
     /// Weighted squared distances of the rows from their centres.
     pub(crate) inertia: f64,
-    /// Parts of the inertia: by lane, or where there is one sum for each value, by column.
-    pub(crate) inertias: [f64; DOUBLES],
+    /// Parts of the inertia.
+    pub(crate) inertias: Inertias,
+    /// Sums of deviations in the last columns of each cluster, where those are no whole vector: apart, since a part of a vector
+    /// that was just written is slow to read.
+    pub(crate) tails: Vec<[f64; DOUBLES]>,
     /// The sums by lane, where there are such; else empty.
     pub(crate) lanes: Vec<ClusterLanes>,
+}
+
+/// Parts of an inertia: the first eight by lane; where there is one sum for each value, all of them by column. A sum waits for
+/// the one before it, so that several are under way at once.
+pub(crate) type Inertias = [[f64; DOUBLES]; ABREAST];
+
+/// Vectors of columns whose inertia is summed apart.
+pub(crate) const ABREAST: usize = 4;
+
+/// The part for a column.
+pub(crate) fn of_column(inertias: &mut Inertias, column: usize) -> &mut f64 {
+    &mut inertias[column / DOUBLES % ABREAST][column % DOUBLES]
 }
 
 /// Sums of one cluster, by lane.
@@ -62,10 +82,13 @@ impl Sums {
             &check,
         )?;
         self.inertia = 0.0;
-        self.inertias = [0.0; DOUBLES];
+        self.inertias = Inertias::default();
         self.lanes.clear();
+        self.tails.clear();
         if gather && by_lane(centers.count(), centers.columns()) {
             self.lanes.resize(centers.count(), ClusterLanes::default());
+        } else if gather && !sparse && !centers.columns().is_multiple_of(DOUBLES) {
+            self.tails.resize(centers.count(), [0.0; DOUBLES]);
         }
         Ok(())
     }
@@ -112,7 +135,7 @@ impl Sums {
                 self.weights[cluster] += weight;
             }
         }
-        self.inertias[lane] += weight * distance;
+        self.inertias[0][lane] += weight * distance;
         if gather {
             self.lanes[cluster].weights[lane] += weight;
         }
@@ -124,7 +147,7 @@ impl Sums {
         for (column, (value, center)) in row.iter().zip(center).enumerate() {
             let deviation = value - center;
             let weighted = weight * deviation;
-            self.inertias[column % DOUBLES] += weighted * deviation;
+            *of_column(&mut self.inertias, column) += weighted * deviation;
             if gather {
                 self.deviations[span.start + column] += weighted;
             }
@@ -134,8 +157,27 @@ impl Sums {
         }
     }
 
-    /// [`Sums::add`] of a dense row where there is one sum for each value, by vectors.
+    /// The parts of the inertia, for [`Sums::add_vectors`].
     #[inline(always)]
+    pub(crate) fn inertias<S: Simd>(&self, simd: S) -> [S::Double; ABREAST] {
+        let mut inertias = [simd.double(0.0); ABREAST];
+        for place in 0..ABREAST {
+            inertias[place] = simd.load(&self.inertias[place]);
+        }
+        inertias
+    }
+
+    /// Keeps the parts of the inertia.
+    #[inline(always)]
+    pub(crate) fn set_inertias<S: Simd>(&mut self, simd: S, inertias: [S::Double; ABREAST]) {
+        for place in 0..ABREAST {
+            simd.store(inertias[place], &mut self.inertias[place]);
+        }
+    }
+
+    /// [`Sums::add`] of a dense row where there is one sum for each value, by vectors. The inertia's parts stay with the caller.
+    #[inline(always)]
+    #[allow(clippy::too_many_arguments, reason = "what is in registers")]
     pub(crate) fn add_vectors<S: Simd>(
         &mut self,
         simd: S,
@@ -144,39 +186,56 @@ impl Sums {
         weight: f64,
         cluster: usize,
         gather: bool,
+        inertias: &mut [S::Double; ABREAST],
     ) {
         let center = centers.center(cluster);
-        let mut inertias = simd.load(&self.inertias);
         let weights = simd.double(weight);
         let (values, last) = row.as_chunks::<DOUBLES>();
+        let (values, rest) = values.as_chunks::<ABREAST>();
         let (means, last_mean) = center.as_chunks::<DOUBLES>();
-        if gather {
-            self.weights[cluster] += weight;
-            let span = cluster * center.len()..(cluster + 1) * center.len();
-            let (sums, last_sum) = self.deviations[span].as_chunks_mut::<DOUBLES>();
-            for ((values, means), sums) in values.iter().zip(means).zip(sums) {
-                let deviation = simd.sub(simd.load(values), simd.load(means));
-                let weighted = simd.mul(weights, deviation);
-                simd.store(simd.add(simd.load(sums), weighted), sums);
-                inertias = simd.add(inertias, simd.mul(weighted, deviation));
-            }
-            if !last.is_empty() {
-                let deviation = simd.sub(simd.load_some(last), simd.load_some(last_mean));
-                let weighted = simd.mul(weights, deviation);
-                simd.store_some(simd.add(simd.load_some(last_sum), weighted), last_sum);
-                inertias = simd.add(inertias, simd.mul(weighted, deviation));
-            }
-        } else {
+        let (means, rest_means) = means.as_chunks::<ABREAST>();
+        if !gather {
             for (values, means) in values.iter().zip(means) {
-                let deviation = simd.sub(simd.load(values), simd.load(means));
-                inertias = simd.add(inertias, simd.mul(simd.mul(weights, deviation), deviation));
+                for place in 0..ABREAST {
+                    let (value, mean) = (simd.load(&values[place]), simd.load(&means[place]));
+                    weigh(simd, weights, value, mean, &mut inertias[place]);
+                }
             }
-            if !last.is_empty() {
-                let deviation = simd.sub(simd.load_some(last), simd.load_some(last_mean));
-                inertias = simd.add(inertias, simd.mul(simd.mul(weights, deviation), deviation));
+            for place in 0..ABREAST {
+                if place < rest.len() {
+                    let (value, mean) = (simd.load(&rest[place]), simd.load(&rest_means[place]));
+                    weigh(simd, weights, value, mean, &mut inertias[place]);
+                } else if place == rest.len() && !last.is_empty() {
+                    let (value, mean) = (simd.load_some(last), simd.load_some(last_mean));
+                    weigh(simd, weights, value, mean, &mut inertias[place]);
+                }
+            }
+            return;
+        }
+        self.weights[cluster] += weight;
+        let span = cluster * center.len()..(cluster + 1) * center.len();
+        let (sums, _) = self.deviations[span].as_chunks_mut::<DOUBLES>();
+        let (sums, rest_sums) = sums.as_chunks_mut::<ABREAST>();
+        for ((values, means), sums) in values.iter().zip(means).zip(sums) {
+            for place in 0..ABREAST {
+                let (value, mean) = (simd.load(&values[place]), simd.load(&means[place]));
+                let weighted = weigh(simd, weights, value, mean, &mut inertias[place]);
+                simd.store(simd.add(simd.load(&sums[place]), weighted), &mut sums[place]);
             }
         }
-        simd.store(inertias, &mut self.inertias);
+        for place in 0..ABREAST {
+            if place < rest.len() {
+                let (value, mean) = (simd.load(&rest[place]), simd.load(&rest_means[place]));
+                let weighted = weigh(simd, weights, value, mean, &mut inertias[place]);
+                let sum = simd.add(simd.load(&rest_sums[place]), weighted);
+                simd.store(sum, &mut rest_sums[place]);
+            } else if place == rest.len() && !last.is_empty() {
+                let (value, mean) = (simd.load_some(last), simd.load_some(last_mean));
+                let weighted = weigh(simd, weights, value, mean, &mut inertias[place]);
+                let tail = &mut self.tails[cluster];
+                simd.store(simd.add(simd.load(tail), weighted), tail);
+            }
+        }
     }
 
     fn add_sparse(&mut self, centers: &Centers, row: SparseRow<'_>, weight: f64, cluster: usize, gather: bool) {
@@ -205,6 +264,12 @@ impl Sums {
         check: impl Fn() -> Result<(), Interrupted>,
     ) -> Result<(), Interrupted> {
         let columns = centers.columns();
+        for (tail, deviations) in self.tails.iter().zip(self.deviations.chunks_exact_mut(columns)) {
+            let (_, last) = deviations.as_chunks_mut::<DOUBLES>();
+            for (deviation, tail) in last.iter_mut().zip(tail) {
+                *deviation += tail;
+            }
+        }
         for (lanes, deviations) in self.lanes.iter().zip(self.deviations.chunks_exact_mut(columns)) {
             for (deviation, lanes) in deviations.iter_mut().zip(&lanes.deviations) {
                 *deviation = lanes.iter().sum();
@@ -228,9 +293,24 @@ impl Sums {
         for (weight, lanes) in self.weights.iter_mut().zip(&self.lanes) {
             *weight = lanes.weights.iter().sum();
         }
-        self.inertia += inertias.iter().sum::<f64>();
+        self.inertia += inertias.as_flattened().iter().sum::<f64>();
         Ok(())
     }
+}
+
+/// Weighted deviations of some columns; their part of the inertia is added.
+#[inline(always)]
+fn weigh<S: Simd>(
+    simd: S,
+    weights: S::Double,
+    values: S::Double,
+    means: S::Double,
+    inertias: &mut S::Double,
+) -> S::Double {
+    let deviations = simd.sub(values, means);
+    let weighted = simd.mul(weights, deviations);
+    *inertias = simd.add(*inertias, simd.mul(weighted, deviations));
+    weighted
 }
 
 /// What sparse rows say of one cluster.
@@ -240,7 +320,7 @@ pub(crate) struct ClusterSums<'s> {
     pub(crate) deviations: &'s mut [f64],
     pub(crate) named: &'s mut [f64],
     /// By column.
-    pub(crate) inertias: &'s mut [f64; DOUBLES],
+    pub(crate) inertias: &'s mut Inertias,
 }
 
 impl ClusterSums<'_> {
@@ -249,7 +329,7 @@ impl ClusterSums<'_> {
         for (column, value) in row.entries() {
             let deviation = value - self.center[column];
             let weighted = weight * deviation;
-            self.inertias[column % DOUBLES] += weighted * deviation;
+            *of_column(self.inertias, column) += weighted * deviation;
             self.named[column] += weight;
             if let Some(sum) = self.deviations.get_mut(column) {
                 *sum += weighted;
@@ -261,7 +341,7 @@ impl ClusterSums<'_> {
     pub(crate) fn finish(&mut self, weight: f64) {
         for (column, (named, center)) in self.named.iter().zip(self.center).enumerate() {
             let unnamed = center * (weight - named);
-            self.inertias[column % DOUBLES] += center * unnamed;
+            *of_column(self.inertias, column) += center * unnamed;
             if let Some(sum) = self.deviations.get_mut(column) {
                 *sum -= unnamed;
             }

@@ -80,6 +80,12 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
+    fn prefetch(self, place: *const u8) {
+        // SAFETY: the CPU has the instruction, which may be given any address: it neither reads nor fails.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(place.cast()) }
+    }
+
+    #[inline(always)]
     fn load_some(self, values: &[f64]) -> Self::Double {
         let mut vector = [0.0; DOUBLES];
         vector[..values.len()].copy_from_slice(values);

@@ -99,6 +99,12 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
+    fn prefetch(self, place: *const u8) {
+        // SAFETY: the CPU has the instruction, which may be given any address: it neither reads nor fails.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(place.cast()) }
+    }
+
+    #[inline(always)]
     fn load_some(self, values: &[f64]) -> __m512d {
         let mask = first(values.len().min(DOUBLES));
         // SAFETY: the CPU has the level; lanes beyond the mask are not read.

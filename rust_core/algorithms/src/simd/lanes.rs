@@ -85,6 +85,9 @@ pub(crate) trait Simd: Copy {
     /// Values without a fraction, within the range of i32, as such.
     fn integers_singles(self, vector: Self::Single) -> [i32; SINGLES];
 
+    /// Asks for the line of memory at `place` to be brought near, wherever that is: nothing is read.
+    fn prefetch(self, place: *const u8);
+
     /// Rounded to float32: the lanes of `low`, then those of `high`.
     fn narrow(self, low: Self::Double, high: Self::Double) -> Self::Single;
     /// In float64: the first half of the lanes, then the second.

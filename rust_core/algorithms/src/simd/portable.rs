@@ -42,6 +42,8 @@ impl Simd for Portable {
         *values
     }
     #[inline(always)]
+    fn prefetch(self, _place: *const u8) {}
+    #[inline(always)]
     fn load_some(self, values: &[f64]) -> Self::Double {
         let mut vector = [0.0; DOUBLES];
         vector[..values.len()].copy_from_slice(values);

@@ -425,6 +425,9 @@ class MiniBatchState:
     @property
     def words_drawn(self) -> int:
         """32-bit words drawn from the random state."""
+    @property
+    def labels(self) -> tuple[NDArray[np.int32], float] | None:
+        """The cluster of each row of the batch by the new centres, and the inertia; None unless asked for."""
 
 @final
 class MiniBatchFit:
@@ -479,8 +482,9 @@ def mini_batch_learn(
     reassignment_ratio: float,
     random: _TwisterState,
     sample_weight: NDArray[np.float64] | None,
+    label: bool,
 ) -> MiniBatchState:
-    """What the centres have become after one more batch."""
+    """What the centres have become after one more batch; its rows' clusters too if `label` says so."""
 
 @final
 class LogisticRegressionFit:

@@ -165,13 +165,14 @@ class MiniBatchKMeans(NearestCenter):
             reassignment_ratio=self.reassignment_ratio,
             random=random.state(),
             sample_weight=weights,
+            label=self.compute_labels,
         )
         random.skip(state.words_drawn)
         self._keep(state, dtype_of(rows))
         self._batch_size = batch_size
         self.n_steps_ = getattr(self, "n_steps_", 0) + 1
-        if self.compute_labels:
-            self.labels_, self.inertia_ = _core.kmeans_label(rows, state.centers, weights)
+        if state.labels is not None:
+            self.labels_, self.inertia_ = state.labels
         return self
 
     def _keep(self, state: _core.MiniBatchState, dtype: np.dtype[Any]) -> None:

@@ -20,6 +20,14 @@ pub struct State {
     rows_since_reassignment: usize,
 }
 
+/// Rows to learn from.
+struct Batch<'a> {
+    rows: Rows<'a>,
+    weights: Option<&'a [f64]>,
+    /// What they count as towards the next look for centres that win little.
+    batch_size: usize,
+}
+
 /// What a step says of its batch.
 pub(crate) struct Step {
     /// Of the batch's rows, before the centres moved.
@@ -103,6 +111,53 @@ impl State {
         random: &mut RandomState,
         interrupt: Interrupt<'_>,
     ) -> Result<(), FitError> {
+        let batch = Batch {
+            rows,
+            weights,
+            batch_size,
+        };
+        self.learnt(batch, reassignment_ratio, random, interrupt, |_, _, _| Ok(()))
+    }
+
+    /// [`State::learn`]; then each row's cluster by the new centres, and the inertia, as [`KMeans::label`] says them.
+    ///
+    /// # Errors
+    /// Those of [`State::learn`].
+    pub fn learn_and_label(
+        &mut self,
+        rows: Rows<'_>,
+        weights: Option<&[f64]>,
+        batch_size: usize,
+        reassignment_ratio: f64,
+        random: &mut RandomState,
+        interrupt: Interrupt<'_>,
+    ) -> Result<(Vec<i32>, f64), FitError> {
+        let batch = Batch {
+            rows,
+            weights,
+            batch_size,
+        };
+        self.learnt(batch, reassignment_ratio, random, interrupt, |next, sample, buffers| {
+            let mut labels = vec![-1; sample.len()];
+            let inertia = Lloyd::new(sample, buffers).label(&next.centers, &mut labels)?;
+            Ok((labels, inertia))
+        })
+    }
+
+    /// Learns from a batch, and does `more` with what came of it; the state changes when that succeeds too.
+    fn learnt<T>(
+        &mut self,
+        batch: Batch<'_>,
+        reassignment_ratio: f64,
+        random: &mut RandomState,
+        interrupt: Interrupt<'_>,
+        more: impl FnOnce(&Self, Sample<'_>, &mut Buffers) -> Result<T, FitError>,
+    ) -> Result<T, FitError> {
+        let Batch {
+            rows,
+            weights,
+            batch_size,
+        } = batch;
         check_reassignment_ratio(reassignment_ratio)?;
         if rows.columns() != self.columns {
             let expected = format!("{} columns", self.columns);
@@ -116,8 +171,9 @@ impl State {
         let mut buffers = Buffers::new(self.counts.len(), self.columns);
         next.step(sample, batch_size, reassignment_ratio, random, &mut buffers)?;
         next.round(rows.precision());
+        let more = more(&next, sample, &mut buffers)?;
         *self = next;
-        Ok(())
+        Ok(more)
     }
 
     pub(crate) fn step(

@@ -1,11 +1,12 @@
-"""What servers must not inherit: a machine's settings of libraries, which would tune or slow some of those that are compared."""
+"""What programs that are measured must not inherit: a machine's settings of libraries, which tune or slow some of them."""
 
 import os
 from collections.abc import Mapping
 
 #: How the names begin of variables that tune libraries of numbers, grpcio, interpreters, allocators and our own servers.
 _TUNING = (
-    *("BLIS_", "GOMP_", "GOTO_", "KMP_", "MKL_", "NUMBA_", "NUMEXPR_", "OMP_", "OPENBLAS_", "ORT_", "VECLIB_"),
+    *("BLIS_", "DAAL_", "FAISS_", "GOMP_", "GOTO_", "KMP_", "MKL_", "NUMBA_", "NUMEXPR_", "NVPL_", "OMP_", "ONEDAL_"),
+    *("OPENBLAS_", "ORT_", "SKLEARNEX_", "TBB_", "VECLIB_"),
     *("GRPC_", "UVICORN_", "MLSERVER_", "FERRULE_"),
     *("PYTHON", "MALLOC_", "MIMALLOC_", "JEMALLOC_", "LD_PRELOAD", "RAYON_", "RUST_", "TOKIO_", "GOGC", "GOMAXPROCS"),
 )
@@ -17,5 +18,5 @@ def environment(settings: Mapping[str, str] | None = None) -> dict[str, str]:
 
 
 def dropped() -> tuple[str, ...]:
-    """Names of the variables of this process that no server is given."""
+    """Names of the variables of this process that no such program is given."""
     return tuple(sorted(name for name in os.environ if name.startswith(_TUNING)))
