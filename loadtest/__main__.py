@@ -2,6 +2,7 @@
 
 import sys
 import tempfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from ferrule_client import FerruleError
@@ -16,6 +17,8 @@ from .results import Results
 from .runner import Runner, Tools
 from .transport import h2load
 
+#: In the folder of a run.
+FILE = "results.json"
 #: Columns, where the output is no terminal.
 _WIDTH = 110
 
@@ -53,25 +56,41 @@ def _run(arguments: Arguments, console: Console) -> int:
     tools = _tools(console)
     if tools is None:
         return 1
-    complete = _measure(made, tools, record, arguments, console)
-    results = _results(made, tools, record, complete=complete)
+    # Before the folder is there, which is a change that git sees when the run is to be kept.
+    described = environment.describe(tools.versions)
+    arguments.results.mkdir(parents=True, exist_ok=True)
+    file = arguments.results / FILE
+
+    def keep(*, complete: bool) -> None:
+        _results(made, described, record, complete=complete).write(file)
+
+    complete = _measure(made, tools, record, arguments, console, keep=keep)
+    keep(complete=complete)
+    # As it was written: without places of this machine.
+    results = Results.read(file)
     console.print()
     terminal.show(results, console)
-    arguments.results.mkdir(parents=True, exist_ok=True)
-    file = arguments.results / "results.json"
-    results.write(file)
     # Imported here: its charts take a second to import, and most commands end before.
     from . import report
 
     page = report.write(results, arguments.results)
+    report.write_summary(results, arguments.results)
     console.print(f"written to {file} and {page}", soft_wrap=True, highlight=False)
     if not complete:
         return 130
     return 1 if any(each.wrong for each in record.answers) else 0
 
 
-def _measure(made: Plan, tools: Tools, record: Record, arguments: Arguments, console: Console) -> bool:
-    """Whether all was measured; false when it was stopped."""
+def _measure(
+    made: Plan,
+    tools: Tools,
+    record: Record,
+    arguments: Arguments,
+    console: Console,
+    *,
+    keep: Callable[..., None],
+) -> bool:
+    """Whether all was measured; false when it was stopped. ``keep`` is called when there is more to lose."""
     with (
         stop_on_termination(),
         tempfile.TemporaryDirectory(prefix="ferrule-loadtest-") as folder,
@@ -80,16 +99,19 @@ def _measure(made: Plan, tools: Tools, record: Record, arguments: Arguments, con
         runner = Runner(tools, record, bar, folder=Path(folder), target=arguments.target)
         try:
             for part in made.parts:
-                runner.run(part)
+                try:
+                    runner.run(part)
+                except (FerruleError, servers.ServerError) as problem:
+                    record.notes.append(f"{part.scenario.name}, {part.setting.value}: given up: {problem}")
+                keep(complete=False)
         except KeyboardInterrupt:
             return False
     return True
 
 
-def _results(made: Plan, tools: Tools, record: Record, *, complete: bool) -> Results:
-    versions = {"ghz": tools.ghz.version, **({"h2load": tools.h2load.version} if tools.h2load else {})}
+def _results(made: Plan, described: Mapping[str, object], record: Record, *, complete: bool) -> Results:
     return Results(
-        environment=environment.describe(versions),
+        environment=described,
         command=("python", "-m", "loadtest", *sys.argv[1:]),
         plan=made.document(),
         subjects=selection.with_commands(record),
@@ -115,7 +137,7 @@ def _tools(console: Console) -> Tools | None:
         console.print(f"No ceilings: {problem}", markup=False)
     if not pacer.available():
         console.print("No pacer: ghz alone offers rates; `make loadtest` builds it.", markup=False)
-    version = "" if beside is None else f", h2load {beside.version}"
+    version = "" if beside is None else f", {beside.version}"
     console.print(f"ghz {program.version}{pinned}{version}", highlight=False)
     return Tools(program, beside)
 

@@ -1,12 +1,12 @@
 """The command line of the load test."""
 
 import argparse
-import platform
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from . import environment
 from .servers import ROOT
 
 _RESULTS = ROOT / "loadtest" / "results"
@@ -30,6 +30,8 @@ class Arguments:
     seconds: float | None
     results: Path
     """A folder."""
+    keep: bool
+    """Whether it is one that git sees, with a name that says when and on what."""
     list: bool
     plan: bool
 
@@ -61,8 +63,14 @@ def read(arguments: list[str] | None = None) -> Arguments:
         metavar="HOST:PORT",
         help="load this running Ferrule server instead of starting any; models named loadtest-… are published through it",
     )
-    parser.add_argument("--results", type=Path, metavar="DIR", help="folder of results.json")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--results", type=Path, metavar="DIR", help="folder of results.json")
+    where.add_argument(
+        "--keep", action="store_true", help="write to loadtest/results/DATE-MACHINE, which git sees, to be quoted"
+    )
     given = parser.parse_intermixed_args(arguments)
+    if given.keep and _kept().exists():
+        parser.error(f"{_kept().relative_to(ROOT)} is there already: move it away first")
     return Arguments(
         scenario=(*given.scenario, *given.more),
         subject=tuple(given.subject),
@@ -71,10 +79,16 @@ def read(arguments: list[str] | None = None) -> Arguments:
         budget=given.budget,
         rounds=given.rounds,
         seconds=given.seconds,
-        results=given.results or _RESULTS / f"{datetime.now(UTC):%Y-%m-%dT%H%M%SZ}-{platform.machine()}",
+        results=_kept() if given.keep else given.results or _RESULTS / f"{datetime.now(UTC):%Y-%m-%dT%H%M%SZ}",
+        keep=given.keep,
         list=given.list,
         plan=given.plan,
     )
+
+
+def _kept() -> Path:
+    """Where a run goes that is to be quoted: today's date, and the machine as its processor and cores."""
+    return _RESULTS / f"{datetime.now(UTC):%Y-%m-%d}-{environment.machine_name()}"
 
 
 def _duration(text: str) -> float:

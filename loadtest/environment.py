@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import psutil
 
+from . import inherited
 from .servers import ROOT
 
 _DISTRIBUTIONS = ("ferrule", "ferrule-server", "ferrule-client", "grpcio", "numpy", "scikit-learn")
@@ -35,10 +37,17 @@ def describe(tools: Mapping[str, str]) -> dict[str, object]:
             "rust": _said("rustc", "--version"),
             "packages": {name: _version(name) for name in _DISTRIBUTIONS},
         },
+        "not passed on to any server": list(inherited.dropped()),
         "commit": _said("git", "rev-parse", "HEAD"),
         "uncommitted_changes": None if (changes := _said("git", "status", "--porcelain")) is None else bool(changes),
         "command": ["python", *sys.orig_argv[1:]],
     }
+
+
+def machine_name() -> str:
+    """The processor and its cores, as part of a file's name: ``amd-epyc-2-cores``."""
+    processor = re.sub(r"[^a-z0-9]+", "-", (_processor() or platform.machine()).lower()).strip("-")
+    return f"{processor}-{os.cpu_count() or 1}-cores"
 
 
 def _processor() -> str | None:

@@ -15,6 +15,9 @@ from .questions import Questions
 from .transport.subjects import PROBES
 
 PROGRAM = Path(PROBES)
+#: So many calls without an answer, and it begins no more: ``MOST_IN_FLIGHT`` of ``probes/src/load.rs``, less those that end
+#: while it looks.
+_MOST_IN_FLIGHT = 9_990
 #: Seconds that it may take beyond the load and the last call.
 _PATIENCE = 30.0
 #: The gRPC status codes by number, as ghz names them; the last is the pacer's own, for a connection that failed.
@@ -68,6 +71,13 @@ class Run:
         numbers, counts = np.unique(self.codes, return_counts=True)
         found = {code_name(int(number)): int(count) for number, count in zip(numbers, counts, strict=True)}
         return {**found, **({"Unanswered": self.unanswered} if self.unanswered else {})}
+
+    @property
+    def held_up(self) -> bool:
+        """Whether so many calls had no answer that no more were begun: the server is why those were late."""
+        answered = np.searchsorted(np.sort(self.answered_us), sent := np.sort(self.sent_us), side="right")
+        in_flight = np.arange(1, sent.size + 1) - answered + self.unanswered
+        return bool(np.any(in_flight >= _MOST_IN_FLIGHT))
 
     @property
     def late_us(self) -> npt.NDArray[np.float64]:

@@ -60,20 +60,31 @@ def of_ghz(place: Place, run: ghz.Run, used: Used, failed_part: float) -> Point:
     if place.load.mode is Mode.OPEN and place.load.rate:
         every = schedule.from_intended_start(report.starts_us, report.latencies_us, int(place.load.rate))
         corrected = every[report.succeeded]
-    failed = sum(report.errors.values())
-    others = used.watch.others_cores
-    seen = Seen(
-        place.setting, place.load, report.calls, failed, offered, used.server_busy, used.client_busy, others=others
-    )
     found = corrected.size > 0
+    latencies = Latencies.of(corrected) if found else None
+    delays = Latencies.of(corrected - as_sent) if found and corrected is not as_sent else None
+    seen = Seen(
+        place.setting,
+        place.load,
+        report.calls,
+        sum(report.errors.values()),
+        offered,
+        used.server_busy,
+        used.client_busy,
+        report.calls / report.seconds if report.seconds else None,
+        latencies=latencies,
+        delays=delays,
+        others=used.watch.others_cores,
+    )
     return Point(
         **_common(place, used, seen, failed_part, run.cpu_seconds, listed=report.complete),
         seconds=_short(report.seconds),
         codes=dict(sorted(report.codes.items())),
         requests_per_second=_short(report.requests_per_second),
-        latencies=Latencies.of(corrected) if found else None,
+        latencies=latencies,
         latencies_as_sent=Latencies.of(as_sent) if found and place.load.mode is Mode.OPEN else None,
         command=run.command,
+        delays=delays,
     )
 
 
@@ -82,7 +93,10 @@ def of_pacer(place: Place, run: pacer.Run, used: Used, failed_part: float) -> Po
     good = run.succeeded
     calls = run.codes.size + run.unanswered
     took = run.answered_us - run.due_us
-    late = float(np.quantile(run.late_us, 0.99) / np.quantile(took, 0.99)) if run.codes.size else None
+    found = bool(np.any(good))
+    latencies = Latencies.of(took[good]) if found else None
+    delays = Latencies.of(run.late_us) if found else None
+    seconds = float((run.answered_us.max() - run.due_us.min()) / 1e6) if run.codes.size else 0.0
     seen = Seen(
         place.setting,
         place.load,
@@ -91,19 +105,21 @@ def of_pacer(place: Place, run: pacer.Run, used: Used, failed_part: float) -> Po
         schedule.offered_rate(np.sort(run.sent_us)),
         used.server_busy,
         used.client_busy,
-        late,
+        run.codes.size / seconds if seconds else None,
+        run.held_up,
+        latencies,
+        delays,
         used.watch.others_cores,
     )
-    seconds = float((run.answered_us.max() - run.due_us.min()) / 1e6) if run.codes.size else 0.0
-    found = bool(np.any(good))
     return Point(
         **_common(place, used, seen, failed_part, run.cpu_seconds, listed=True),
         seconds=_short(seconds),
         codes=run.by_code,
         requests_per_second=_short(float(np.sum(good)) / seconds if seconds else 0.0),
-        latencies=Latencies.of(took[good]) if found else None,
+        latencies=latencies,
         latencies_as_sent=Latencies.of((run.answered_us - run.sent_us)[good]) if found else None,
         command=run.command,
+        delays=delays,
     )
 
 

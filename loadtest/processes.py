@@ -12,6 +12,8 @@ from typing import Self
 
 import psutil
 
+from . import inherited
+
 #: Seconds between two looks.
 _PERIOD = 0.1
 
@@ -52,6 +54,16 @@ class Tree:
                 continue
             used += times.user + times.system
         return used
+
+    def check(self) -> None:
+        """Raises ServerGoneError when one of them has ended: what it used, or what replaced it, is not counted."""
+        for process in self._processes:
+            try:
+                ended = process.status() == psutil.STATUS_ZOMBIE or not process.is_running()
+            except psutil.NoSuchProcess:
+                ended = True
+            if ended:
+                raise ServerGoneError(f"the server's process {process.pid} ended under load")
 
     def rss(self) -> int:
         """Resident memory; pages that several processes share count for each."""
@@ -171,7 +183,7 @@ def run(
             stderr=stderr,
             start_new_session=True,
             # ghz writes times in the local zone.
-            env={**os.environ, "TZ": "UTC"},
+            env=inherited.environment({"TZ": "UTC"}),
         )
         if watch is not None:
             watch.client(process.pid)

@@ -161,6 +161,8 @@ class Point:
     """What a reader must know although the figures stand."""
     command: tuple[str, ...]
     """The load generator's command line."""
+    delays: Latencies | None = None
+    """Open and paced: by how much calls, failed ones too, were sent later than they were due."""
 
     @property
     def calls(self) -> int:

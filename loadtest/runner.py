@@ -48,6 +48,11 @@ class Tools:
     h2load: H2load | None
     """Without it there are no ceilings."""
 
+    @property
+    def versions(self) -> dict[str, str]:
+        """By name."""
+        return {"ghz": self.ghz.version, **({"h2load": self.h2load.version} if self.h2load else {})}
+
 
 class Runner:
     """Measures parts, one after the other, into ``record``."""
@@ -129,8 +134,10 @@ class Runner:
         point = (self._paced if load.mode is Mode.PACED else self._loop)(stage, started, place)
         self._record.points.append(point)
         if load.mode in BY_THE_CLOCK and point.limit is not Limit.RATE:
-            # A rate that was not kept would not be in any round.
-            started.hopeless.add(resolved)
+            # A rate that the server can't take it can't take in any round; the client may have been disturbed once.
+            if point.limit is not Limit.CLIENT or resolved in started.doubtful:
+                started.hopeless.add(resolved)
+            started.doubtful.add(resolved)
 
     def _resolved(self, part: Part, started: Started, load: Load) -> Load:
         """The rate of a load that is a part of the subject's ceiling; the same in every round."""
@@ -221,6 +228,8 @@ class Runner:
         with watch, started.inquirer.ask_meanwhile() as meanwhile:
             yield watched
         watched.ended()
+        if started.tree is not None:
+            started.tree.check()
         watched.meanwhile = meanwhile.answers(scenario.name, started.subject.name)
         self._record.answers.append(watched.meanwhile)
 

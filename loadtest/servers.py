@@ -15,6 +15,8 @@ from typing import IO
 
 import psutil
 
+from . import inherited
+
 ROOT = Path(__file__).resolve().parents[1]
 
 #: What to run for each server. The Python server runs in the interpreter that runs this.
@@ -88,7 +90,8 @@ def launched(
 ) -> Iterator[Server]:
     """Runs any program that says ``listening on HOST:PORT`` until the block ends.
 
-    ``log`` is the file that takes its log, ``settings`` more environment variables. At the end it gets SIGTERM, and is
+    ``log`` is the file that takes its log, ``settings`` more environment variables; of this process's own it gets none that
+    tune libraries (``inherited``). At the end it gets SIGTERM, and is
     killed when it takes longer than ``stop_seconds``.
 
     Raises ServerError when it does not say within ``start_seconds`` that it listens.
@@ -101,7 +104,7 @@ def launched(
                 stdout=subprocess.PIPE,
                 stderr=log_file,
                 text=True,
-                env={**os.environ, **(settings or {})},
+                env=inherited.environment(settings),
                 # A session of its own: Ctrl-C in the terminal reaches this process alone, which stops the servers.
                 start_new_session=True,
             )

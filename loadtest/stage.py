@@ -36,7 +36,9 @@ class Started:
     rates: dict[Load, Load] = field(default_factory=dict)
     """Loads with a fraction, and what they come to."""
     hopeless: set[Load] = field(default_factory=set)
-    """Rates that the load generator could not offer, or the server not take."""
+    """Rates that the load generator could not offer twice, or the server not take."""
+    doubtful: set[Load] = field(default_factory=set)
+    """Rates that were not kept once."""
 
 
 @dataclass(frozen=True)

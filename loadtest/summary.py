@@ -3,18 +3,23 @@
 Whoever shows results takes the figures from here.
 """
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cached_property
+
+from measuring.spread import Spread
 
 from . import validity
 from .results import Limit, Load, Mode, Point, Results, Setting
-from .spread import Spread
 
 #: The knee is the last number of callers where throughput still rises by this part …
 _STILL_RISES = 0.05
 #: … and the 99th percentile is below so many times that of the fewest callers.
 _STILL_QUICK = 2.0
+#: Fewer steps have no knee.
+_FEWEST_STEPS = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,8 +79,13 @@ class Row:
         return Spread.of(point.peak_rss for point in self.points)
 
     def latency(self, percent: float) -> Spread | None:
-        """A percentile of ``results.LADDER`` over the valid rounds, in microseconds."""
-        return Spread.of(point.latencies.percentile(percent) for point in self.valid if point.latencies)
+        """A percentile of ``results.LADDER`` over the valid rounds, in microseconds. None where it says more of the load
+        generator than of the server in most of them.
+        """
+        shown = [point for point in self.valid if validity.shows(point.latencies, point.delays, percent)]
+        if 2 * len(shown) < len(self.valid):
+            return None
+        return Spread.of(point.latencies.percentile(percent) for point in shown if point.latencies)
 
     @property
     def errors(self) -> dict[str, int]:
@@ -116,6 +126,26 @@ class Verdict:
     """The subject's calls a second divided by the other's; None unless both servers were at their limits."""
 
 
+class Found(StrEnum):
+    """Whether a sweep has a knee."""
+
+    REACHED = "reached"
+    BEYOND = "beyond the most callers"
+    """The last step still paid."""
+    CLIENT = "not reached before the client was the limit"
+    INVALID = "not reached before runs became invalid"
+
+
+@dataclass(frozen=True)
+class Knee:
+    """Where more callers stop to pay."""
+
+    row: Row
+    """The last number of callers that paid, of those that were measured well."""
+    found: Found
+    """Only when it was reached is ``row`` the knee."""
+
+
 def rows(results: Results) -> list[Row]:
     """All rows, in the order in which they were first measured."""
     kept: dict[tuple[str, str, str, Setting, Load], list[Point]] = {}
@@ -142,20 +172,28 @@ def verdicts(results: Results, scenario: str) -> list[Verdict]:
     return sorted(made, key=lambda each: (roles.get(each.subject) != "ours", -each.cpu_ratio))
 
 
-def knee(sweep: Sequence[Row]) -> Row | None:
+def knee(sweep: Sequence[Row]) -> Knee | None:
     """The last number of callers, from few to many, that brings more throughput without long waits.
 
-    ``sweep`` are closed loops of one subject. None when no row is valid.
+    ``sweep`` are closed loops of one subject. Nothing is told of the server from the first step on whose runs are invalid, for
+    instance as the load generator was the limit. None when that is the first step, or when there are fewer than three.
     """
-    usable = sorted(
-        (row for row in sweep if row.load.mode is Mode.CLOSED and row.requests_per_second),
+    steps = sorted(
+        (row for row in sweep if row.load.mode is Mode.CLOSED and row.call == "call"),
         key=lambda row: row.load.concurrency or 0,
     )
-    best: Row | None = None
-    for row in usable:
-        if best is None or (_gains(best, row) and _quick(usable[0], row)):
+    usable = list(itertools.takewhile(lambda row: row.requests_per_second is not None, steps))
+    if len(steps) < _FEWEST_STEPS or not usable:
+        return None
+    best = usable[0]
+    for row in usable[1:]:
+        if _gains(best, row) and _quick(usable[0], row):
             best = row
-    return best
+    if best is not usable[-1]:
+        return Knee(best, Found.REACHED)
+    if len(usable) == len(steps):
+        return Knee(best, Found.BEYOND)
+    return Knee(best, Found.CLIENT if steps[len(usable)].limit is Limit.CLIENT else Found.INVALID)
 
 
 def _cheaper(row: Row, other: Row) -> bool:

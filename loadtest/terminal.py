@@ -9,12 +9,13 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
+from measuring.spread import Spread
+
 from . import summary
 from .plan import Plan
 from .results import BY_THE_CLOCK, Mode, Results, Setting
 from .scenario import Scenario
-from .spread import Spread
-from .summary import Row
+from .summary import Found, Row
 
 SETTINGS = {
     Setting.APART: "server and client on cores of their own",
@@ -121,6 +122,7 @@ def show(results: Results, console: Console) -> None:
     """The summary: a table for each scenario and setting, verdicts, what must be known."""
     found = summary.rows(results)
     labels = {subject.name: subject.label for subject in results.subjects}
+    roles = {subject.name: subject.role for subject in results.subjects}
     for scenario in results.scenarios:
         of_this = [row for row in found if row.scenario == scenario.name]
         for setting in dict.fromkeys(row.setting for row in of_this):
@@ -128,6 +130,8 @@ def show(results: Results, console: Console) -> None:
             console.print(_table(f"{scenario.title} — {SETTINGS[setting]}", chosen))
         _knees(of_this, labels, console)
         for verdict in summary.verdicts(results, scenario.name):
+            if roles[verdict.subject] != "ours":
+                continue
             throughput = "" if verdict.throughput_ratio is None else f"; {verdict.throughput_ratio:.1f}× its throughput"
             console.print(
                 f"{labels[verdict.subject]}: {verdict.cpu_ratio:.1f}× ({verdict.least:.1f}–{verdict.most:.1f}) less CPU a "
@@ -145,12 +149,13 @@ def _knees(found: Sequence[Row], labels: Mapping[str, str], console: Console) ->
     """Where more callers stop to pay, for each subject that was measured with several numbers of callers."""
     for subject in dict.fromkeys(row.subject for row in found):
         sweep = [row for row in found if row.subject == subject and row.setting is not Setting.SHARED]
-        sweep = [row for row in sweep if row.load.mode is Mode.CLOSED and row.call == "call"]
-        knee = summary.knee(sweep) if len(sweep) > 2 else None
-        if knee is not None and knee.requests_per_second is not None:
+        knee = summary.knee(sweep)
+        if knee is not None and knee.row.requests_per_second is not None:
+            callers, rate = knee.row.load.concurrency, knee.row.requests_per_second.median
             console.print(
-                f"{labels[subject]}: more than {knee.load.concurrency} callers bring little but waiting "
-                f"({knee.requests_per_second.median:,.0f} calls/s)",
+                f"{labels[subject]}: more than {callers} callers bring little but waiting ({rate:,.0f} calls/s)"
+                if knee.found is Found.REACHED
+                else f"{labels[subject]}: the knee is {knee.found.value} ({callers} callers, {rate:,.0f} calls/s)",
                 highlight=False,
                 markup=False,
                 soft_wrap=True,

@@ -9,5 +9,6 @@ The programs themselves are in ``loadtest.peer_servers``.
 """
 
 from .catalogue import SUBJECTS, echo
+from .environments import environment
 
-__all__ = ["SUBJECTS", "echo"]
+__all__ = ["SUBJECTS", "echo", "environment"]

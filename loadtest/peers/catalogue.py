@@ -9,19 +9,21 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from loadtest import inherited
 from loadtest.dialects import FERRULE
 from loadtest.servers import ROOT, ServerError
 from loadtest.subjects import Deployment, Kind, Launch, Subject
+from measuring.environments import Environment
 
 from . import open_inference, settings
-from .environments import Environment
+from .environments import environment
 from .open_inference import OPEN_INFERENCE
 
 _SETTINGS = settings.read()
 #: What the programs import: those of the peers, and the classes of Ferrule's messages.
 _IMPORTS = {"PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "clients" / "python" / "src")))}
-_ONNX = Environment.of("onnxruntime")
-_MLSERVER = Environment.of("mlserver")
+_ONNX = environment("onnxruntime")
+_MLSERVER = environment("mlserver")
 _MODELS = frozenset({Kind.K_MEANS, Kind.LOGISTIC_REGRESSION})
 #: Exporting a model takes seconds.
 _EXPORT_SECONDS = 120.0
@@ -114,7 +116,7 @@ def _export(environment: Environment, form: str, deployment: Deployment, file: P
             check=True,
             capture_output=True,
             text=True,
-            env={**os.environ, **_IMPORTS},
+            env=inherited.environment(_IMPORTS),
             timeout=_EXPORT_SECONDS,
         )
     except subprocess.CalledProcessError as problem:

@@ -8,9 +8,11 @@ Figures over rounds, verdicts and knees come from ``loadtest.summary``; here are
 - ``charts`` (what is drawn; ``bars``, ``lines``), ``drawing`` (how figures become files), ``palette`` (what everything looks
   like), ``names``.
 - ``page`` (what the page says), ``verdict``, ``caveats``, ``tables``, ``wording``; ``page.html.jinja`` and ``page.css``, which lay it out.
-- ``headline``: the table that ``docs/benchmarks.md`` and the README quote.
+- ``published``: the ratios that such comparisons are published with, held against what was measured.
+- ``headline``: what ``docs/benchmarks.md``, the README and the ``summary.md`` of a run quote.
 """
 
+from .headline import write_summary
 from .page import write
 
-__all__ = ["write"]
+__all__ = ["write", "write_summary"]

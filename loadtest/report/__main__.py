@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from loadtest.results import Results, ResultsError
+from measuring.document import MarkerError
 
 from . import headline, write
 
@@ -15,12 +16,14 @@ def main() -> int:
     try:
         results = Results.read(arguments.results)
         earlier = None if arguments.compare is None else Results.read(arguments.compare)
-        page = write(results, arguments.out or arguments.results.parent, earlier=earlier)
+        folder = arguments.out or arguments.results.parent
+        page = write(results, folder, earlier=earlier)
+        headline.write_summary(results, folder)
         sys.stdout.write(f"written to {page}\n")
         if arguments.write_docs:
             for file in headline.write(results, arguments.results):
                 sys.stdout.write(f"table written to {file}\n")
-    except (OSError, ResultsError, headline.MarkerError) as problem:
+    except (OSError, ResultsError, MarkerError) as problem:
         sys.stderr.write(f"{problem}\n")
         return 1
     return 0
@@ -32,7 +35,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder of the report (default: beside the results)")
     parser.add_argument("--compare", type=Path, metavar="OLD.json", help="results of an earlier run")
     parser.add_argument(
-        "--write-docs", action="store_true", help="put the headline table into docs/benchmarks.md and README.md"
+        "--write-docs", action="store_true", help="put what they quote of it into docs/benchmarks.md and README.md"
     )
     return parser.parse_args()
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from matplotlib.ticker import FuncFormatter
 
-from loadtest.spread import Spread
 from loadtest.summary import Row
+from measuring.spread import Spread
 
 from . import drawing, wording
 from .drawing import Chart

@@ -79,4 +79,4 @@ def _remarks(results: Results) -> Iterator[str]:
     """What was said of single runs, each once."""
     counts = Counter(re.sub(r"\d[\d,.]*\d|\d", "…", remark) for point in results.points for remark in point.remarks)
     for remark, count in counts.most_common():
-        yield f"Of {count:,} of {len(results.points):,} runs: {remark}."
+        yield f"{count:,} of {len(results.points):,} runs: {remark}."

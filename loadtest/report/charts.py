@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 
 from loadtest import summary
 from loadtest.results import Mode, Results, ScenarioRecord, Setting, Start
-from loadtest.spread import Spread
 from loadtest.summary import Row
+from measuring.spread import Spread
 
 from . import drawing, wording
 from .bars import bars, failed_calls

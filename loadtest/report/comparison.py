@@ -13,8 +13,8 @@ from typing import Any
 
 from loadtest import summary
 from loadtest.results import BY_THE_CLOCK, Load, Mode, Results, Setting
-from loadtest.spread import Spread
 from loadtest.summary import Row
+from measuring.spread import Spread
 
 #: Differences of medians below this are not looked at, whatever the rounds say.
 LEAST_NOISE = 0.08

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import takewhile
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -10,8 +11,8 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLoca
 
 from loadtest import summary
 from loadtest.results import LADDER, Setting
-from loadtest.spread import Spread
-from loadtest.summary import Row
+from loadtest.summary import Found, Row
+from measuring.spread import Spread
 
 from . import drawing, wording
 from .drawing import Chart
@@ -51,8 +52,8 @@ def sweep(scenario: str, setting: Setting, rows: Sequence[Row], names: Names) ->
                 linewidth=1.2,
             )
         knee = summary.knee(line)
-        if knee is not None and knee.requests_per_second is not None and len(line) > 2:
-            at = (knee.load.concurrency or 0, knee.requests_per_second.median)
+        if knee is not None and knee.found is Found.REACHED and knee.row.requests_per_second is not None:
+            at = (knee.row.load.concurrency or 0, knee.row.requests_per_second.median)
             axes.plot(
                 *at,
                 color=light("ink"),
@@ -77,7 +78,7 @@ def sweep(scenario: str, setting: Setting, rows: Sequence[Row], names: Names) ->
         "Throughput against callers" + ("" if setting is Setting.APART else f". {wording.SETTINGS[setting]}"),
         "Higher is better; both axes are logarithmic. Bars span the rounds. Hollow: the run is invalid, mostly because the "
         "load generator was the limit and the server can do more. Ringed: the knee, the last step that brings 5% more "
-        "calls without doubling the 99th percentile.",
+        "calls without doubling the 99th percentile; none where the load generator was the limit before it.",
         figure,
     )
 
@@ -114,7 +115,7 @@ def against_rate(scenario: str, rows: Sequence[Row], names: Names) -> Iterator[C
             f"{scenario}-rate-{subject}",
             f"Latency against offered rate: {names.labels[subject]}",
             "From the moment at which each call was due. Lower is better; the vertical axis is logarithmic. Runs that are "
-            "invalid are left out here and listed below.",
+            "invalid are left out here and listed below, and percentiles that the load generator's own delay is a part of.",
             figure,
         )
 
@@ -133,11 +134,15 @@ def percentile_curves(scenario: str, rows: Sequence[Row], names: Names) -> Itera
             # Beyond that it is a single call that is shown.
             calls = min(point.latencies.calls for point in row.valid if point.latencies)
             shown = [percent for percent in LADDER if percent < 100 and calls * (100 - percent) >= 100]
-            farthest = max(farthest, *shown)
-            latencies = [row.latency(percent) for percent in shown]
+            # To the first percentile that says more of the load generator.
+            spreads = takewhile(
+                lambda pair: pair[1] is not None, ((percent, row.latency(percent)) for percent in shown)
+            )
+            curve = [(percent, spread) for percent, spread in spreads if spread]
+            farthest = max([farthest, *(percent for percent, _ in curve)])
             axes.plot(
-                [_nines(percent) for percent in shown],
-                [spread.median * _MS for spread in latencies if spread],
+                [_nines(percent) for percent, _ in curve],
+                [spread.median * _MS for _, spread in curve],
                 color=names.colour(row.subject),
                 linestyle=names.looks[row.subject].dash,
                 marker=names.looks[row.subject].marker,
@@ -155,7 +160,7 @@ def percentile_curves(scenario: str, rows: Sequence[Row], names: Names) -> Itera
             f"{scenario}-curve-{f'{rate:.0f}' if rate else f'{fraction:.0%}'.removesuffix('%') + 'pc'}",
             f"Percentiles at {what}",
             "From the moment at which each call was due; the median of the rounds at each point. Lower and flatter is better. "
-            "Servers whose run was invalid at this rate are missing.",
+            "Servers whose run was invalid at this rate are missing; a curve ends where the load generator's own delay counts.",
             figure,
         )
 

@@ -13,7 +13,7 @@ from loadtest import summary
 from loadtest.peers import settings
 from loadtest.results import Results, ScenarioRecord
 
-from . import caveats, charts, comparison, tables, verdict, wording
+from . import caveats, charts, comparison, published, tables, verdict, wording
 from .comparison import Comparison
 from .drawing import Chart
 from .palette import style_sheet
@@ -92,11 +92,20 @@ def _section(results: Results, scenario: ScenarioRecord) -> Section:
         scenario.title,
         _about(scenario),
         verdict.sentences(results, scenario),
-        list(tables.of_scenario(results, scenario)),
+        list(_tables(results, scenario)),
         tables.invalid(results, scenario),
         charts.of_scenario(results, scenario),
         list(_commands(results, scenario)),
     )
+
+
+def _tables(results: Results, scenario: ScenarioRecord) -> Iterator[Table]:
+    """The summary, the published ratios where they belong, and the loads."""
+    found = list(tables.of_scenario(results, scenario))
+    ratios = published.table(results, scenario) if scenario.headline else None
+    yield from found[:1]
+    yield from [] if ratios is None else [ratios]
+    yield from found[1:]
 
 
 def _about(scenario: ScenarioRecord) -> str:

@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from loadtest import summary
+from loadtest import summary, validity
 from loadtest.results import BY_THE_CLOCK, Answers, Mode, Results, ScenarioRecord, Setting
-from loadtest.spread import Spread
-from loadtest.summary import Row
+from loadtest.summary import Found, Knee, Row
+from measuring.spread import Spread
 
 from . import wording
 from .comparison import Change, Comparison, Difference
@@ -74,8 +74,7 @@ def _summary(
     for row in held:
         own = [start.first_answer_ms for start in starts if start.subject == row.subject]
         sweep = [each for each in rows if each.subject == row.subject and each.call == row.call]
-        # Fewer than three steps have no knee.
-        knee = summary.knee(sweep) if len({each.load.concurrency for each in sweep}) > 2 else None
+        knee = summary.knee(sweep)
         lines.append(
             Line(
                 (
@@ -83,7 +82,7 @@ def _summary(
                     wording.spread(row.server_cpu),
                     wording.spread(row.requests_per_second) if row.valid else "invalid",
                     wording.LIMITS[row.limit],
-                    NOTHING if knee is None else f"{knee.load.concurrency:,}",
+                    _knee(knee),
                     wording.median(row.peak_rss, _MIB),
                     wording.median(Spread.of(own)),
                     _errors([each for each in rows if each.subject == row.subject]),
@@ -108,9 +107,22 @@ def _summary(
         ),
         tuple(lines),
         frozenset({3}),
-        "Median over the rounds, range in brackets. Limit: what kept the run from doing more. Knee: in the closed loop. "
+        "Median over the rounds, range in brackets. Limit: what kept the run from doing more. Knee: in the closed loop; "
+        "“> 16, client” means that ghz was the limit above 16 callers, and the server's knee is not reached. "
         "Failed calls: of all loads of this table and those below; answers: before, during and after the load.",
     )
+
+
+def _knee(knee: Knee | None) -> str:
+    if knee is None:
+        return NOTHING
+    callers = f"{knee.row.load.concurrency:,}"
+    return {
+        Found.REACHED: callers,
+        Found.BEYOND: f"> {callers}",
+        Found.CLIENT: f"> {callers}, client",
+        Found.INVALID: f"> {callers}, invalid",
+    }[knee.found]
 
 
 def _errors(rows: Sequence[Row]) -> str:
@@ -128,7 +140,12 @@ def _loads(title: str, rows: Sequence[Row], labels: Mapping[str, str], *, open_l
     several = len({row.call for row in rows}) > 1
     lines = [_load_line(row, labels, open_loop=open_loop, several=several) for row in sorted(rows, key=_order)]
     head = ("offered, calls/s", "CPU, µs a call") if open_loop else ("calls/s", "CPU, µs a call")
-    note = "Latencies from when each call was due." if open_loop else "Latencies from when each caller sent the call."
+    note = (
+        f"Latencies from when each call was due; {NOTHING} where the load generator's own delay at that percentile is more than "
+        f"{validity.SMALL_DELAY:.0%} of it."
+        if open_loop
+        else "Latencies from when each caller sent the call."
+    )
     return Table(
         title,
         (

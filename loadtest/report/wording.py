@@ -1,7 +1,7 @@
 """Numbers and names as people read them."""
 
 from loadtest.results import Limit, Load, Mode, Setting
-from loadtest.spread import Spread
+from measuring.spread import Spread
 
 SETTINGS = {
     Setting.APART: "Server and client on cores of their own",

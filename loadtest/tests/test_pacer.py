@@ -1,6 +1,7 @@
 """What the pacer wrote is read, with a program in its place; the pacer itself, where it is built, against a real server."""
 
 import itertools
+import re
 import sys
 import textwrap
 from pathlib import Path
@@ -13,6 +14,7 @@ from loadtest.pacer import Load, PacerError
 from loadtest.questions import Question, Questions
 from loadtest.tests.test_runner import HEALTH
 
+SOURCE = servers.ROOT / "loadtest" / "probes" / "src" / "load.rs"
 LOAD = Load(connections=3, rate=400, seconds=0.5)
 
 
@@ -43,6 +45,16 @@ def test_calls_are_read(program: Path) -> None:
     assert (run.answered_us - run.due_us).tolist() == pytest.approx([8.0, 3.0, 1.0, 2.0])
     options = dict(itertools.pairwise(run.command))
     assert (options["--rate"], options["--connections"], options["--seconds"]) == ("400", "3", "0.5")
+
+
+def test_a_server_that_leaves_too_many_calls_unanswered_holds_the_pacer_up() -> None:
+    def made(in_flight: int) -> pacer.Run:
+        sent = np.arange(20_000.0)
+        return pacer.Run(sent, sent, sent + in_flight - 0.5, np.zeros(20_000, np.uint64), 0, 1.0, ())
+
+    (most,) = re.findall(r"MOST_IN_FLIGHT: usize = ([\d_]+);", SOURCE.read_text(encoding="utf-8"))
+    assert made(int(most)).held_up
+    assert not made(int(most) // 2).held_up
 
 
 def test_a_failure_is_quoted(program: Path) -> None:

@@ -16,8 +16,8 @@ from sklearn.datasets import make_blobs
 
 from loadtest import dialects, peers, servers
 from loadtest.peers import open_inference, settings
-from loadtest.peers.environments import Environment
 from loadtest.subjects import Deployment, Kind, Launch, Subject
+from measuring.environments import Environment
 
 #: They need no installation: everything is in the environment of the tests.
 HERE = ("sklearn", "sklearn-asyncio", "core")
@@ -74,8 +74,7 @@ def ask(subject: Subject, case: Case, log: Path, rows: Any) -> npt.NDArray[np.in
 @pytest.mark.parametrize("name", sorted(BY_NAME))
 def test_labels_are_ferrules_and_sigterm_ends_it(name: str, kind: Kind, tmp_path: Path) -> None:
     subject = BY_NAME[name]
-    environment = {"mlserver": Environment.of("mlserver"), "onnxruntime": Environment.of("onnxruntime")}.get(name)
-    if environment is not None and not environment.python.exists():
+    if name not in HERE and not peers.environment(name).python.exists():
         pytest.skip(f"the environment of {name} was not made yet: `make peers` makes it")
     assert subject.missing() is None
     case = Case(tmp_path, kind)

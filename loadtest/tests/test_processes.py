@@ -1,10 +1,13 @@
 """CPU time and memory of processes, as the kernel counts them."""
 
 import os
+import subprocess
 import sys
 
+import pytest
+
 from loadtest import processes
-from loadtest.processes import Tree, Watch
+from loadtest.processes import ServerGoneError, Tree, Watch
 
 BUSY = "import time\nwhile time.process_time() < 0.6: pass"
 
@@ -24,6 +27,15 @@ def test_it_runs_on_the_cores_that_it_is_given() -> None:
     core = min(os.sched_getaffinity(0))
     ended = processes.run((sys.executable, "-c", "import os; print(*os.sched_getaffinity(0))"), cores=(core,))
     assert ended.stdout.split() == [str(core)]
+
+
+def test_a_server_whose_process_ends_is_noticed() -> None:
+    with subprocess.Popen((sys.executable, "-c", "input()"), stdin=subprocess.PIPE) as process:
+        tree = Tree(process.pid)
+        tree.check()
+        process.communicate(b"\n")
+    with pytest.raises(ServerGoneError, match=f"process {process.pid} ended"):
+        tree.check()
 
 
 def test_a_watch_sees_the_load_generator_and_the_server() -> None:

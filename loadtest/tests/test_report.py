@@ -13,10 +13,12 @@ from matplotlib.figure import Figure
 
 from loadtest import report, summary
 from loadtest.report import __main__ as command
-from loadtest.report import caveats, charts, comparison, headline, palette, tables, verdict, wording
+from loadtest.report import caveats, charts, comparison, headline, palette, published, tables, verdict, wording
 from loadtest.report.comparison import LEAST_NOISE, Change
 from loadtest.results import Limit, Load, Mode, Point, Results, Setting, SubjectRecord
-from loadtest.spread import Spread
+from loadtest.tests.test_results import point, results
+from measuring.document import MarkerError
+from measuring.spread import Spread
 
 FILE = Path(__file__).parent / "data" / "results.json"
 _VOID = {"meta", "br", "img", "link", "input", "hr"}
@@ -435,7 +437,7 @@ def _contrast(one: float, other: float) -> float:
 
 
 def test_the_headline_table_quotes_medians_and_its_origin(measured: Results) -> None:
-    text = headline.markdown(measured, "loadtest/results/somewhere")
+    text = headline.whole(measured, "loadtest/results/somewhere")
     (line,) = [line for line in text.splitlines() if line.startswith("| K-Means")]
     cells = [cell.strip() for cell in line.strip("|").split("|")]
     assert cells[1:4] == ["10.9", "175", "223 (ONNX Runtime behind grpcio)"]
@@ -452,9 +454,7 @@ def test_throughput_that_the_client_limited_is_in_brackets(measured: Results) ->
         return dataclasses.replace(point, limit=Limit.CLIENT, invalid=("the load generator was the limit",))
 
     (line,) = [
-        line
-        for line in headline.markdown(_changed(measured, limited), "x").splitlines()
-        if line.startswith("| K-Means")
+        line for line in headline.whole(_changed(measured, limited), "x").splitlines() if line.startswith("| K-Means")
     ]
     assert "| (46,008) / 3,365 / – |" in line
 
@@ -463,16 +463,66 @@ def test_the_table_replaces_what_is_between_the_markers_of_all_files_or_none(mea
     one, two = tmp_path / "one.md", tmp_path / "two.md"
     one.write_text(f"before\n{headline.BEGIN}\nold\n{headline.END}\nafter\n", encoding="utf-8")
     two.write_text("nothing\n", encoding="utf-8")
-    with pytest.raises(headline.MarkerError, match=r"two\.md"):
-        headline.write(measured, FILE, (one, two))
+    with pytest.raises(MarkerError, match=r"two\.md"):
+        headline.write(measured, FILE, {one: headline.whole, two: headline.short})
     assert "old" in one.read_text(encoding="utf-8")
-    headline.write(measured, FILE, (one,))
+    headline.write(measured, FILE, {one: headline.whole})
     once = one.read_text(encoding="utf-8")
     assert once.startswith(f"before\n{headline.BEGIN}\n\nWhat these")
     assert once.endswith(f"{headline.END}\nafter\n")
     assert "old" not in once
-    headline.write(measured, FILE, (one,))
+    headline.write(measured, FILE, {one: headline.whole})
     assert one.read_text(encoding="utf-8") == once
+
+
+# ---- Published ratios
+
+
+def _three_ways(native_limit: Limit) -> Results:
+    """Three rounds of three servers by ghz and h2load: 50 and 10 times the CPU of the Rust server, 20 and 5 times by ghz."""
+    ways = {"rust": (10.0, 20_000.0), "sklearn": (500.0, 1_000.0), "core": (100.0, 4_000.0)}
+    made = [
+        point(
+            subject=name,
+            round=number,
+            load=load,
+            server_cpu=cpu,
+            server_busy=0.2 if name == "rust" else 0.99,
+            client_cpu=45.0,
+            requests_per_second=rate * (number if name == "rust" and number == 2 else 1),
+            limit=native_limit if name == "rust" else Limit.SERVER,
+        )
+        for name, (cpu, rate) in ways.items()
+        for number in (1, 2, 3)
+        for load in (Load(Mode.CLOSED, 8, 16), Load(Mode.CEILING, 16, 64))
+    ]
+    subjects = [SubjectRecord(name, f"The {name}", "peer", "ferrule") for name in ways]
+    return dataclasses.replace(results(*made), subjects=subjects)
+
+
+def test_published_ratios_are_held_against_those_of_the_run() -> None:
+    run = _three_ways(Limit.CLIENT)
+    by_ghz, by_h2load, by_cpu = published.measures(run, run.scenarios[0])
+    assert by_ghz.ratios == {"sklearn": Spread(20.0, 20.0, 40.0), "core": Spread(5.0, 5.0, 10.0)}
+    assert by_h2load.ratios == by_ghz.ratios
+    assert by_cpu.ratios == {"sklearn": Spread(50.0, 50.0, 50.0), "core": Spread(10.0, 10.0, 10.0)}
+    said = published.sentences(run, run.scenarios[0])
+    assert "published 25×: by ghz's throughput 20× (20–40), less; by the servers' CPU time 50× (50–50), more" in said[0]
+    assert "in 3 of 3 closed loops of the Rust server ghz was the limit" in said[2]
+    assert "45.0 µs of its own CPU" in said[2]
+    assert "40,000 calls/s, which keep the Rust server 20.0% busy" in said[2]
+    assert said[3] == "Failed calls in these closed loops: none of The rust, The sklearn, The core."
+    assert "### The published ratios" in headline.whole(run, "x")
+
+
+def test_without_a_limit_of_the_client_no_reason_is_made_up() -> None:
+    run = _three_ways(Limit.SERVER)
+    assert not any("Why they differ" in each for each in published.sentences(run, run.scenarios[0]))
+
+
+def test_without_the_three_there_are_no_published_ratios(measured: Results) -> None:
+    assert published.table(measured, measured.scenarios[0]) is None
+    assert "published" not in headline.whole(measured, "x")
 
 
 # ---- The command

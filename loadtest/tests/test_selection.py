@@ -1,5 +1,9 @@
 """What the command line asks for, and what is measured for it."""
 
+import re
+import subprocess
+from pathlib import Path
+
 import pytest
 
 from loadtest import command_line, ours, selection
@@ -7,6 +11,7 @@ from loadtest.dialects import FERRULE
 from loadtest.record import Record
 from loadtest.results import Setting
 from loadtest.scenario import ScenarioError
+from loadtest.servers import ROOT
 from loadtest.subjects import Kind, Launch, Subject
 
 
@@ -36,6 +41,25 @@ def test_wrong_flags_end_the_program(wrong: list[str], capsys: pytest.CaptureFix
     with pytest.raises(SystemExit):
         command_line.read(wrong)
     assert "expected" in capsys.readouterr().err
+
+
+def test_a_run_that_is_kept_lies_where_git_sees_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def ignored(folder: Path) -> bool:
+        return subprocess.run(["git", "check-ignore", "-q", str(folder / "x")], cwd=ROOT, check=False).returncode == 0
+
+    kept = command_line.read(["--keep"]).results
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d-[a-z0-9-]+-\d+-cores", kept.name)
+    if (ROOT / ".git").exists():
+        assert not ignored(kept)
+        assert ignored(command_line.read([]).results)
+    monkeypatch.setattr(command_line, "_RESULTS", tmp_path)
+    monkeypatch.setattr(command_line, "ROOT", tmp_path)
+    command_line.read(["--keep"]).results.mkdir()
+    with pytest.raises(SystemExit):
+        command_line.read(["--keep"])
+    assert "is there already" in capsys.readouterr().err
 
 
 def test_all_scenarios_unless_some_are_named() -> None:

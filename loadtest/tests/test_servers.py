@@ -15,6 +15,8 @@ READY = """
     import signal, subprocess, sys, time
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"])
     signal.signal(signal.SIGTERM, lambda *_: (child.kill(), child.wait(), sys.exit(0)))
+    # More than the kernel's clock tick, so that CPU time is seen.
+    while time.process_time() < 0.05: pass
     print("listening on 127.0.0.1:4711", flush=True)
     while True: time.sleep(300)
 """

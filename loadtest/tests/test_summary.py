@@ -8,8 +8,9 @@ import pytest
 
 from loadtest import summary
 from loadtest.results import Latencies, Limit, Load, Mode, Point, Results, Setting, SubjectRecord
-from loadtest.spread import Spread
+from loadtest.summary import Found
 from loadtest.tests.test_results import point, results
+from measuring.spread import Spread
 
 CEILING = Load(Mode.CEILING, 16, 64)
 
@@ -106,21 +107,31 @@ def test_knee_is_where_throughput_stops_rising_or_waits_grow() -> None:
             load=Load(Mode.CLOSED, 8, callers), requests_per_second=rate, latencies=Latencies.of(np.full(100, p99))
         )
 
+    def knee(*steps: Point) -> tuple[int | None, str] | None:
+        found = summary.knee(summary.rows(run(*steps)))
+        return None if found is None else (found.row.load.concurrency, found.found)
+
+    def busy(given: Point) -> Point:
+        return dataclasses.replace(given, invalid=("the load generator was the limit",), limit=Limit.CLIENT)
+
     steps = [step(2, 100, 10), step(4, 190, 11), step(8, 300, 15), step(16, 305, 19), step(32, 400, 40)]
-    found = summary.knee(summary.rows(run(*steps)))
-    assert found is not None
-    assert found.load.concurrency == 8
-    assert summary.knee([]) is None
+    assert knee(*steps) == (8, Found.REACHED)
+    assert knee(*steps[:3]) == (8, Found.BEYOND)
+    # What the server did with 8 callers and more is not known: with 4 it was not at its knee.
+    assert knee(*steps[:2], busy(steps[2]), *steps[3:]) == (4, Found.CLIENT)
+    assert knee(*steps[:4], busy(steps[4])) == (8, Found.REACHED)
+    assert knee(*steps[:2], dataclasses.replace(steps[2], invalid=("all 9 calls failed",))) == (4, Found.INVALID)
+    assert knee(busy(steps[0]), *steps[1:]) is None
+    assert knee(*steps[:2]) is None
+    assert knee() is None
 
 
-@pytest.mark.parametrize(
-    ("values", "spread"),
-    [([3.0], Spread(3.0, 3.0, 3.0)), ([9.0, None, 1.0, 2.0], Spread(2.0, 1.0, 9.0)), ([None], None), ([], None)],
-)
-def test_spread(values: list[float | None], spread: Spread | None) -> None:
-    assert Spread.of(values) == spread
-
-
-def test_spread_in_words() -> None:
-    assert Spread(2000.0, 1000.0, 3000.0).text(",.1f", 1e-3) == "2.0 (1.0–3.0)"
-    assert Spread(2.01, 2.0, 2.04).text(".1f") == "2.0"
+def test_percentiles_of_the_load_generator_are_not_shown() -> None:
+    late = Latencies.of(np.array([1.0] * 990 + [900.0] * 10))
+    took = Latencies.of(np.array([100.0] * 990 + [1000.0] * 10))
+    paced = point(load=Load(Mode.PACED, 16, rate=10.0), latencies=took, delays=late)
+    (row,) = summary.rows(run(paced, dataclasses.replace(paced, round=2)))
+    assert row.latency(99) == Spread(100.0, 100.0, 100.0)
+    assert row.latency(99.9) is None
+    (row,) = summary.rows(run(paced, dataclasses.replace(paced, round=2, delays=None)))
+    assert row.latency(99.9) == Spread(1000.0, 1000.0, 1000.0)

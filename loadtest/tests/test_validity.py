@@ -2,15 +2,21 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from loadtest import validity
-from loadtest.results import Limit, Load, Mode, Setting
+from loadtest.results import Latencies, Limit, Load, Mode, Setting
 from loadtest.validity import Seen
 
 CLOSED = Load(Mode.CLOSED, 16, 64)
 OPEN = Load(Mode.OPEN, 16, rate=1000.0)
 PACED = Load(Mode.PACED, 16, rate=1000.0)
+
+
+def times(middle: float, slow: float) -> Latencies:
+    """980 calls that took the one, and twenty that took the other, in microseconds."""
+    return Latencies.of(np.array([middle] * 980 + [slow] * 20))
 
 
 def seen(**changes: Any) -> Seen:
@@ -42,6 +48,12 @@ def seen(**changes: Any) -> Seen:
         ({"load": OPEN, "offered": 900.0, "server_busy": 0.3, "client_busy": 1.0}, Limit.CLIENT),
         ({"load": PACED, "offered": 1000.0, "client_busy": 1.0}, Limit.RATE),
         ({"load": PACED, "offered": 900.0, "client_busy": 1.0}, Limit.CLIENT),
+        ({"load": PACED, "offered": 900.0, "client_busy": 1.0, "held_up": True}, Limit.SERVER),
+        ({"load": PACED, "offered": 1000.0, "answered": 800.0}, Limit.SERVER),
+        ({"load": PACED, "offered": 1000.0, "answered": 950.0}, Limit.RATE),
+        ({"load": PACED, "offered": 1000.0, "answered": 800.0, "server_busy": 0.5}, Limit.NEITHER),
+        ({"load": PACED, "offered": 800.0, "answered": 700.0}, Limit.CLIENT),
+        ({"load": OPEN, "offered": 1000.0, "answered": 800.0, "server_busy": None}, Limit.SERVER),
     ],
 )
 def test_limit(changes: dict[str, Any], limit: Limit) -> None:
@@ -62,11 +74,16 @@ def test_limit(changes: dict[str, Any], limit: Limit) -> None:
         ({"failed": 1000}, "all 1,000 calls failed"),
         ({"load": OPEN, "offered": 900.0}, "offered 900 calls/s instead of 1,000"),
         ({"load": OPEN, "offered": 1000.0, "client_busy": 0.85}, "the load generator was busy 85% of the time"),
-        ({"load": PACED, "offered": 1000.0, "client_busy": 1.0, "late": 0.4}, None),
+        ({"load": PACED, "offered": 1000.0, "latencies": times(400, 900), "delays": times(100, 900)}, None),
         (
-            {"load": PACED, "offered": 1000.0, "late": 0.6},
-            "60% of the 99th percentile is the load generator's own delay",
+            {"load": PACED, "offered": 1000.0, "latencies": times(400, 900), "delays": times(101, 101)},
+            "the load generator's own delay is more than 25% of what the middle call took",
         ),
+        (
+            {"load": PACED, "offered": 400.0, "answered": 399.0, "held_up": True, "delays": times(9e6, 9e6)},
+            "399 of 1,000 calls/s offered were answered: waits grow as it lasts",
+        ),
+        ({"load": PACED, "offered": 1000.0, "answered": 849.0}, "849 of 1,000 calls/s offered were answered"),
         ({"load": OPEN, "offered": 1000.0, "failed": 11}, "11 of 1,000 calls failed"),
     ],
 )
@@ -74,6 +91,15 @@ def test_what_is_no_result_says_why(changes: dict[str, Any], reason: str | None)
     found = validity.reasons(seen(**changes), failed_part=0.01)
     assert len(found) == (reason is not None)
     assert not found or found[0].startswith(str(reason))
+
+
+def test_a_percentile_is_shown_where_the_load_generator_was_not_late_itself() -> None:
+    latencies, delays = times(400, 900), times(100, 230)
+    assert validity.shows(latencies, delays, 50)
+    assert not validity.shows(latencies, delays, 99.9)
+    assert validity.shows(latencies, None, 99.9)
+    assert not validity.shows(latencies, None, 99.95), "of 1,000 calls that is the slowest"
+    assert validity.shows(latencies, None, 100)
 
 
 def test_remarks_do_not_make_a_run_invalid() -> None:

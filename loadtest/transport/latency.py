@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from loadtest.rounds import orders
-from loadtest.validity import RATE_KEPT, TOO_LATE
+from loadtest.validity import RATE_KEPT, SMALL_DELAY
 
 from .h2load import Drive, Load
 from .rounds import Bench
@@ -47,7 +47,7 @@ class Run:
 
     def believed(self, percentile: str) -> bool:
         """Whether a percentile is about the server."""
-        return self.late_us.get(percentile, 0.0) <= TOO_LATE * self.latency_us[percentile]
+        return self.late_us.get(percentile, 0.0) <= SMALL_DELAY * self.latency_us[percentile]
 
 
 def run(

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from measuring.document import filled
+
 from . import plots
 from .environments import ROOT
 from .judgement import judge
@@ -124,12 +126,8 @@ def _ceilings(ceilings: Ceilings) -> str:
 
 
 def replaced(page: str, between: str) -> str:
-    """The page with another text between the markers. Raises ValueError when it lacks them."""
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end):
-        raise ValueError(f"expected {BEGIN} and {END} in the page")
-    return f"{before}{BEGIN}\n\n{between}\n\n{END}{after}"
+    """The page with another text between the markers. Raises MarkerError when it lacks them."""
+    return filled(page, BEGIN, END, between)
 
 
 def main() -> int:

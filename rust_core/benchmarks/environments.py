@@ -4,11 +4,12 @@ import os
 import shutil
 import subprocess
 import sys
-import venv
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
+
+from measuring import environments
 
 from .data import cache_folder
 from .peers import Environment
@@ -53,19 +54,12 @@ class Environments:
 
     def _installed(self, name: Environment) -> Path:
         pinned = HERE / "requirements" / f"{name}.txt"
-        edition = sha256(pinned.read_bytes() + sys.version.encode()).hexdigest()[:12]
-        folder = cache_folder() / "peers" / f"{name}-{edition}"
-        python = folder / "bin" / "python"
-        if (folder / "complete").exists():
-            return python
-        self.progress(f"installing {name}")
-        # What an interrupted installation left.
-        shutil.rmtree(folder, ignore_errors=True)
-        venv.create(folder, with_pip=True)
-        pip = (str(python), "-m", "pip", "install", "--disable-pip-version-check", "--quiet")
-        _run(name, (*pip, "--only-binary", ":all:", "--require-hashes", "--requirement", str(pinned)))
-        (folder / "complete").touch()
-        return python
+        environment = environments.Environment(name, pinned, cache_folder() / "peers", only_binary=True)
+        if not environment.python.exists():
+            self.progress(f"installing {name}")
+        if problem := environment.missing():
+            raise MissingPeerError(f"{name} could not be installed: {problem}")
+        return environment.python
 
     def _built(self) -> Path:
         sources = [_NATIVE / "Cargo.toml", _NATIVE / "Cargo.lock", *sorted(_NATIVE.glob("src/*.rs"))]

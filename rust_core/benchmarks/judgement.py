@@ -1,9 +1,9 @@
 """What the figures of a work come to: the best peer, the ratio to it, and whether the target is met."""
 
-import statistics
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+
+from measuring.spread import Spread
 
 from .peers import OURS
 from .rounds import Measured, Outcome
@@ -17,20 +17,6 @@ class Verdict(StrEnum):
     MISSED = "missed"
     OPEN = "no target"
     INVALID = "invalid"
-
-
-@dataclass(frozen=True)
-class Spread:
-    """One figure over the rounds."""
-
-    median: float
-    least: float
-    most: float
-
-    @classmethod
-    def of(cls, values: Sequence[float]) -> "Spread":
-        """Of at least one value."""
-        return cls(statistics.median(values), min(values), max(values))
 
 
 @dataclass(frozen=True)
@@ -51,7 +37,7 @@ class Judgement:
 def judge(outcome: Outcome) -> Judgement:
     """Judges what was measured, even if the rounds were not finished."""
     timed = {each.peer: each for each in outcome.measured if each.timings}
-    seconds = {name: Spread.of([timing.seconds for timing in each.timings]) for name, each in timed.items()}
+    seconds = {name: Spread.over([timing.seconds for timing in each.timings]) for name, each in timed.items()}
     ours = timed.get(OURS.name)
     if ours is None:
         return Judgement(Verdict.INVALID, "not measured", seconds, None, None)
@@ -76,7 +62,7 @@ def judge(outcome: Outcome) -> Judgement:
 def ratios(peer: Measured, ours: Measured) -> Spread:
     """A peer's time by ours. A round measures all within seconds: what slows the machine then slows both."""
     pairs = zip(peer.timings, ours.timings, strict=True)
-    return Spread.of([theirs.seconds / own.seconds for theirs, own in pairs])
+    return Spread.over([theirs.seconds / own.seconds for theirs, own in pairs])
 
 
 def _missed(work: Work, ratio: Spread, ours: Spread) -> list[str]:

@@ -7,7 +7,9 @@ from typing import Any
 from rich import box
 from rich.table import Table
 
-from .judgement import Judgement, Spread, Verdict, judge
+from measuring.spread import Spread
+
+from .judgement import Judgement, Verdict, judge
 from .peers import OURS, Settings
 from .roofline import Ceilings, floor
 from .rounds import Measured, Outcome
