@@ -178,7 +178,7 @@ mod tests {
         let frames: Vec<_> = [&message[..HEAD_BYTES]]
             .into_iter()
             .chain(message[HEAD_BYTES..].chunks(1 << 14))
-            .map(|piece| Bytes::copy_from_slice(piece))
+            .map(Bytes::copy_from_slice)
             .collect();
         let (sender, receiver) = tokio::sync::mpsc::unbounded_channel();
         let receiver = tokio_stream::wrappers::UnboundedReceiverStream::new(receiver);
