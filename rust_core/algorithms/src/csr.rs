@@ -1,5 +1,7 @@
 //! Sparse rows: compressed sparse row format, checked.
 
+mod narrow;
+
 use std::borrow::Cow;
 use std::ops::Range;
 

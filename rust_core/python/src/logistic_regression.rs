@@ -5,12 +5,15 @@
     reason = "Python's arguments are extracted into owned values"
 )]
 
-use ferrule_algorithms::logistic_regression::{ClassWeight, LogisticRegression, Parameters};
-use numpy::{PyArray1, PyArray2, PyReadonlyArray1, PyReadonlyArray2};
+use ferrule_algorithms::{
+    Csr, Rows,
+    logistic_regression::{ClassWeight, LogisticRegression, Parameters},
+};
+use numpy::{PyArray1, PyArray2, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 
 use crate::{
-    matrix::{Matrix, copied, invalid, matrix, values},
+    matrix::{Checked, Matrix, copied, invalid, matrix, values},
     signals::{interruptible, interruptible_if_long},
 };
 
@@ -92,11 +95,12 @@ pub fn logistic_regression_predict<'py>(
     coefficients: PyReadonlyArray2<'py, f64>,
     intercepts: PyReadonlyArray1<'py, f64>,
 ) -> PyResult<Bound<'py, PyArray1<u32>>> {
-    let (model, checked) = (model(&coefficients, &intercepts)?, x.checked()?);
-    let rows = checked.rows();
+    let checked = x.checked()?;
+    let asked = Asked::new(&checked, &coefficients, &intercepts)?;
+    let (rows, model) = (asked.rows(), &asked.model);
     let mut classes = vec![0; rows.rows()];
-    let size = rows.rows().saturating_mul(model.coefficients().len());
-    interruptible_if_long(py, size, |interrupt| model.predict(rows, &mut classes, interrupt))?.map_err(invalid)?;
+    interruptible_if_long(py, asked.size(), |interrupt| model.predict(rows, &mut classes, interrupt))?
+        .map_err(invalid)?;
     Ok(PyArray1::from_vec(py, classes))
 }
 
@@ -108,11 +112,11 @@ pub fn logistic_regression_decision_function<'py>(
     coefficients: PyReadonlyArray2<'py, f64>,
     intercepts: PyReadonlyArray1<'py, f64>,
 ) -> PyResult<Bound<'py, PyArray2<f64>>> {
-    let (model, checked) = (model(&coefficients, &intercepts)?, x.checked()?);
-    let rows = checked.rows();
+    let checked = x.checked()?;
+    let asked = Asked::new(&checked, &coefficients, &intercepts)?;
+    let (rows, model) = (asked.rows(), &asked.model);
     let mut scores = vec![0.0; rows.rows() * model.scores()];
-    let size = rows.rows().saturating_mul(model.coefficients().len());
-    interruptible_if_long(py, size, |interrupt| {
+    interruptible_if_long(py, asked.size(), |interrupt| {
         model.decision_function(rows, &mut scores, interrupt)
     })?
     .map_err(invalid)?;
@@ -127,15 +131,71 @@ pub fn logistic_regression_predict_proba<'py>(
     coefficients: PyReadonlyArray2<'py, f64>,
     intercepts: PyReadonlyArray1<'py, f64>,
 ) -> PyResult<Bound<'py, PyArray2<f64>>> {
-    let (model, checked) = (model(&coefficients, &intercepts)?, x.checked()?);
-    let rows = checked.rows();
+    let checked = x.checked()?;
+    let asked = Asked::new(&checked, &coefficients, &intercepts)?;
+    let (rows, model) = (asked.rows(), &asked.model);
     let mut probabilities = vec![0.0; rows.rows() * model.n_classes()];
-    let size = rows.rows().saturating_mul(model.coefficients().len());
-    interruptible_if_long(py, size, |interrupt| {
+    interruptible_if_long(py, asked.size(), |interrupt| {
         model.predict_proba(rows, &mut probabilities, interrupt)
     })?
     .map_err(invalid)?;
     matrix(py, probabilities, model.n_classes())
+}
+
+/// What a prediction is made from. The coefficients stay where Python has them, so that they may be changed there; each call
+/// copies those that it needs. For sparse rows these are the ones of the columns that the rows name.
+struct Asked<'a> {
+    rows: &'a Checked<'a>,
+    narrow: Option<Csr<'a>>,
+    model: LogisticRegression,
+}
+
+impl<'a> Asked<'a> {
+    fn new(
+        rows: &'a Checked<'a>,
+        coefficients: &PyReadonlyArray2<'_, f64>,
+        intercepts: &PyReadonlyArray1<'_, f64>,
+    ) -> PyResult<Self> {
+        let narrow = match rows {
+            Checked::Sparse(csr) if csr.columns() == coefficients.shape()[1] => csr.narrow(),
+            _ => None,
+        };
+        let Some((narrow, places)) = narrow else {
+            let model = model(coefficients, intercepts)?;
+            return Ok(Self {
+                rows,
+                narrow: None,
+                model,
+            });
+        };
+        let intercepts = values("intercept_", intercepts)?.to_vec();
+        let (scores, columns) = (coefficients.shape()[0], narrow.columns());
+        let mut some = vec![0.0; scores * columns];
+        let all = coefficients.as_array();
+        for &(place, column) in &places {
+            for (score, value) in all.column(column as usize).iter().enumerate() {
+                some[score * columns + place as usize] = *value;
+            }
+        }
+        let model = LogisticRegression::new(some, intercepts, scores.max(2), columns).map_err(invalid)?;
+        Ok(Self {
+            rows,
+            narrow: Some(narrow),
+            model,
+        })
+    }
+
+    fn rows(&self) -> Rows<'_> {
+        match &self.narrow {
+            Some(narrow) => narrow.into(),
+            None => self.rows.rows(),
+        }
+    }
+
+    /// Multiply-adds, at most.
+    fn size(&self) -> usize {
+        self.rows().rows().saturating_mul(self.model.coefficients().len())
+    }
 }
 
 /// One row of coefficients separates two classes; more have a row each.
