@@ -9,24 +9,27 @@ use crate::packed::LANES;
 const FEW: usize = 1 << 12;
 
 impl Csr<'_> {
-    /// The matrix without groups of eight columns in which no row names a value, and for each column that is named its new
-    /// and its old number, rising; None where that would not leave out half of them.
+    /// The matrix without columns in which no row names a value, and for each column that is named its new and its old number,
+    /// rising; None where that would not leave out half of them. Only the indices are copied.
     ///
-    /// Columns stay in order and keep their place in their group, and the last group its length. So sums that run over the columns
-    /// in order, or in eight lanes, keep their bits. Only the indices are copied.
+    /// Columns stay in order: sums that run over them so keep their bits. With `lanes` whole groups of eight columns are left out or
+    /// kept, and the last group keeps its length, so that sums in eight lanes keep their bits too.
     #[must_use]
-    pub fn narrow(&self) -> Option<(Csr<'_>, Vec<(u32, u32)>)> {
+    pub fn narrow(&self, lanes: bool) -> Option<(Csr<'_>, Vec<(u32, u32)>)> {
         if self.indices.is_empty() || self.indices.len() >= self.columns {
             return None;
         }
-        let lanes = LANES as u32;
+        let group_columns = if lanes { LANES } else { 1 };
+        let lanes = group_columns as u32;
         let named = self.named();
         let mut groups: Vec<u32> = named.iter().map(|column| column / lanes).collect();
         groups.dedup();
-        let last_group = ((self.columns - 1) / LANES) as u32;
+        let last_group = ((self.columns - 1) / group_columns) as u32;
         let columns = match groups.last() {
-            Some(&last) if last == last_group => (groups.len() - 1) * LANES + (self.columns - 1) % LANES + 1,
-            _ => groups.len() * LANES,
+            Some(&last) if last == last_group => {
+                (groups.len() - 1) * group_columns + (self.columns - 1) % group_columns + 1
+            }
+            _ => groups.len() * group_columns,
         };
         if columns > self.columns / 2 {
             return None;
@@ -110,7 +113,13 @@ mod tests {
                 columns as usize,
             )
             .unwrap();
-            let (narrow, places) = csr.narrow().unwrap();
+            let (exact, named) = csr.narrow(false).unwrap();
+            assert!(named.iter().enumerate().all(|(index, place)| index == place.0 as usize));
+            assert!(exact.columns() == named.len() && exact.rows() == csr.rows());
+            for (new, was) in exact.indices.iter().zip(csr.indices.iter()) {
+                assert_eq!(named[*new as usize].1, *was);
+            }
+            let (narrow, places) = csr.narrow(true).unwrap();
             assert!(narrow.columns() < columns as usize / 2 && narrow.rows() == csr.rows());
             assert!(places.is_sorted_by(|left, right| left.0 < right.0 && left.1 < right.1));
             assert!(places.iter().all(|(new, old)| new % 8 == old % 8));
@@ -126,8 +135,8 @@ mod tests {
     fn what_is_dense_stays() {
         let values = CsrValues::Double(vec![1.0; 4].into());
         let csr = Csr::new(vec![0, 4].into(), vec![0, 9, 17, 30].into(), values, 33).unwrap();
-        assert!(csr.narrow().is_none());
+        assert!(csr.narrow(true).is_none());
         let empty = Csr::new(vec![0, 0].into(), vec![].into(), CsrValues::Double(vec![].into()), 33).unwrap();
-        assert!(empty.narrow().is_none());
+        assert!(empty.narrow(false).is_none());
     }
 }

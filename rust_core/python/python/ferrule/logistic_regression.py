@@ -178,7 +178,8 @@ class LogisticRegression(FollowsProgress, ClassifierMixin, BaseEstimator):  # ty
         )
         self._warn(fit)
         self.classes_ = classes
-        self.coef_: Any = fit.coefficients.astype(checked.dtype, copy=False)
+        # Column after column, as predictions read them.
+        self.coef_: Any = np.asfortranarray(fit.coefficients, dtype=checked.dtype)
         self.intercept_ = fit.intercepts.astype(checked.dtype, copy=False)
         self.n_iter_ = np.array([fit.n_iter], dtype=np.int32)
         return self
@@ -252,7 +253,7 @@ class LogisticRegression(FollowsProgress, ClassifierMixin, BaseEstimator):  # ty
         expected = (1 if n_classes == 2 else n_classes, columns)
         if coefficients.shape != expected:
             raise ValueError(f"Initialization coef is of shape {coefficients.shape}, expected shape {expected}")
-        return coefficients, intercepts
+        return coefficients.astype(np.float64, copy=False), intercepts
 
     def _warn(self, fit: _core.LogisticRegressionFit) -> None:
         if fit.ill_conditioned:
@@ -287,17 +288,17 @@ class LogisticRegression(FollowsProgress, ClassifierMixin, BaseEstimator):  # ty
             explain(self, X)
             raise
 
-    def _coefficients(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def _coefficients(self) -> tuple[NDArray[np.floating[Any]], NDArray[np.float64]]:
+        """Coefficients, in float64 or float32, and intercepts as the compiled module takes them."""
         coefficients, intercepts = self.coef_, self.intercept_
         if sparse.issparse(coefficients):
             coefficients = coefficients.toarray()
         if not isinstance(intercepts, np.ndarray) or intercepts.shape != (len(coefficients),):
             # Without an intercept scikit-learn's estimators may keep a number.
             intercepts = np.full(len(coefficients), intercepts)
-        return (
-            coefficients.astype(np.float64, copy=False),
-            np.ascontiguousarray(intercepts, dtype=np.float64),
-        )
+        if coefficients.dtype != np.float32:
+            coefficients = coefficients.astype(np.float64, copy=False)
+        return coefficients, np.ascontiguousarray(intercepts, dtype=np.float64)
 
     def _rounded(self, rows: Rows, answers: NDArray[np.float64]) -> NDArray[np.floating[Any]]:
         """float32 where both rows and coefficients are."""
