@@ -413,11 +413,10 @@ def test_wrong_rows_are_refused_as_in_scikit_learn(form: str) -> None:
         rows[7, 2] = value
         wrong.append(rows)
     for rows in wrong:
-        with pytest.raises(ValueError) as ours:
-            model.predict(as_form(rows))
-        with pytest.raises(ValueError) as other:
+        with pytest.raises(ValueError, match="LogisticRegression|Input X") as refused:
             theirs.predict(as_form(rows))
-        assert str(ours.value).replace("\n", " ") == str(other.value).replace("\n", " ")
+        with pytest.raises(ValueError, match=re.escape(str(refused.value))):
+            model.predict(as_form(rows))
 
 
 def test_coefficients_that_are_not_finite_are_named() -> None:

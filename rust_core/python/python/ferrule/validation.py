@@ -74,7 +74,11 @@ def learned_rows(estimator: Any, X: Any) -> Rows:
 def known_rows(estimator: Any, X: Any) -> Rows:
     """`checked_rows` for an estimator that knows its columns. Plain arrays, dense or CSR, are not read here, as in `learned_rows`."""
     known = vars(estimator)
-    if "feature_names_in_" not in known and (is_plain(X) or _is_plain_csr(X)) and X.shape[1] == known.get("n_features_in_"):
+    if (
+        "feature_names_in_" not in known
+        and (is_plain(X) or _is_plain_csr(X))
+        and X.shape[1] == known.get("n_features_in_")
+    ):
         return compiled_rows(X)
     return checked_rows(estimator, X, reset=False)
 
