@@ -413,7 +413,7 @@ def test_wrong_rows_are_refused_as_in_scikit_learn(form: str) -> None:
         rows[7, 2] = value
         wrong.append(rows)
     for rows in wrong:
-        with pytest.raises(ValueError, match="LogisticRegression|Input X") as refused:
+        with pytest.raises(ValueError, match=r"LogisticRegression|Input X") as refused:
             theirs.predict(as_form(rows))
         with pytest.raises(ValueError, match=re.escape(str(refused.value))):
             model.predict(as_form(rows))
