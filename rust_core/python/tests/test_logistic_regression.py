@@ -6,6 +6,7 @@ import signal
 import threading
 import time
 import warnings
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -309,7 +310,8 @@ def test_a_fit_tells_of_its_iterations(capsys: pytest.CaptureFixture[str]) -> No
         model = LogisticRegression(solver=solver, l1_ratio=l1_ratio, verbose=1).set_progress(seen.append).fit(X, y)
         assert [progress.n_iter for progress in seen] == list(range(1, model.n_iter_[0] + 1))
         objectives = [progress.objective for progress in seen]
-        assert objectives == sorted(objectives, reverse=True)
+        # The last may differ from the one before by rounding.
+            assert all(after <= before * (1 + 1e-14) for before, after in pairwise(objectives))
         assert len(capsys.readouterr().out.splitlines()) == model.n_iter_[0]
 
     def stop(_: Progress) -> None:
