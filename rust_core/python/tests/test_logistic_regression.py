@@ -311,7 +311,7 @@ def test_a_fit_tells_of_its_iterations(capsys: pytest.CaptureFixture[str]) -> No
         assert [progress.n_iter for progress in seen] == list(range(1, model.n_iter_[0] + 1))
         objectives = [progress.objective for progress in seen]
         # The last may differ from the one before by rounding.
-            assert all(after <= before * (1 + 1e-14) for before, after in pairwise(objectives))
+        assert all(after <= before * (1 + 1e-14) for before, after in pairwise(objectives))
         assert len(capsys.readouterr().out.splitlines()) == model.n_iter_[0]
 
     def stop(_: Progress) -> None:
@@ -407,7 +407,8 @@ def test_predictions_read_the_coefficients_as_they_are(classes: int, dtype: type
 @pytest.mark.parametrize("form", ["dense", "csr_array", "csr_matrix"])
 def test_wrong_rows_are_refused_as_in_scikit_learn(form: str) -> None:
     X, y = load_iris(return_X_y=True)
-    model, theirs = LogisticRegression().fit(X, y), sklearn.linear_model.LogisticRegression().fit(X, y)
+    model = LogisticRegression(max_iter=1000).fit(X, y)
+    theirs = sklearn.linear_model.LogisticRegression(max_iter=1000).fit(X, y)
     as_form = np.asarray if form == "dense" else getattr(sparse, form)
     wrong = [X[:, :3].copy(), X[:0].copy()]
     for value in (np.nan, np.inf):
