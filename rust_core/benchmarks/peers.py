@@ -59,7 +59,8 @@ OURS = Peer(
         "logistic-fit/sparse": _AUTO,
         "logistic-fit/l1": _AUTO,
         "logistic-fit/elastic-net": _AUTO,
-        "logistic-predict": DEFAULT,
+        # The order that its fits leave; another is copied in part on every call.
+        "logistic-predict": ({"coef_order": "F"},),
     },
 )
 

@@ -70,6 +70,11 @@ impl Blocks {
         }
     }
 
+    /// Rows of each block but the last.
+    pub(crate) fn block_rows(&self) -> usize {
+        self.block_rows
+    }
+
     /// Number of blocks.
     pub(crate) fn count(&self) -> usize {
         self.rows.div_ceil(self.block_rows)

@@ -5,12 +5,17 @@
     reason = "Python's arguments are extracted into owned values"
 )]
 
-use ferrule_algorithms::logistic_regression::{ClassWeight, LogisticRegression, Parameters};
-use numpy::{PyArray1, PyArray2, PyReadonlyArray1, PyReadonlyArray2};
-use pyo3::prelude::*;
+use std::borrow::Cow;
+
+use ferrule_algorithms::{
+    Csr, Interrupt, PredictError, Rows,
+    logistic_regression::{ClassWeight, LogisticRegression, Parameters, Scorer},
+};
+use numpy::{Element, PyArray1, PyArray2, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
+use pyo3::{exceptions::PyValueError, prelude::*};
 
 use crate::{
-    matrix::{Matrix, copied, invalid, matrix, values},
+    matrix::{Checked, Matrix, copied, invalid, matrix, values},
     signals::{interruptible, interruptible_if_long},
 };
 
@@ -89,14 +94,16 @@ pub fn logistic_regression_fit(
 pub fn logistic_regression_predict<'py>(
     py: Python<'py>,
     x: Matrix<'py>,
-    coefficients: PyReadonlyArray2<'py, f64>,
+    coefficients: Coefficients<'py>,
     intercepts: PyReadonlyArray1<'py, f64>,
 ) -> PyResult<Bound<'py, PyArray1<u32>>> {
-    let (model, checked) = (model(&coefficients, &intercepts)?, x.checked()?);
-    let rows = checked.rows();
-    let mut classes = vec![0; rows.rows()];
-    let size = rows.rows().saturating_mul(model.coefficients().len());
-    interruptible_if_long(py, size, |interrupt| model.predict(rows, &mut classes, interrupt))?.map_err(invalid)?;
+    let checked = x.checked()?;
+    let asked = Asked::new(&checked, &coefficients, &intercepts)?;
+    let (classes, _) = asked.answers(
+        py,
+        |_| 1,
+        |scorer, rows, answers, interrupt| scorer.predict(rows, answers, interrupt),
+    )?;
     Ok(PyArray1::from_vec(py, classes))
 }
 
@@ -105,18 +112,17 @@ pub fn logistic_regression_predict<'py>(
 pub fn logistic_regression_decision_function<'py>(
     py: Python<'py>,
     x: Matrix<'py>,
-    coefficients: PyReadonlyArray2<'py, f64>,
+    coefficients: Coefficients<'py>,
     intercepts: PyReadonlyArray1<'py, f64>,
 ) -> PyResult<Bound<'py, PyArray2<f64>>> {
-    let (model, checked) = (model(&coefficients, &intercepts)?, x.checked()?);
-    let rows = checked.rows();
-    let mut scores = vec![0.0; rows.rows() * model.scores()];
-    let size = rows.rows().saturating_mul(model.coefficients().len());
-    interruptible_if_long(py, size, |interrupt| {
-        model.decision_function(rows, &mut scores, interrupt)
-    })?
-    .map_err(invalid)?;
-    matrix(py, scores, model.scores())
+    let checked = x.checked()?;
+    let asked = Asked::new(&checked, &coefficients, &intercepts)?;
+    let (scores, width) = asked.answers(
+        py,
+        |scorer| scorer.scores(),
+        |scorer, rows, answers, interrupt| scorer.decision_function(rows, answers, interrupt),
+    )?;
+    matrix(py, scores, width)
 }
 
 /// See `_core.pyi`.
@@ -124,19 +130,127 @@ pub fn logistic_regression_decision_function<'py>(
 pub fn logistic_regression_predict_proba<'py>(
     py: Python<'py>,
     x: Matrix<'py>,
-    coefficients: PyReadonlyArray2<'py, f64>,
+    coefficients: Coefficients<'py>,
     intercepts: PyReadonlyArray1<'py, f64>,
 ) -> PyResult<Bound<'py, PyArray2<f64>>> {
-    let (model, checked) = (model(&coefficients, &intercepts)?, x.checked()?);
-    let rows = checked.rows();
-    let mut probabilities = vec![0.0; rows.rows() * model.n_classes()];
-    let size = rows.rows().saturating_mul(model.coefficients().len());
-    interruptible_if_long(py, size, |interrupt| {
-        model.predict_proba(rows, &mut probabilities, interrupt)
-    })?
-    .map_err(invalid)?;
-    matrix(py, probabilities, model.n_classes())
+    let checked = x.checked()?;
+    let asked = Asked::new(&checked, &coefficients, &intercepts)?;
+    let (probabilities, width) = asked.answers(
+        py,
+        |scorer| scorer.n_classes(),
+        |scorer, rows, answers, interrupt| scorer.predict_proba(rows, answers, interrupt),
+    )?;
+    matrix(py, probabilities, width)
 }
+
+/// What a prediction is made from. The coefficients stay where Python has them, so that they may be changed there; each call
+/// reads those that it needs. Where they do not lie column after column they are copied; for sparse rows, those of the columns that
+/// the rows name.
+struct Asked<'a> {
+    rows: &'a Checked<'a>,
+    narrow: Option<Csr<'a>>,
+    coefficients: Cow<'a, [f64]>,
+    intercepts: &'a [f64],
+    columns: usize,
+}
+
+impl<'a> Asked<'a> {
+    fn new(
+        rows: &'a Checked<'a>,
+        coefficients: &'a Coefficients<'_>,
+        intercepts: &'a PyReadonlyArray1<'_, f64>,
+    ) -> PyResult<Self> {
+        let (narrow, coefficients, columns) = match coefficients {
+            Coefficients::Double(array) if array.is_fortran_contiguous() => {
+                (None, array.as_slice().map_err(invalid)?.into(), array.shape()[1])
+            }
+            Coefficients::Double(array) => by_column(rows, array),
+            Coefficients::Single(array) => by_column(rows, array),
+        };
+        Ok(Self {
+            rows,
+            narrow,
+            coefficients,
+            intercepts: values("intercept_", intercepts)?,
+            columns,
+        })
+    }
+
+    fn rows(&self) -> Rows<'_> {
+        match &self.narrow {
+            Some(narrow) => narrow.into(),
+            None => self.rows.rows(),
+        }
+    }
+
+    /// Answers as `answer` computes them, `width` of them for each row, and for decision functions and the like by the number of
+    /// scores or classes.
+    fn answers<T: Copy + Default + Send>(
+        &self,
+        py: Python<'_>,
+        width: impl Fn(&Scorer<'_>) -> usize,
+        answer: impl Fn(&Scorer<'_>, Rows<'_>, &mut [T], Interrupt<'_>) -> Result<(), PredictError> + Sync,
+    ) -> PyResult<(Vec<T>, usize)> {
+        let scorer = Scorer::new(&self.coefficients, self.intercepts, self.columns).map_err(invalid)?;
+        let (rows, width) = (self.rows(), width(&scorer));
+        let mut answers = vec![T::default(); rows.rows() * width];
+        let size = self.rows.nonzeros().saturating_mul(scorer.scores());
+        interruptible_if_long(py, size, |interrupt| answer(&scorer, rows, &mut answers, interrupt))?
+            .map_err(|error| self.explained(&error))?;
+        Ok((answers, width))
+    }
+
+    /// Says of the coefficients that they are at fault where they are.
+    fn explained(&self, error: &PredictError) -> PyErr {
+        if let PredictError::NotFinite { .. } = error {
+            for (name, array) in [("coefficients", &*self.coefficients), ("intercepts", self.intercepts)] {
+                if array.iter().any(|value| !value.is_finite()) {
+                    return PyValueError::new_err(format!("{name}: not all values are finite"));
+                }
+            }
+        }
+        invalid(error)
+    }
+}
+
+/// Coefficients as estimators keep them.
+#[derive(FromPyObject)]
+pub enum Coefficients<'py> {
+    Double(PyReadonlyArray2<'py, f64>),
+    Single(PyReadonlyArray2<'py, f32>),
+}
+
+/// A copy of coefficients, column after column, and the number of columns; for sparse rows only of the columns that they name, with
+/// the rows as they count these columns.
+fn by_column<'a, T: Element + Copy + Into<f64>>(
+    rows: &'a Checked<'_>,
+    coefficients: &PyReadonlyArray2<'_, T>,
+) -> (Option<Csr<'a>>, Cow<'a, [f64]>, usize) {
+    let all = coefficients.as_array();
+    let (scores, columns) = all.dim();
+    let narrow = match rows {
+        Checked::Sparse(csr) if csr.columns() == columns => csr.narrow(scores == 1),
+        _ => None,
+    };
+    let Some((narrow, places)) = narrow else {
+        let copy: Vec<f64> = all.t().iter().map(|&value| value.into()).collect();
+        return (None, copy.into(), columns);
+    };
+    let columns = narrow.columns();
+    let mut some = vec![0.0; scores * columns];
+    // A few columns at a time: each row of coefficients is read in order, and what is written stays in the cache.
+    for places in places.chunks(FEW_COLUMNS) {
+        for (score, row) in all.rows().into_iter().enumerate() {
+            for &(place, column) in places {
+                some[place as usize * scores + score] = row[column as usize].into();
+            }
+        }
+    }
+    (Some(narrow), some.into(), columns)
+}
+
+/// Columns whose coefficients are copied at one time.
+const FEW_COLUMNS: usize = 256;
 
 /// One row of coefficients separates two classes; more have a row each.
 fn model(

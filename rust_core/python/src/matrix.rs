@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use ferrule_algorithms::{Csr, CsrValues, Rows};
 use numpy::{Element, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
-use pyo3::{exceptions::PyTypeError, exceptions::PyValueError, prelude::*};
+use pyo3::{exceptions::PyTypeError, exceptions::PyValueError, prelude::*, types::PyTuple};
 
 /// Rows as estimators hand them in, borrowed from Python's memory: a two-dimensional C-contiguous array of float64 or float32,
 /// or the tuple `(data, indices, indptr, shape)` of a CSR matrix whose indices are int32 or int64.
@@ -38,11 +38,14 @@ impl<'py> FromPyObject<'_, 'py> for Matrix<'py> {
     type Error = PyErr;
 
     fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
-        if let Ok(array) = object.extract() {
-            return Ok(Self::Double(array));
-        }
-        if let Ok(array) = object.extract() {
-            return Ok(Self::Single(array));
+        // What a tuple is not takes a while to say.
+        if !object.is_instance_of::<PyTuple>() {
+            if let Ok(array) = object.extract() {
+                return Ok(Self::Double(array));
+            }
+            if let Ok(array) = object.extract() {
+                return Ok(Self::Single(array));
+            }
         }
         let Ok((data, indices, indptr, shape)) = object.extract() else {
             return Err(PyTypeError::new_err(
@@ -93,6 +96,14 @@ impl Checked<'_> {
             Self::Sparse(csr) => csr.into(),
         }
     }
+
+    /// Values that are stored.
+    pub(crate) fn nonzeros(&self) -> usize {
+        match self {
+            Self::Dense(rows) => rows.rows() * rows.columns(),
+            Self::Sparse(csr) => csr.nonzeros(),
+        }
+    }
 }
 
 impl SparseArrays<'_> {
@@ -113,7 +124,7 @@ impl SparseArrays<'_> {
 }
 
 /// Indices as the algorithms count: `narrow` gives nothing for a number that is out of range.
-fn converted<'a, T: Copy>(
+fn converted<'a, T: Copy + Default>(
     name: &str,
     indices: &'a Indices<'_>,
     narrow: impl Fn(i64) -> Option<T>,
@@ -121,16 +132,33 @@ fn converted<'a, T: Copy>(
 where
     [T]: ToOwned<Owned = Vec<T>>,
 {
-    let all = |values: &mut dyn Iterator<Item = i64>| {
-        values
-            .map(|value| {
-                narrow(value).ok_or_else(|| PyValueError::new_err(format!("X: {name} is out of range: {value}")))
-            })
-            .collect::<PyResult<Vec<T>>>()
-    };
+    // Without an early exit this is a few vector instructions.
+    fn all<T, I: Copy + Into<i64>>(name: &str, given: &[I], narrow: impl Fn(i64) -> Option<T>) -> PyResult<Vec<T>>
+    where
+        T: Copy + Default,
+    {
+        let mut whole = true;
+        let narrowed = given.iter().map(|&value| match narrow(value.into()) {
+            Some(value) => value,
+            None => {
+                whole = false;
+                T::default()
+            }
+        });
+        let narrowed = narrowed.collect();
+        if whole {
+            return Ok(narrowed);
+        }
+        let wrong = given
+            .iter()
+            .map(|&value| value.into())
+            .find(|&value| narrow(value).is_none());
+        let problem = format!("X: {name} is out of range: {}", wrong.unwrap_or_default());
+        Err(PyValueError::new_err(problem))
+    }
     let narrowed = match indices {
-        Indices::Int32(array) => all(&mut values(name, array)?.iter().map(|&value| i64::from(value))),
-        Indices::Int64(array) => all(&mut values(name, array)?.iter().copied()),
+        Indices::Int32(array) => all(name, values(name, array)?, narrow),
+        Indices::Int64(array) => all(name, values(name, array)?, narrow),
     }?;
     Ok(narrowed.into())
 }

@@ -1,7 +1,6 @@
 //! The objective's second derivatives with respect to some of its parameters.
 
-use super::loss::{Objective, exponentials};
-use super::products::dot_row;
+use super::loss::{Objective, softmax};
 use super::triangle::{Batch, Triangle};
 use crate::blocks::Blocks;
 use crate::interrupt::Interrupted;
@@ -17,6 +16,8 @@ pub(super) struct Chosen {
     columns: Vec<Vec<usize>>,
     /// For each score the number of parameters before its own.
     offsets: Vec<usize>,
+    /// Whether it is all of them.
+    all: bool,
 }
 
 impl Chosen {
@@ -27,6 +28,7 @@ impl Chosen {
             indices: Vec::new(),
             columns: Vec::with_capacity(objective.scores),
             offsets: Vec::with_capacity(objective.scores),
+            all: false,
         };
         for score in 0..objective.scores {
             chosen.offsets.push(chosen.indices.len());
@@ -39,6 +41,7 @@ impl Chosen {
             chosen.indices.extend(columns.iter().map(|&column| place(column)));
             chosen.columns.push(columns);
         }
+        chosen.all = chosen.len() == objective.parameter_count();
         chosen
     }
 
@@ -69,7 +72,8 @@ struct Partial {
     joint: Option<Triangle>,
     batches: Vec<Batch>,
     joint_batch: Batch,
-    scores: Vec<Lanes>,
+    /// One row's, where they are not kept.
+    probabilities: Vec<Lanes>,
     entries: Vec<(usize, f64)>,
     joint_entries: Vec<(usize, f64)>,
 }
@@ -139,10 +143,14 @@ impl Objective<'_> {
 
     /// Sums over the rows: for each class, and for all of them together.
     fn curvature(&mut self, point: &[f64], chosen: &Chosen) -> Result<(Vec<Triangle>, Option<Triangle>), Interrupted> {
-        let (coefficients, intercepts) = point.split_at(self.coefficient_count());
         let (size, columns, scores) = (chosen.len(), self.sample.columns(), self.scores);
         let several = scores > 1;
-        if several {
+        let (coefficients, intercepts) = point.split_at(self.coefficient_count());
+        // Else each row's probabilities are computed again.
+        let keeps = self.can_bend();
+        if keeps {
+            self.go_to(point)?;
+        } else {
             self.coefficients.set(coefficients, columns);
         }
         let sparse = self.sample.rows().is_sparse();
@@ -161,32 +169,32 @@ impl Objective<'_> {
             joint: several.then(|| Triangle::zeros(size)),
             batches: sizes.map(batch).collect(),
             joint_batch: batch(if several { size } else { 0 }),
-            scores: vec![[0.0; LANES]; scores.div_ceil(LANES)],
+            probabilities: Vec::new(),
             entries: Vec::new(),
             joint_entries: Vec::new(),
         };
         let places = if sparse { chosen.places(columns) } else { Vec::new() };
         let mut partials = vec![partial; blocks.count()];
-        let (sample, laid_out) = (self.sample, &self.coefficients);
+        let (sample, known, known_blocks, laid_out) = (self.sample, &self.partials, &self.blocks, &self.coefficients);
         blocks.reduce(&mut partials, |block, partial| {
             sample.tiles(&blocks, block, |tile, rows| {
                 for (index, row) in tile.zip(rows.rows(columns)) {
-                    let weight = sample.weight(index);
+                    if !keeps {
+                        let mut computed = std::mem::take(&mut partial.probabilities);
+                        computed.resize(scores.div_ceil(LANES), [0.0; LANES]);
+                        laid_out.write_products(row, &mut computed);
+                        let probabilities = &mut computed.as_flattened_mut()[..scores];
+                        add_scaled(probabilities, 1.0, intercepts);
+                        softmax(probabilities);
+                        partial.several(row, sample.weight(index), probabilities, chosen, &places);
+                        partial.probabilities = computed;
+                        continue;
+                    }
+                    let kept = Self::kept(known, known_blocks, index, scores);
                     if several {
-                        laid_out.write_products(row, &mut partial.scores);
-                        let scores = &mut partial.scores.as_flattened_mut()[..scores];
-                        add_scaled(scores, 1.0, intercepts);
-                        let (_, sum) = exponentials(scores);
-                        for score in scores {
-                            *score /= sum;
-                        }
-                        partial.several(row, weight, chosen, &places);
+                        partial.several(row, sample.weight(index), kept, chosen, &places);
                     } else {
-                        let score = dot_row(coefficients, row) + intercepts.first().copied().unwrap_or(0.0);
-                        // p·(1 − p), without taking a number near 1 from 1.
-                        let small = (-score.abs()).exp();
-                        let curvature = small / ((1.0 + small) * (1.0 + small));
-                        partial.class(0, row, weight * curvature, chosen, &places);
+                        partial.class(0, row, kept[0], chosen, &places);
                     }
                 }
             })?;
@@ -215,7 +223,11 @@ impl Partial {
         match row {
             Row::Dense(values) => {
                 let root = factor.sqrt();
-                self.batches[score].set(0, scaled(&chosen.columns[score], values, root));
+                if chosen.all {
+                    self.batches[score].set_row(values, root, chosen.columns[score].len() > values.len());
+                } else {
+                    self.batches[score].set(0, scaled(&chosen.columns[score], values, root));
+                }
                 self.batches[score].advance(&mut self.by_class[score]);
             }
             Row::Sparse(_) => {
@@ -228,12 +240,11 @@ impl Partial {
         }
     }
 
-    /// Adds a row where there are more than two classes, whose probabilities are in `scores`.
-    fn several(&mut self, row: Row<'_>, weight: f64, chosen: &Chosen, places: &[u32]) {
+    /// Adds a row where there are more than two classes.
+    fn several(&mut self, row: Row<'_>, weight: f64, probabilities: &[f64], chosen: &Chosen, places: &[u32]) {
         self.joint_entries.clear();
         let root = weight.sqrt();
-        for score in 0..chosen.columns.len() {
-            let probability = self.scores[score / LANES][score % LANES];
+        for (score, &probability) in probabilities.iter().enumerate() {
             self.class(score, row, weight * probability, chosen, places);
             match row {
                 Row::Dense(values) => self.joint_batch.set(

@@ -1,7 +1,7 @@
 //! Products of the objective's Hessian with vectors, which need no more memory than the rows' probabilities, and cost what a
 //! gradient costs.
 
-use super::loss::{Objective, Partial, exponentials};
+use super::loss::{Objective, Partial};
 use super::products::{add_row, dot_row};
 use crate::csr::SparseRow;
 use crate::interrupt::Interrupted;
@@ -23,50 +23,32 @@ impl Objective<'_> {
 
     /// Goes to `point` for later calls of [`Objective::hessian_times`], and writes the Hessian's diagonal there.
     ///
-    /// With weight s, probabilities p and row x a row's second derivatives are s·(diag(p) − p·pᵀ) ⊗ x·xᵀ. Its probabilities are
-    /// kept; for two classes s·p·(1 − p).
+    /// With weight s, probabilities p and row x a row's second derivatives are s·(diag(p) − p·pᵀ) ⊗ x·xᵀ.
     pub(super) fn bend(&mut self, point: &[f64], diagonal: &mut [f64]) -> Result<(), Interrupted> {
-        let (coefficients, intercepts) = point.split_at(self.coefficient_count());
-        let columns = self.sample.columns();
-        let several = self.scores > 1;
-        if several {
-            self.coefficients.set(coefficients, columns);
-        }
+        self.go_to(point)?;
         let Self {
             sample,
             scores: score_count,
             blocks,
-            coefficients: laid_out,
             partials,
             ..
         } = self;
+        let (columns, score_count) = (sample.columns(), *score_count);
         blocks.reduce(partials, |block, partial| {
             partial.clear();
-            partial.kept.clear();
-            partial.kept.reserve(block.len() * *score_count);
+            let first = block.start;
             let mut squares = Vec::new();
             sample.tiles(blocks, block, |tile, rows| {
                 for (index, row) in tile.zip(rows.rows(columns)) {
-                    let weight = sample.weight(index);
-                    if several {
-                        laid_out.write_products(row, &mut partial.scores);
-                        let scores = &mut partial.scores.as_flattened_mut()[..*score_count];
-                        add_scaled(scores, 1.0, intercepts);
-                        let (_, sum) = exponentials(scores);
-                        for score in scores.iter_mut() {
-                            *score /= sum;
-                        }
-                        partial.kept.extend_from_slice(scores);
-                        for score in scores {
-                            *score *= weight * (1.0 - *score);
-                        }
+                    let kept = &partial.kept[(index - first) * score_count..][..score_count];
+                    let factors = &mut partial.scores.as_flattened_mut()[..score_count];
+                    if score_count == 1 {
+                        factors.copy_from_slice(kept);
                     } else {
-                        let score = dot_row(coefficients, row) + intercepts.first().copied().unwrap_or(0.0);
-                        // p·(1 − p), without taking a number near 1 from 1.
-                        let small = (-score.abs()).exp();
-                        let curvature = weight * small / ((1.0 + small) * (1.0 + small));
-                        partial.kept.push(curvature);
-                        partial.scores[0][0] = curvature;
+                        let weight = sample.weight(index);
+                        for (factor, probability) in factors.iter_mut().zip(kept) {
+                            *factor = weight * probability * (1.0 - probability);
+                        }
                     }
                     partial.add(squared(row, &mut squares));
                 }

@@ -1,12 +1,16 @@
 //! The objective and its gradient, in one pass over the rows.
 
 use super::Parameters;
+use super::pairs::Pairs;
 use super::penalty::{Penalty, Strength};
 use super::products::{FeatureMajor, add_row, dot_row};
+use super::several::Several;
 use crate::blocks::Blocks;
 use crate::interrupt::{Interrupted, Iteration};
 use crate::packed::{LANES, Lanes, add_scaled};
+use crate::rows::{Row, Tile};
 use crate::sample::Sample;
+use crate::simd::dispatch;
 
 /// The weighted mean loss plus the penalty, as a function of coefficients (row-major, one row for two classes, else one for
 /// each class) followed by intercepts (as many, if there are any).
@@ -21,6 +25,10 @@ pub(crate) struct Objective<'a> {
     /// The coefficients of the point that is evaluated, where there are more than two classes.
     pub(super) coefficients: FeatureMajor,
     pub(super) partials: Vec<Partial>,
+    /// Whether an evaluation keeps what second derivatives need of each row.
+    pub(super) keeps: bool,
+    /// The point that was evaluated last.
+    at: Vec<f64>,
 }
 
 /// What the rows of one block say.
@@ -35,8 +43,10 @@ pub(super) struct Partial {
     pub(super) intercepts: Vec<f64>,
     /// One row's scores, then its residuals, in tiles.
     pub(super) scores: Vec<Lanes>,
-    /// What products with the Hessian need of each row: see [`Objective::bend`].
+    /// What second derivatives need of each row, if they are wanted: see [`Objective::kept`].
     pub(super) kept: Vec<f64>,
+    /// Room for the scores of eight rows.
+    eight: Vec<Lanes>,
 }
 
 impl<'a> Objective<'a> {
@@ -55,6 +65,7 @@ impl<'a> Objective<'a> {
             intercepts: vec![0.0; scores.next_multiple_of(LANES)],
             scores: vec![[0.0; LANES]; scores.div_ceil(LANES)],
             kept: Vec::new(),
+            eight: Vec::new(),
         };
         Self {
             sample,
@@ -65,6 +76,8 @@ impl<'a> Objective<'a> {
             blocks,
             coefficients: partial.multinomial.clone(),
             partials: vec![partial; blocks.count()],
+            keeps: false,
+            at: Vec::new(),
         }
     }
 
@@ -108,6 +121,8 @@ impl<'a> Objective<'a> {
 
     /// The objective at `point` but for absolute values; its gradient is written to `gradient`.
     pub(crate) fn evaluate(&mut self, point: &[f64], gradient: &mut [f64]) -> Result<f64, Interrupted> {
+        self.at.clear();
+        self.at.extend_from_slice(point);
         let (coefficients, intercepts) = point.split_at(self.coefficient_count());
         if self.scores == 1 {
             self.binary(coefficients, intercepts.first().copied().unwrap_or(0.0))?;
@@ -124,6 +139,21 @@ impl<'a> Objective<'a> {
         } = self.penalty;
         let penalty = 0.5 * l2 * squared_norm(coefficients) + 0.5 * intercept_l2 * squared_norm(intercepts);
         Ok(loss / self.sample.weight_sum() + penalty)
+    }
+
+    /// Sees to it that what was kept of the rows is that of `point`.
+    pub(super) fn go_to(&mut self, point: &[f64]) -> Result<(), Interrupted> {
+        if !self.keeps || self.at != point {
+            self.keeps = true;
+            self.evaluate(point, &mut vec![0.0; point.len()])?;
+        }
+        Ok(())
+    }
+
+    /// What was kept of one row: for two classes its weight times p·(1 − p), else the probability of each class.
+    pub(super) fn kept<'p>(partials: &'p [Partial], blocks: &Blocks, row: usize, scores: usize) -> &'p [f64] {
+        let (block, row) = (row / blocks.block_rows(), row % blocks.block_rows());
+        &partials[block].kept[row * scores..][..scores]
     }
 
     /// Writes what the blocks' sums come to, over the sum of the weights, plus the derivative of the penalty at `point`.
@@ -168,24 +198,55 @@ impl<'a> Objective<'a> {
             classes,
             blocks,
             partials,
+            keeps,
             ..
         } = self;
-        let columns = sample.columns();
+        let keeps = *keeps;
         blocks.reduce(partials, |block, partial| {
             partial.clear();
+            partial.kept.resize(if keeps { block.len() } else { 0 }, 0.0);
+            let first = block.start;
             sample.tiles(blocks, block, |tile, rows| {
-                for (index, row) in tile.zip(rows.rows(columns)) {
-                    let score = dot_row(coefficients, row) + intercept;
-                    // The loss is ln(1 + exp(z)), where z is the score of the wrong class against the right one.
-                    let sign = if classes[index] == 1 { -1.0 } else { 1.0 };
-                    let wrong = sign * score;
-                    let small = (-wrong.abs()).exp();
-                    let weight = sample.weight(index);
-                    partial.loss += weight * (wrong.max(0.0) + small.ln_1p());
-                    let probability = if wrong >= 0.0 { 1.0 } else { small } / (1.0 + small);
-                    let residual = weight * sign * probability;
-                    add_row(&mut partial.binary, residual, row);
-                    partial.intercepts[0] += residual;
+                let kept = if keeps {
+                    tile.start - first..tile.end - first
+                } else {
+                    0..0
+                };
+                match rows {
+                    Tile::Dense(rows) => {
+                        let sums = dispatch(Pairs {
+                            rows,
+                            coefficients,
+                            intercept,
+                            classes: &classes[tile.clone()],
+                            weights: sample.weights(tile),
+                            gradient: &mut partial.binary,
+                            curvatures: &mut partial.kept[kept],
+                        });
+                        partial.loss += sums.loss;
+                        partial.intercepts[0] += sums.residuals;
+                    }
+                    Tile::Sparse(rows) => {
+                        let mut kept = partial.kept[kept].iter_mut();
+                        for (index, row) in tile.zip(rows.iter()) {
+                            let row = Row::Sparse(row);
+                            let score = dot_row(coefficients, row) + intercept;
+                            // The loss is ln(1 + exp(z)), where z is the score of the wrong class against the right one.
+                            let sign = if classes[index] == 1 { -1.0 } else { 1.0 };
+                            let wrong = sign * score;
+                            let small = (-wrong.abs()).exp();
+                            let weight = sample.weight(index);
+                            partial.loss += weight * (wrong.max(0.0) + small.ln_1p());
+                            let probability = if wrong >= 0.0 { 1.0 } else { small } / (1.0 + small);
+                            let residual = weight * sign * probability;
+                            add_row(&mut partial.binary, residual, row);
+                            partial.intercepts[0] += residual;
+                            if let Some(kept) = kept.next() {
+                                // p·(1 − p), without taking a number near 1 from 1.
+                                *kept = weight * small / ((1.0 + small) * (1.0 + small));
+                            }
+                        }
+                    }
                 }
             })
         })
@@ -199,28 +260,70 @@ impl<'a> Objective<'a> {
             blocks,
             coefficients,
             partials,
+            keeps,
             ..
         } = self;
+        let keeps = *keeps;
         let columns = sample.columns();
+        let mut tiles_of_intercepts = vec![[f64::NEG_INFINITY; LANES]; score_count.div_ceil(LANES)];
+        for score in 0..*score_count {
+            tiles_of_intercepts[score / LANES][score % LANES] = intercepts.get(score).copied().unwrap_or(0.0);
+        }
         blocks.reduce(partials, |block, partial| {
             partial.clear();
+            partial
+                .kept
+                .resize(if keeps { block.len() * *score_count } else { 0 }, 0.0);
+            let first = block.start;
             sample.tiles(blocks, block, |tile, rows| {
-                for (index, row) in tile.zip(rows.rows(columns)) {
-                    coefficients.write_products(row, &mut partial.scores);
-                    let scores = &mut partial.scores.as_flattened_mut()[..*score_count];
-                    add_scaled(scores, 1.0, intercepts);
-                    let class = classes[index] as usize;
-                    let right = scores[class];
-                    let (largest, sum) = exponentials(scores);
-                    let weight = sample.weight(index);
-                    partial.loss += weight * (sum.ln() + (largest - right));
-                    let scale = weight / sum;
-                    for score in scores.iter_mut() {
-                        *score *= scale;
+                let kept = if keeps {
+                    tile.start - first..tile.end - first
+                } else {
+                    0..0
+                };
+                let kept = kept.start * *score_count..kept.end * *score_count;
+                match rows {
+                    Tile::Dense(rows) => {
+                        partial.loss += dispatch(Several {
+                            rows,
+                            columns,
+                            coefficients: coefficients.tiles(),
+                            intercepts: &tiles_of_intercepts,
+                            n_classes: *score_count,
+                            classes: &classes[tile.clone()],
+                            weights: sample.weights(tile),
+                            gradient: partial.multinomial.tiles_mut(),
+                            by_intercept: partial.intercepts.as_chunks_mut().0,
+                            probabilities: &mut partial.kept[kept],
+                            scores: &mut partial.eight,
+                        });
                     }
-                    scores[class] -= weight;
-                    add_scaled(&mut partial.intercepts, 1.0, scores);
-                    partial.multinomial.add_outer(row, &partial.scores);
+                    Tile::Sparse(rows) => {
+                        let mut kept = partial.kept[kept].chunks_exact_mut(*score_count);
+                        for (index, row) in tile.zip(rows.iter()) {
+                            let row = Row::Sparse(row);
+                            coefficients.write_products(row, &mut partial.scores);
+                            let scores = &mut partial.scores.as_flattened_mut()[..*score_count];
+                            add_scaled(scores, 1.0, intercepts);
+                            let class = classes[index] as usize;
+                            let right = scores[class];
+                            let (largest, sum) = exponentials(scores);
+                            if let Some(kept) = kept.next() {
+                                for (kept, score) in kept.iter_mut().zip(scores.iter()) {
+                                    *kept = score / sum;
+                                }
+                            }
+                            let weight = sample.weight(index);
+                            partial.loss += weight * (sum.ln() + (largest - right));
+                            let scale = weight / sum;
+                            for score in scores.iter_mut() {
+                                *score *= scale;
+                            }
+                            scores[class] -= weight;
+                            add_scaled(&mut partial.intercepts, 1.0, scores);
+                            partial.multinomial.add_outer(row, &partial.scores);
+                        }
+                    }
                 }
             })
         })
@@ -292,6 +395,14 @@ pub(super) fn exponentials(scores: &mut [f64]) -> (f64, f64) {
         sum += *score;
     }
     (largest, sum)
+}
+
+/// Scores to probabilities, in place, without overflow.
+pub(super) fn softmax(scores: &mut [f64]) {
+    let (_, sum) = exponentials(scores);
+    for score in scores.iter_mut() {
+        *score /= sum;
+    }
 }
 
 fn squared_norm(values: &[f64]) -> f64 {

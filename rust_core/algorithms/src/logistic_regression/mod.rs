@@ -11,18 +11,22 @@ mod loss;
 mod model;
 mod newton;
 mod newton_cg;
+mod pairs;
 mod parabola;
 mod parameters;
 mod penalty;
 mod products;
 mod proximal;
+mod scorer;
 mod search;
+mod several;
 mod trial;
 mod triangle;
 mod weights;
 
 pub use model::LogisticRegression;
 pub use parameters::{ClassWeight, Parameters, Solver};
+pub use scorer::Scorer;
 
 use crate::error::{Field, FitError};
 use crate::interrupt::Interrupt;

@@ -1,12 +1,11 @@
 //! Fitted coefficients, and what they say of new rows.
 
-use super::loss::exponentials;
-use super::products::{FeatureMajor, dot_row};
+use super::products::FeatureMajor;
+use super::scorer::Scorer;
 use crate::error::{ModelError, PredictError};
 use crate::interrupt::Interrupt;
 use crate::packed::LANES;
-use crate::predict::Prediction;
-use crate::rows::{Row, Rows};
+use crate::rows::Rows;
 use crate::scaling::{Scaling, Step};
 
 /// Fitted coefficients and intercepts.
@@ -122,26 +121,7 @@ impl LogisticRegression {
     /// # Errors
     /// [`PredictError`]: other columns or output length, a row with a score that is not finite, or interrupted.
     pub fn predict(&self, rows: Rows<'_>, classes: &mut [u32], interrupt: Interrupt<'_>) -> Result<(), PredictError> {
-        let prediction = self.prediction(rows, 1, interrupt)?;
-        if self.n_classes == 2 {
-            return prediction.write(classes, |row, class| {
-                let score = self.score(row);
-                class[0] = u32::from(score > 0.0);
-                score.is_finite()
-            });
-        }
-        prediction.write(classes, |row, class| {
-            let mut best = f64::NEG_INFINITY;
-            let mut finite = true;
-            for (index, score) in self.class_scores(row).enumerate() {
-                finite &= score.is_finite();
-                if score > best {
-                    best = score;
-                    class[0] = index as u32;
-                }
-            }
-            finite
-        })
+        self.scorer().predict(rows, classes, interrupt)
     }
 
     /// Writes each row's scores to `scores`: one for each row with two classes (above 0 for class 1), else row-major
@@ -155,15 +135,7 @@ impl LogisticRegression {
         scores: &mut [f64],
         interrupt: Interrupt<'_>,
     ) -> Result<(), PredictError> {
-        self.prediction(rows, self.scores(), interrupt)?
-            .write(scores, |row, scores| {
-                if self.n_classes == 2 {
-                    scores[0] = self.score(row);
-                } else {
-                    self.write_class_scores(row, scores);
-                }
-                scores.iter().all(|score| score.is_finite())
-            })
+        self.scorer().decision_function(rows, scores, interrupt)
     }
 
     /// Writes the probability of each class for each row to `probabilities` (row-major, `rows × n_classes`).
@@ -176,71 +148,15 @@ impl LogisticRegression {
         probabilities: &mut [f64],
         interrupt: Interrupt<'_>,
     ) -> Result<(), PredictError> {
-        self.prediction(rows, self.n_classes, interrupt)?
-            .write(probabilities, |row, probabilities| {
-                if self.n_classes == 2 {
-                    let score = self.score(row);
-                    probabilities.copy_from_slice(&[sigmoid(-score), sigmoid(score)]);
-                    score.is_finite()
-                } else {
-                    self.write_class_scores(row, probabilities);
-                    let finite = probabilities.iter().all(|score| score.is_finite());
-                    softmax(probabilities);
-                    finite
-                }
-            })
+        self.scorer().predict_proba(rows, probabilities, interrupt)
     }
 
-    fn prediction<'a>(
-        &'a self,
-        rows: Rows<'a>,
-        width: usize,
-        interrupt: Interrupt<'a>,
-    ) -> Result<Prediction<'a>, PredictError> {
-        Ok(Prediction {
-            rows: rows.scaled(&self.scaling)?,
-            columns: self.columns,
-            width,
-            row_work: self.scores().saturating_mul(rows.row_values()),
-            interrupt,
-        })
-    }
-
-    /// The score of class 1 against class 0.
-    fn score(&self, row: Row<'_>) -> f64 {
-        dot_row(&self.coefficients, row) + self.intercepts[0]
-    }
-
-    /// The score of each of three or more classes.
-    fn class_scores<'r>(&'r self, row: Row<'r>) -> impl Iterator<Item = f64> + 'r {
-        self.intercepts
-            .chunks(LANES)
-            .enumerate()
-            .flat_map(move |(tile, intercepts)| self.laid_out.products(row, tile).into_iter().zip(intercepts))
-            .map(|(product, intercept)| product + intercept)
-    }
-
-    fn write_class_scores(&self, row: Row<'_>, scores: &mut [f64]) {
-        for (slot, score) in scores.iter_mut().zip(self.class_scores(row)) {
-            *slot = score;
-        }
-    }
-}
-
-/// 1 / (1 + exp(−score)), without overflow.
-fn sigmoid(score: f64) -> f64 {
-    let small = (-score.abs()).exp();
-    if score >= 0.0 {
-        1.0 / (1.0 + small)
-    } else {
-        small / (1.0 + small)
-    }
-}
-
-/// Scores to probabilities, in place, without overflow.
-fn softmax(scores: &mut [f64]) {
-    let (_, sum) = exponentials(scores);
-    for score in scores.iter_mut() {
-        *score /= sum;
+    fn scorer(&self) -> Scorer<'_> {
+        let (coefficients, stride) = match self.n_classes {
+            2 => (self.coefficients.as_slice(), 1),
+            _ => (self.laid_out.values(), self.scores().next_multiple_of(LANES)),
+        };
+        let scaling = Some(&self.scaling);
+        Scorer::over(coefficients, stride, &self.intercepts, self.columns, scaling)
     }
 }

@@ -76,6 +76,16 @@ impl FeatureMajor {
         self.lanes[column * self.tiles + vector / LANES][vector % LANES]
     }
 
+    /// Column after column, in tiles.
+    pub(super) fn tiles(&self) -> &[Lanes] {
+        &self.lanes
+    }
+
+    /// The same, to be changed.
+    pub(super) fn tiles_mut(&mut self) -> &mut [Lanes] {
+        &mut self.lanes
+    }
+
     /// All values, padding included.
     pub(super) fn values_mut(&mut self) -> &mut [f64] {
         self.lanes.as_flattened_mut()

@@ -30,6 +30,7 @@ pub(super) fn minimise(
     parameters: &Parameters,
 ) -> Result<Found, Interrupted> {
     let Parameters { tol, max_iter, .. } = *parameters;
+    objective.keeps = parameters.solver != Solver::Lbfgs && objective.can_bend();
     if !objective.penalty.is_smooth() {
         let ended = proximal::minimise(objective, start, tol, max_iter)?;
         if !objective.can_bend() {

@@ -1,6 +1,7 @@
 //! Sums of outer products, of which only the lower triangle is kept.
 
 use crate::packed::{LANES, Lanes};
+use crate::simd::{Kernel, Simd, dispatch};
 
 /// Vectors that are collected before their outer products are added.
 const DEPTH: usize = 32;
@@ -74,6 +75,24 @@ impl Batch {
         }
     }
 
+    /// Sets the current vector: a factor times the values, and times 1 after them if there is an intercept.
+    pub(super) fn set_row(&mut self, values: &[f64], factor: f64, intercept: bool) {
+        let (whole, rest) = values.as_chunks::<LANES>();
+        let panels = self.panels.iter_mut().skip(self.count).step_by(DEPTH);
+        let mut last = [0.0; LANES];
+        for (last, value) in last.iter_mut().zip(rest) {
+            *last = factor * value;
+        }
+        let last_used = !rest.is_empty() || intercept;
+        if intercept {
+            last[rest.len()] = factor;
+        }
+        let whole = whole.iter().map(|chunk| chunk.map(|value| factor * value));
+        for (panel, lanes) in panels.zip(whole.chain(last_used.then_some(last))) {
+            *panel = lanes;
+        }
+    }
+
     /// Sets values of the current vector, from a place on; all its places must be set.
     pub(super) fn set(&mut self, first: usize, values: impl Iterator<Item = f64>) {
         for (place, value) in (first..).zip(values) {
@@ -91,103 +110,86 @@ impl Batch {
 
     /// Adds the outer products of the vectors so far.
     pub(super) fn flush(&mut self, sums: &mut Triangle) {
-        let panels = || self.panels.chunks_exact(DEPTH).map(|panel| &panel[..self.count]);
-        let mut tiles = sums.tiles.iter_mut();
-        for (row, left) in panels().enumerate() {
-            for (right, tile) in panels().take(row + 1).zip(&mut tiles) {
-                accumulate(tile, left, right);
-            }
-        }
+        dispatch(Flush {
+            panels: &self.panels,
+            count: self.count,
+            tiles: &mut sums.tiles,
+        });
         self.count = 0;
     }
 }
 
-/// Adds the outer products of pairs of lanes. Whatever the machine's vectors, each sum has the same terms in the same order and
-/// no fused operations: the same bits.
-fn accumulate(tile: &mut [Lanes; LANES], left: &[Lanes], right: &[Lanes]) {
-    #[cfg(target_arch = "x86_64")]
-    {
-        if std::is_x86_feature_detected!("avx512f") {
-            // SAFETY: the machine has the instructions.
-            return unsafe { accumulate_avx512(tile, left, right) };
-        }
-        if std::is_x86_feature_detected!("avx2") {
-            // SAFETY: the machine has the instructions.
-            return unsafe { accumulate_avx2(tile, left, right) };
-        }
-    }
-    accumulate_portable(tile, left, right);
+/// Adds the outer products of a batch's vectors. Each sum has the same terms in the same order at every level of instructions;
+/// whether a product is rounded before it is added depends on the level.
+struct Flush<'a> {
+    panels: &'a [Lanes],
+    count: usize,
+    tiles: &'a mut [[Lanes; LANES]],
 }
 
-/// The tile in eight registers. Written out because the compiler alone keeps it in memory.
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f")]
-fn accumulate_avx512(tile: &mut [Lanes; LANES], left: &[Lanes], right: &[Lanes]) {
-    use std::arch::x86_64::{
-        _mm512_add_pd, _mm512_loadu_pd, _mm512_mul_pd, _mm512_set1_pd, _mm512_setzero_pd, _mm512_storeu_pd,
-    };
-    let mut sums = [_mm512_setzero_pd(); LANES];
-    for (sum, row) in sums.iter_mut().zip(tile.iter()) {
-        // SAFETY: a row is as long as the register.
-        *sum = unsafe { _mm512_loadu_pd(row.as_ptr()) };
-    }
-    for (left, right) in left.iter().zip(right) {
-        // SAFETY: lanes are as long as the register.
-        let right = unsafe { _mm512_loadu_pd(right.as_ptr()) };
-        for (sum, left) in sums.iter_mut().zip(left) {
-            *sum = _mm512_add_pd(*sum, _mm512_mul_pd(_mm512_set1_pd(*left), right));
-        }
-    }
-    for (row, sum) in tile.iter_mut().zip(sums) {
-        // SAFETY: a row is as long as the register.
-        unsafe { _mm512_storeu_pd(row.as_mut_ptr(), sum) };
-    }
-}
+impl Kernel for Flush<'_> {
+    type Output = ();
 
-/// Half the tile at a time in eight registers.
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2")]
-fn accumulate_avx2(tile: &mut [Lanes; LANES], left: &[Lanes], right: &[Lanes]) {
-    use std::arch::x86_64::{
-        _mm256_add_pd, _mm256_loadu_pd, _mm256_mul_pd, _mm256_set1_pd, _mm256_setzero_pd, _mm256_storeu_pd,
-    };
-    const HALF: usize = LANES / 2;
-    for (half, rows) in tile.chunks_exact_mut(HALF).enumerate() {
-        let mut sums = [[_mm256_setzero_pd(); 2]; HALF];
-        for (sums, row) in sums.iter_mut().zip(rows.iter()) {
-            // SAFETY: a row is as long as two registers.
-            *sums = unsafe { [_mm256_loadu_pd(row.as_ptr()), _mm256_loadu_pd(row.as_ptr().add(HALF))] };
-        }
-        for (left, right) in left.iter().zip(right) {
-            // SAFETY: lanes are as long as two registers.
-            let right = unsafe {
-                [
-                    _mm256_loadu_pd(right.as_ptr()),
-                    _mm256_loadu_pd(right.as_ptr().add(HALF)),
-                ]
-            };
-            for (sums, left) in sums.iter_mut().zip(&left.as_chunks::<HALF>().0[half]) {
-                let left = _mm256_set1_pd(*left);
-                sums[0] = _mm256_add_pd(sums[0], _mm256_mul_pd(left, right[0]));
-                sums[1] = _mm256_add_pd(sums[1], _mm256_mul_pd(left, right[1]));
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let panel = |place: usize| &self.panels[place * DEPTH..][..self.count];
+        let mut rest = self.tiles;
+        for row in 0..self.panels.len() / DEPTH {
+            let (tiles, later) = rest.split_at_mut(row + 1);
+            rest = later;
+            let left = panel(row);
+            if S::REGISTERS < 2 * LANES {
+                for (place, tile) in tiles.iter_mut().enumerate() {
+                    let (upper, lower) = tile.split_at_mut(LANES / 2);
+                    accumulate::<S, { LANES / 2 }, 1>(simd, [upper], left, 0, [panel(place)]);
+                    accumulate::<S, { LANES / 2 }, 1>(simd, [lower], left, LANES / 2, [panel(place)]);
+                }
+                continue;
             }
-        }
-        for (row, sums) in rows.iter_mut().zip(sums) {
-            // SAFETY: a row is as long as two registers.
-            unsafe {
-                _mm256_storeu_pd(row.as_mut_ptr(), sums[0]);
-                _mm256_storeu_pd(row.as_mut_ptr().add(HALF), sums[1]);
+            let (pairs, odd) = tiles.as_chunks_mut::<2>();
+            for (place, [first, second]) in pairs.iter_mut().enumerate() {
+                let panels = [panel(2 * place), panel(2 * place + 1)];
+                let tiles = [first.as_mut_slice(), second.as_mut_slice()];
+                accumulate::<S, LANES, 2>(simd, tiles, left, 0, panels);
+            }
+            if let [tile] = odd {
+                accumulate::<S, LANES, 1>(simd, [tile.as_mut_slice()], left, 0, [panel(row)]);
             }
         }
     }
 }
 
-fn accumulate_portable(tile: &mut [Lanes; LANES], left: &[Lanes], right: &[Lanes]) {
-    for (left, right) in left.iter().zip(right) {
-        for (sums, left) in tile.iter_mut().zip(left) {
-            for (sum, right) in sums.iter_mut().zip(right) {
-                *sum += left * right;
+/// Adds the outer products of some lanes of `left`, from `first` on, and those of each of the panels: all in registers.
+#[inline(always)]
+fn accumulate<S: Simd, const ROWS: usize, const PANELS: usize>(
+    simd: S,
+    tiles: [&mut [Lanes]; PANELS],
+    left: &[Lanes],
+    first: usize,
+    right: [&[Lanes]; PANELS],
+) {
+    let mut sums = [[simd.double(0.0); PANELS]; ROWS];
+    for row in 0..ROWS {
+        for panel in 0..PANELS {
+            sums[row][panel] = simd.load(&tiles[panel][row]);
+        }
+    }
+    let right = right.map(|right| &right[..left.len()]);
+    for (vector, left) in left.iter().enumerate() {
+        let mut others = [simd.double(0.0); PANELS];
+        for panel in 0..PANELS {
+            others[panel] = simd.load(&right[panel][vector]);
+        }
+        for row in 0..ROWS {
+            let value = simd.double(left[first + row]);
+            for panel in 0..PANELS {
+                sums[row][panel] = simd.mul_add(value, others[panel], sums[row][panel]);
             }
+        }
+    }
+    for row in 0..ROWS {
+        for panel in 0..PANELS {
+            simd.store(sums[row][panel], &mut tiles[panel][row]);
         }
     }
 }
@@ -222,36 +224,6 @@ mod tests {
                     }
                 }
             }
-        }
-    }
-
-    #[test]
-    fn every_level_of_instructions_gives_the_same_bits() {
-        let lanes = |seed: f64| -> Vec<Lanes> {
-            (0..DEPTH)
-                .map(|vector| std::array::from_fn(|lane| (seed + (vector * LANES + lane) as f64).sin()))
-                .collect()
-        };
-        let (left, right) = (lanes(0.1), lanes(0.7));
-        let mut expected = [[0.25; LANES]; LANES];
-        accumulate_portable(&mut expected, &left, &right);
-        type Level = fn(&mut [Lanes; LANES], &[Lanes], &[Lanes]);
-        let mut levels: Vec<Level> = vec![accumulate];
-        #[cfg(target_arch = "x86_64")]
-        {
-            if std::is_x86_feature_detected!("avx2") {
-                // SAFETY: the machine has the instructions.
-                levels.push(|tile, left, right| unsafe { accumulate_avx2(tile, left, right) });
-            }
-            if std::is_x86_feature_detected!("avx512f") {
-                // SAFETY: the machine has the instructions.
-                levels.push(|tile, left, right| unsafe { accumulate_avx512(tile, left, right) });
-            }
-        }
-        for level in levels {
-            let mut tile = [[0.25; LANES]; LANES];
-            level(&mut tile, &left, &right);
-            assert_eq!(tile, expected);
         }
     }
 }

@@ -37,6 +37,24 @@ macro_rules! instructions {
     };
 }
 
+/// The sum of each vector's lanes: (0+2) + (1+3).
+///
+/// # Safety
+/// The CPU has AVX2.
+#[inline(always)]
+pub(super) unsafe fn sums_of_four(a: __m256d, b: __m256d, c: __m256d, d: __m256d) -> __m256d {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let first = _mm256_permute2f128_pd::<0x20>(a, c);
+        let second = _mm256_permute2f128_pd::<0x31>(a, c);
+        let odd = _mm256_add_pd(first, second);
+        let first = _mm256_permute2f128_pd::<0x20>(b, d);
+        let second = _mm256_permute2f128_pd::<0x31>(b, d);
+        let even = _mm256_add_pd(first, second);
+        _mm256_hadd_pd(odd, even)
+    }
+}
+
 impl Simd for Avx2 {
     type Double = [__m256d; 2];
     type Single = [__m256; 2];
@@ -159,6 +177,19 @@ impl Simd for Avx2 {
         // SAFETY: `self` exists only where the CPU has the level.
         let (low, high) = unsafe { (_mm256_movemask_pd(mask[0]), _mm256_movemask_pd(mask[1])) };
         (low | high << 4).cast_unsigned()
+    }
+
+    #[inline(always)]
+    fn sums(self, vectors: &[Self::Double; DOUBLES]) -> Self::Double {
+        // SAFETY: `self` exists only where the CPU has the level.
+        unsafe {
+            let mut halves = [_mm256_setzero_pd(); DOUBLES];
+            for index in 0..DOUBLES {
+                halves[index] = _mm256_add_pd(vectors[index][0], vectors[index][1]);
+            }
+            let [a, b, c, d, e, f, g, h] = halves;
+            [sums_of_four(a, b, c, d), sums_of_four(e, f, g, h)]
+        }
     }
 
     #[inline(always)]

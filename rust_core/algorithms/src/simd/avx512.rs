@@ -9,7 +9,7 @@
 use std::arch::x86_64::*;
 
 use super::lanes::{DOUBLES, SINGLES, Simd};
-use super::{Kernel, columns, transpose};
+use super::{Kernel, avx2, columns, transpose};
 
 /// The vectors of [`super::Level::Avx512`]. Only [`run`] makes one.
 #[derive(Clone, Copy)]
@@ -144,6 +144,24 @@ impl Simd for Avx512 {
     #[inline(always)]
     fn bits_singles(self, mask: __mmask16) -> u32 {
         u32::from(mask)
+    }
+
+    #[inline(always)]
+    fn sums(self, vectors: &[__m512d; DOUBLES]) -> __m512d {
+        // SAFETY: the CPU has the level, and so AVX2.
+        unsafe {
+            let mut halves = [_mm256_setzero_pd(); DOUBLES];
+            for index in 0..DOUBLES {
+                let (low, high) = (
+                    _mm512_castpd512_pd256(vectors[index]),
+                    _mm512_extractf64x4_pd::<1>(vectors[index]),
+                );
+                halves[index] = _mm256_add_pd(low, high);
+            }
+            let [a, b, c, d, e, f, g, h] = halves;
+            let (low, high) = (avx2::sums_of_four(a, b, c, d), avx2::sums_of_four(e, f, g, h));
+            _mm512_insertf64x4::<1>(_mm512_castpd256_pd512(low), high)
+        }
     }
 
     #[inline(always)]

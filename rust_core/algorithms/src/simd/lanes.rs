@@ -55,6 +55,8 @@ pub(crate) trait Simd: Copy {
     fn select(self, mask: Self::DoubleMask, a: Self::Double, b: Self::Double) -> Self::Double;
     /// The mask as bits, the first lane lowest.
     fn bits(self, mask: Self::DoubleMask) -> u32;
+    /// The sum of each vector's lanes: ((0+4)+(2+6)) + ((1+5)+(3+7)).
+    fn sums(self, vectors: &[Self::Double; DOUBLES]) -> Self::Double;
     /// Values without a fraction, within the range of i32, as such.
     fn integers(self, vector: Self::Double) -> [i32; DOUBLES];
 

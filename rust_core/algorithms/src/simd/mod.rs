@@ -13,12 +13,14 @@ mod avx2;
 mod avx512;
 #[cfg(target_arch = "x86_64")]
 mod columns;
+mod exponential;
 mod lanes;
 mod level;
 mod portable;
 #[cfg(target_arch = "x86_64")]
 mod transpose;
 
+pub(crate) use exponential::{exponential, logarithm_of_one_plus};
 pub(crate) use lanes::{DOUBLES, SINGLES, Simd};
 pub use level::{Level, LevelError, force, level};
 

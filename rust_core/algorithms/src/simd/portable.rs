@@ -106,6 +106,10 @@ impl Simd for Portable {
         gather_bits(mask)
     }
     #[inline(always)]
+    fn sums(self, vectors: &[Self::Double; DOUBLES]) -> Self::Double {
+        vectors.map(|v| ((v[0] + v[4]) + (v[2] + v[6])) + ((v[1] + v[5]) + (v[3] + v[7])))
+    }
+    #[inline(always)]
     fn integers(self, vector: Self::Double) -> [i32; DOUBLES] {
         vector.map(|value| value as i32)
     }

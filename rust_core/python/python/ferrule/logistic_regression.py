@@ -1,6 +1,7 @@
 """Logistic regression as a scikit-learn estimator."""
 
 import warnings
+from collections.abc import Callable
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -18,7 +19,15 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from ferrule import _core
 from ferrule.penalty import effective_penalty
 from ferrule.progress import FollowsProgress, Progress
-from ferrule.validation import Rows, checked_rows, checked_weights, compiled_rows, size, whole_or_not
+from ferrule.validation import (
+    Rows,
+    checked_weights,
+    compiled_rows,
+    explain,
+    known_rows,
+    size,
+    whole_or_not,
+)
 
 
 class LogisticRegression(FollowsProgress, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -169,27 +178,26 @@ class LogisticRegression(FollowsProgress, ClassifierMixin, BaseEstimator):  # ty
         )
         self._warn(fit)
         self.classes_ = classes
-        self.coef_: Any = fit.coefficients.astype(checked.dtype, copy=False)
+        # Column after column, as predictions read them.
+        self.coef_: Any = np.asfortranarray(fit.coefficients, dtype=checked.dtype)
         self.intercept_ = fit.intercepts.astype(checked.dtype, copy=False)
         self.n_iter_ = np.array([fit.n_iter], dtype=np.int32)
         return self
 
     def predict(self, X: Any) -> NDArray[Any]:
         """The most probable label of each row."""
-        rows = self._rows(X)
-        labels: NDArray[Any] = self.classes_[_core.logistic_regression_predict(rows, *self._coefficients())]
+        _, indices = self._answer(_core.logistic_regression_predict, X)
+        labels: NDArray[Any] = self.classes_[indices]
         return labels
 
     def decision_function(self, X: Any) -> NDArray[np.floating[Any]]:
         """The scores: one for each row (above 0 for the second class) with two classes, else rows × classes."""
-        rows = self._rows(X)
-        scores = self._rounded(rows, _core.logistic_regression_decision_function(rows, *self._coefficients()))
+        scores = self._rounded(*self._answer(_core.logistic_regression_decision_function, X))
         return scores[:, 0] if len(self.classes_) == 2 else scores
 
     def predict_proba(self, X: Any) -> NDArray[np.floating[Any]]:
         """The probability of each label, rows × classes in the order of `classes_`."""
-        rows = self._rows(X)
-        return self._rounded(rows, _core.logistic_regression_predict_proba(rows, *self._coefficients()))
+        return self._rounded(*self._answer(_core.logistic_regression_predict_proba, X))
 
     def to_sklearn(self) -> Any:
         """The fitted `sklearn.linear_model.LogisticRegression` with the same answers; see `ferrule.to_sklearn`."""
@@ -245,7 +253,7 @@ class LogisticRegression(FollowsProgress, ClassifierMixin, BaseEstimator):  # ty
         expected = (1 if n_classes == 2 else n_classes, columns)
         if coefficients.shape != expected:
             raise ValueError(f"Initialization coef is of shape {coefficients.shape}, expected shape {expected}")
-        return coefficients, intercepts
+        return coefficients.astype(np.float64, copy=False), intercepts
 
     def _warn(self, fit: _core.LogisticRegressionFit) -> None:
         if fit.ill_conditioned:
@@ -269,15 +277,28 @@ class LogisticRegression(FollowsProgress, ClassifierMixin, BaseEstimator):  # ty
             return
         warnings.warn(problem, ConvergenceWarning, stacklevel=4)
 
-    def _rows(self, X: Any) -> Rows:
-        check_is_fitted(self)
-        return checked_rows(self, X, reset=False)
+    def _answer(self, compute: Callable[..., NDArray[Any]], X: Any) -> tuple[Rows, NDArray[Any]]:
+        """What `compute` says of the rows, and these as it took them."""
+        if not hasattr(self, "coef_"):
+            check_is_fitted(self)
+        rows = known_rows(self, X)
+        try:
+            return rows, compute(rows, *self._coefficients())
+        except ValueError:
+            explain(self, X)
+            raise
 
-    def _coefficients(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        coefficients = self.coef_.toarray() if sparse.issparse(self.coef_) else self.coef_
-        # Without an intercept scikit-learn's estimators may keep a number.
-        intercepts = np.broadcast_to(np.asarray(self.intercept_, dtype=np.float64), len(coefficients))
-        return np.ascontiguousarray(coefficients, dtype=np.float64), np.ascontiguousarray(intercepts)
+    def _coefficients(self) -> tuple[NDArray[np.floating[Any]], NDArray[np.float64]]:
+        """Coefficients, in float64 or float32, and intercepts as the compiled module takes them."""
+        coefficients, intercepts = self.coef_, self.intercept_
+        if sparse.issparse(coefficients):
+            coefficients = coefficients.toarray()
+        if not isinstance(intercepts, np.ndarray) or intercepts.shape != (len(coefficients),):
+            # Without an intercept scikit-learn's estimators may keep a number.
+            intercepts = np.full(len(coefficients), intercepts)
+        if coefficients.dtype != np.float32:
+            coefficients = coefficients.astype(np.float64, copy=False)
+        return coefficients, np.ascontiguousarray(intercepts, dtype=np.float64)
 
     def _rounded(self, rows: Rows, answers: NDArray[np.float64]) -> NDArray[np.floating[Any]]:
         """float32 where both rows and coefficients are."""

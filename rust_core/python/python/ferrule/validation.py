@@ -49,6 +49,16 @@ def is_plain(X: Any) -> bool:
     )
 
 
+def _is_plain_csr(X: Any) -> bool:
+    """The same of a CSR matrix."""
+    return (
+        type(X) in (sparse.csr_array, sparse.csr_matrix)
+        and (X.dtype is _FLOAT64 or X.dtype is _FLOAT32)
+        and X.ndim == 2
+        and X.shape[0] > 0
+    )
+
+
 def learned_rows(estimator: Any, X: Any) -> Rows:
     """`checked_rows` of what is to be learnt from. Plain arrays are not read here: the compiled module refuses what is not
     finite, and `whole_or_not` says it in scikit-learn's words.
@@ -62,17 +72,20 @@ def learned_rows(estimator: Any, X: Any) -> Rows:
 
 
 def known_rows(estimator: Any, X: Any) -> Rows:
-    """`checked_rows` for an estimator that knows its columns. Plain arrays are not read here, as in `learned_rows`."""
+    """`checked_rows` for an estimator that knows its columns. Plain arrays, dense or CSR, are not read here, as in `learned_rows`."""
     known = vars(estimator)
-    if is_plain(X) and X.shape[1] == known.get("n_features_in_") and "feature_names_in_" not in known:
-        plain: NDArray[np.floating[Any]] = X
-        return plain
+    if (
+        "feature_names_in_" not in known
+        and (is_plain(X) or _is_plain_csr(X))
+        and X.shape[1] == known.get("n_features_in_")
+    ):
+        return compiled_rows(X)
     return checked_rows(estimator, X, reset=False)
 
 
 def explain(estimator: Any, X: Any) -> None:
     """Raises scikit-learn's error where a plain array is not finite."""
-    if is_plain(X):
+    if is_plain(X) or _is_plain_csr(X):
         assert_all_finite(X, estimator_name=type(estimator).__name__, input_name="X")
 
 
