@@ -25,9 +25,9 @@ pub(crate) struct Centers {
     /// Made when many dense rows first come; None where float32 can't hold them.
     panels: OnceLock<Option<Panels>>,
     /// Made when many sparse rows first come; None where float32 can't hold them.
-    planes: OnceLock<Option<Planes>>,
+    planes: OnceLock<Option<Box<Planes>>>,
     /// Those of the centres before, for their memory.
-    former_planes: Option<Planes>,
+    former_planes: Option<Box<Planes>>,
 }
 
 /// Sums of the centres' squares.
@@ -90,8 +90,8 @@ impl Centers {
     /// Makes [`Centers::planes`] now, with all threads.
     pub(crate) fn prepare_planes(&mut self) {
         if self.planes.get().is_none() {
-            let planes = Planes::anew(&self.values, self.columns, self.former_planes.take());
-            self.planes = OnceLock::from(planes);
+            let former = self.former_planes.take().map(|former| *former);
+            self.planes = OnceLock::from(Planes::anew(&self.values, self.columns, former).map(Box::new));
         }
     }
 
@@ -123,8 +123,8 @@ impl Centers {
     /// [`Centers::panels`] for sparse rows.
     pub(crate) fn planes(&self) -> Option<&Planes> {
         self.planes
-            .get_or_init(|| Planes::new(&self.values, self.columns))
-            .as_ref()
+            .get_or_init(|| Planes::new(&self.values, self.columns).map(Box::new))
+            .as_deref()
     }
 
     /// The centres side by side.

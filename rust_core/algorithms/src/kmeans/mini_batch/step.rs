@@ -21,6 +21,7 @@ pub struct State {
 }
 
 /// Rows to learn from.
+#[derive(Clone, Copy)]
 struct Batch<'a> {
     rows: Rows<'a>,
     weights: Option<&'a [f64]>,
