@@ -1,8 +1,14 @@
 //! What k-means++ asks of every row: how near it is to the nearest centre so far, and to others that might follow.
 
+#![allow(
+    clippy::needless_range_loop,
+    reason = "registers have numbers, and closures would not be inlined"
+)]
+
+use std::array::from_fn;
+
 use crate::kmeans::centers::Centers;
 use crate::kmeans::init::LanePotential;
-use crate::kmeans::sums::MOST_SHORT;
 use crate::rows::Tile;
 use crate::simd::{DOUBLES, Kernel, Simd, dispatch};
 
@@ -21,10 +27,9 @@ pub(crate) struct Task<'t> {
 
 /// Adds what the rows of `tile` say.
 pub(crate) fn add(task: Task<'_>, tile: Tile<'_>) {
-    let columns = task.centers.columns();
     match tile {
-        Tile::Dense(values) if columns <= MOST_SHORT => dispatch(Short { task, values }),
-        _ => by_row(task, tile, 0),
+        Tile::Dense(values) => dispatch(Dense { task, values }),
+        Tile::Sparse(_) => by_row(task, tile, 0),
     }
 }
 
@@ -45,57 +50,113 @@ fn by_row(task: Task<'_>, tile: Tile<'_>, first: usize) {
     }
 }
 
-/// Rows of few columns: eight at once.
-struct Short<'t> {
+/// Dense rows: eight at once, a row in each lane. The order of additions is that of [`by_row`], which takes the last ones.
+struct Dense<'t> {
     task: Task<'t>,
     values: &'t [f64],
 }
 
-impl Kernel for Short<'_> {
+impl Kernel for Dense<'_> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        match self.task.centers.columns() {
-            1 => short::<S, 1>(simd, self.task, self.values),
-            2 => short::<S, 2>(simd, self.task, self.values),
-            3 => short::<S, 3>(simd, self.task, self.values),
-            _ => short::<S, 4>(simd, self.task, self.values),
+        let Self { task, values } = self;
+        match task.centers.columns() {
+            1 => short::<S, 1>(simd, task, values),
+            2 => short::<S, 2>(simd, task, values),
+            3 => short::<S, 3>(simd, task, values),
+            4 => short::<S, 4>(simd, task, values),
+            _ => long(simd, task, values),
         }
     }
 }
 
+/// Rows of `D` columns.
 #[inline(always)]
-fn short<S: Simd, const D: usize>(simd: S, task: Task<'_>, values: &[f64]) {
+fn short<S: Simd, const D: usize>(simd: S, mut task: Task<'_>, values: &[f64]) {
     let (rows, _) = values.as_chunks::<D>();
     let (eights, _) = rows.as_chunks::<DOUBLES>();
-    let (squared, _) = task.squared.as_chunks_mut::<DOUBLES>();
-    let (centers, _) = task.centers.values().as_chunks::<D>();
-    for (index, (rows, squared)) in eights.iter().zip(squared).enumerate() {
+    let centers = task.centers.values().as_chunks::<D>().0;
+    for (index, rows) in eights.iter().enumerate() {
         let row = simd.columns(rows);
-        let so_far = simd.load(squared);
-        let weight = match task.weights {
-            Some(weights) => simd.load(&weights.as_chunks::<DOUBLES>().0[index]),
-            None => simd.double(1.0),
-        };
-        for (center, potential) in centers.iter().zip(&mut *task.potentials) {
-            let mut distance = so_far;
+        let distances = centers.iter().map(|center| {
+            let mut distance = simd.double(0.0);
             for column in 0..D {
-                let deviation = simd.sub(row[column], simd.double(center[column]));
-                let square = simd.mul(deviation, deviation);
-                distance = if column == 0 {
-                    square
-                } else {
-                    simd.add(distance, square)
-                };
+                distance = add_square(simd, distance, row[column], center[column]);
             }
-            let nearest = simd.min(so_far, distance);
-            if task.keep {
-                simd.store(nearest, squared);
-            }
-            let sum = simd.add(simd.load(potential), simd.mul(weight, nearest));
-            simd.store(sum, potential);
-        }
+            distance
+        });
+        count(simd, &mut task, index, distances);
     }
     by_row(task, Tile::Dense(values), eights.len() * DOUBLES);
+}
+
+/// Rows of any number of columns: eight of them at once are turned into vectors.
+#[inline(always)]
+fn long<S: Simd>(simd: S, mut task: Task<'_>, values: &[f64]) {
+    let columns = task.centers.columns();
+    let centers = task.centers;
+    let mut distances = vec![[0.0; DOUBLES]; centers.count()];
+    let eights = values.chunks_exact(DOUBLES * columns);
+    let done = eights.len() * DOUBLES;
+    for (index, rows) in eights.enumerate() {
+        distances.fill([0.0; DOUBLES]);
+        for first in (0..columns).step_by(DOUBLES) {
+            let width = DOUBLES.min(columns - first);
+            let part = from_fn(|row| &rows[row * columns + first..][..width]);
+            let turned = simd.turn(part.map(|part| match part.first_chunk() {
+                Some(part) => simd.load(part),
+                None => simd.load_some(part),
+            }));
+            for (center, distance) in centers.values().chunks_exact(columns).zip(&mut distances) {
+                let mut sum = simd.load(distance);
+                match center[first..].first_chunk::<DOUBLES>() {
+                    Some(center) => {
+                        for column in 0..DOUBLES {
+                            sum = add_square(simd, sum, turned[column], center[column]);
+                        }
+                    }
+                    None => {
+                        for (column, &value) in center[first..].iter().enumerate() {
+                            sum = add_square(simd, sum, turned[column], value);
+                        }
+                    }
+                }
+                simd.store(sum, distance);
+            }
+        }
+        count(
+            simd,
+            &mut task,
+            index,
+            distances.iter().map(|distance| simd.load(distance)),
+        );
+    }
+    by_row(task, Tile::Dense(values), done);
+}
+
+#[inline(always)]
+fn add_square<S: Simd>(simd: S, sum: S::Double, value: S::Double, center: f64) -> S::Double {
+    let deviation = simd.sub(value, simd.double(center));
+    simd.add(sum, simd.mul(deviation, deviation))
+}
+
+/// Takes the squared distances of eight rows, the `index`-th of the tile, from each centre into account.
+#[inline(always)]
+fn count<S: Simd>(simd: S, task: &mut Task<'_>, index: usize, distances: impl Iterator<Item = S::Double>) {
+    let squared = &mut task.squared.as_chunks_mut::<DOUBLES>().0[index];
+    let so_far = simd.load(squared);
+    let weight = match task.weights {
+        Some(weights) => simd.load(&weights.as_chunks::<DOUBLES>().0[index]),
+        None => simd.double(1.0),
+    };
+    for (distance, potential) in distances.zip(&mut *task.potentials) {
+        let nearest = simd.min(so_far, distance);
+        if task.keep {
+            simd.store(nearest, squared);
+        }
+        let sum = simd.add(simd.load(potential), simd.mul(weight, nearest));
+        simd.store(sum, potential);
+    }
 }

@@ -140,6 +140,25 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
+    fn turn(self, rows: [Self::Double; DOUBLES]) -> [Self::Double; DOUBLES] {
+        let mut columns = rows;
+        // SAFETY: `self` exists only where the CPU has the level.
+        unsafe {
+            for (four, half) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
+                // Four rows of four values; their columns are a half of the vectors.
+                let [a, b, c, d] = [0, 1, 2, 3].map(|row| rows[4 * four + row][half]);
+                let (even, odd) = (_mm256_unpacklo_pd(a, b), _mm256_unpackhi_pd(a, b));
+                let (even_below, odd_below) = (_mm256_unpacklo_pd(c, d), _mm256_unpackhi_pd(c, d));
+                columns[4 * half][four] = _mm256_permute2f128_pd::<0x20>(even, even_below);
+                columns[4 * half + 1][four] = _mm256_permute2f128_pd::<0x20>(odd, odd_below);
+                columns[4 * half + 2][four] = _mm256_permute2f128_pd::<0x31>(even, even_below);
+                columns[4 * half + 3][four] = _mm256_permute2f128_pd::<0x31>(odd, odd_below);
+            }
+        }
+        columns
+    }
+
+    #[inline(always)]
     fn less(self, a: Self::Double, b: Self::Double) -> Self::DoubleMask {
         // SAFETY: `self` exists only where the CPU has the level.
         unsafe {

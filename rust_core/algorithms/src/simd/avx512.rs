@@ -137,6 +137,32 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
+    fn turn(self, rows: [__m512d; DOUBLES]) -> [__m512d; DOUBLES] {
+        let mut columns = rows;
+        // SAFETY: `self` exists only where the CPU has the level.
+        unsafe {
+            for parity in 0..2 {
+                // Pairs of rows, then fours: of the even columns, then of the odd ones.
+                let mut fours = [rows[0]; 4];
+                for four in 0..2 {
+                    let [a, b, c, d] = [0, 1, 2, 3].map(|row| rows[4 * four + row]);
+                    let (ab, cd) = match parity {
+                        0 => (_mm512_unpacklo_pd(a, b), _mm512_unpacklo_pd(c, d)),
+                        _ => (_mm512_unpackhi_pd(a, b), _mm512_unpackhi_pd(c, d)),
+                    };
+                    fours[2 * four] = _mm512_shuffle_f64x2::<0x88>(ab, cd);
+                    fours[2 * four + 1] = _mm512_shuffle_f64x2::<0xDD>(ab, cd);
+                }
+                columns[parity] = _mm512_shuffle_f64x2::<0x88>(fours[0], fours[2]);
+                columns[parity + 2] = _mm512_shuffle_f64x2::<0x88>(fours[1], fours[3]);
+                columns[parity + 4] = _mm512_shuffle_f64x2::<0xDD>(fours[0], fours[2]);
+                columns[parity + 6] = _mm512_shuffle_f64x2::<0xDD>(fours[1], fours[3]);
+            }
+        }
+        columns
+    }
+
+    #[inline(always)]
     fn bits(self, mask: __mmask8) -> u32 {
         u32::from(mask)
     }

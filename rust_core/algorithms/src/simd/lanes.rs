@@ -33,6 +33,8 @@ pub(crate) trait Simd: Copy {
     fn store_some(self, vector: Self::Double, values: &mut [f64]);
     /// Eight rows of `D` values (1 to 4), column after column.
     fn columns<const D: usize>(self, rows: &[[f64; D]; DOUBLES]) -> [Self::Double; D];
+    /// Eight rows of eight values, column after column.
+    fn turn(self, rows: [Self::Double; DOUBLES]) -> [Self::Double; DOUBLES];
     /// `a + b`.
     fn add(self, a: Self::Double, b: Self::Double) -> Self::Double;
     /// `a − b`.

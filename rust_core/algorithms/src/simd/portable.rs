@@ -179,6 +179,10 @@ impl Simd for Portable {
         from_fn(|half| from_fn(|lane| f64::from(vector[half * DOUBLES + lane])))
     }
     #[inline(always)]
+    fn turn(self, rows: [Self::Double; DOUBLES]) -> [Self::Double; DOUBLES] {
+        from_fn(|column| from_fn(|row| rows[row][column]))
+    }
+    #[inline(always)]
     fn transpose(self, from: &[f32], from_stride: usize, to: &mut [f32], to_stride: usize) {
         for column in 0..8 {
             let to = &mut to[column * to_stride..][..8];

@@ -104,6 +104,12 @@ fn memory<S: Simd>(simd: S, seen: &mut Vec<u64>) {
     columns::<S, 2>(simd, seen);
     columns::<S, 3>(simd, seen);
     columns::<S, 4>(simd, seen);
+    let rows: [[f64; DOUBLES]; DOUBLES] = from_fn(|row| from_fn(|column| (10 * row + column) as f64));
+    for (column, vector) in simd.turn(rows.map(|row| simd.load(&row))).into_iter().enumerate() {
+        let mut values = [0.0; DOUBLES];
+        simd.store(vector, &mut values);
+        assert_eq!(values, from_fn(|row| rows[row][column]));
+    }
     let from: Vec<f32> = (0..7 * 9 + 8).map(|value| value as f32).collect();
     let mut to = vec![-1.0; 7 * 16 + 8];
     simd.transpose(&from, 9, &mut to, 16);
