@@ -290,7 +290,8 @@ class LogisticRegression(FollowsProgress, ClassifierMixin, BaseEstimator):  # ty
 
     def _coefficients(self) -> tuple[NDArray[np.floating[Any]], NDArray[np.float64]]:
         """Coefficients, in float64 or float32, and intercepts as the compiled module takes them."""
-        coefficients, intercepts = self.coef_, self.intercept_
+        coefficients: Any = self.coef_
+        intercepts: Any = self.intercept_
         if sparse.issparse(coefficients):
             coefficients = coefficients.toarray()
         if not isinstance(intercepts, np.ndarray) or intercepts.shape != (len(coefficients),):
