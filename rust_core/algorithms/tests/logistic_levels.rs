@@ -84,13 +84,14 @@ fn predictions_agree() {
             let by_column: Vec<f64> = (0..scores * columns)
                 .map(|place| coefficients[place % scores * columns + place / scores])
                 .collect();
-            let model = LogisticRegression::new(coefficients.clone(), intercepts.clone(), n_classes, columns).unwrap();
-            let scorer = Scorer::new(&by_column, &intercepts, columns).unwrap();
-            let dense = Rows::from_values(&values, rows, columns).unwrap();
+            let model = LogisticRegression::new(coefficients.clone(), intercepts.clone(), n_classes, columns)
+                .expect("valid input");
+            let scorer = Scorer::new(&by_column, &intercepts, columns).expect("valid input");
+            let dense = Rows::from_values(&values, rows, columns).expect("valid input");
             let wanted = expected(&values, &coefficients, &intercepts, columns);
             let mut first = None;
             for level in Level::ALL.into_iter().filter(|level| level.is_available()) {
-                simd::force(level).unwrap();
+                simd::force(level).expect("available");
                 let got = answers(&scorer, dense);
                 assert!(close(&got.2, &wanted, 1e-13), "{level}, {n_classes} classes");
                 let of_sparse = answers(&scorer, Rows::from(&csr));
@@ -99,7 +100,7 @@ fn predictions_agree() {
                     (&of_sparse.0, bits(&of_sparse.1), bits(&of_sparse.2))
                 );
                 let mut of_model = vec![0.0; wanted.len()];
-                model.predict_proba(dense, &mut of_model, &never).unwrap();
+                model.predict_proba(dense, &mut of_model, &never).expect("valid input");
                 assert_eq!(bits(&of_model), bits(&got.2));
                 let first = first.get_or_insert_with(|| got.clone());
                 assert_eq!(
@@ -114,11 +115,15 @@ fn predictions_agree() {
             }
         }
     }
-    let scorer = Scorer::new(&[1.0, 2.0], &[0.0], 2).unwrap();
+    let scorer = Scorer::new(&[1.0, 2.0], &[0.0], 2).expect("valid input");
     let values = [vec![0.5; 40], vec![f64::NAN, 1.0], vec![f64::INFINITY; 2]].concat();
-    let refused = scorer.predict_proba(Rows::from_values(&values, 22, 2).unwrap(), &mut [0.0; 44], &never);
+    let refused = scorer.predict_proba(
+        Rows::from_values(&values, 22, 2).expect("valid input"),
+        &mut [0.0; 44],
+        &never,
+    );
     assert_eq!(
-        refused.unwrap_err().to_string(),
+        refused.expect_err("not finite").to_string(),
         "row 20: the result is not a finite number"
     );
 }
@@ -142,12 +147,12 @@ fn fits_agree() {
                 max_iter: 1000,
                 ..Parameters::default()
             };
-            let rows = Rows::from_values(&values, rows, columns).unwrap();
+            let rows = Rows::from_values(&values, rows, columns).expect("valid input");
             let mut first: Option<LogisticRegression> = None;
             for level in Level::ALL.into_iter().filter(|level| level.is_available()) {
-                simd::force(level).unwrap();
+                simd::force(level).expect("available");
                 let fit = LogisticRegression::fit(rows, &classes, n_classes, Some(&weights), &parameters, &never);
-                let fit = fit.unwrap();
+                let fit = fit.expect("valid input");
                 assert!(fit.converged);
                 let first = first.get_or_insert_with(|| fit.model.clone());
                 assert!(close(first.coefficients(), fit.model.coefficients(), 1e-6), "{level}");

@@ -384,6 +384,7 @@ fn finish<S: Simd>(simd: S, scorer: &Scorer<'_>, row: usize, output: &mut Output
 }
 
 #[inline(always)]
+#[allow(clippy::eq_op, reason = "what is not finite has no difference from itself of zero")]
 fn all_finite(scores: &[f64]) -> bool {
     let mut differences = 0.0;
     for score in scores {

@@ -3,6 +3,11 @@
 //! Coefficients and gradient lie column after column, the classes of a column in vectors of eight. Of eight rows and one vector of
 //! classes the scores stay in registers; a score's terms are added column after column.
 
+#![allow(
+    clippy::needless_range_loop,
+    reason = "registers have numbers, and closures would not be inlined"
+)]
+
 use crate::packed::Lanes;
 use crate::simd::{DOUBLES, Kernel, Simd, exponential};
 

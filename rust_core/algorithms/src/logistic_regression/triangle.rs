@@ -159,6 +159,7 @@ impl Kernel for Flush<'_> {
     }
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "the tiles are borrowed for this alone")]
 /// Adds the outer products of some lanes of `left`, from `first` on, and those of each of the panels: all in registers.
 #[inline(always)]
 fn accumulate<S: Simd, const ROWS: usize, const PANELS: usize>(
