@@ -97,16 +97,21 @@ def _measure(
         terminal.Bar(console, made.seconds) as bar,
     ):
         runner = Runner(tools, record, bar, folder=Path(folder), target=arguments.target)
+        complete = True
         try:
             for part in made.parts:
                 try:
                     runner.run(part)
                 except (FerruleError, servers.ServerError) as problem:
                     record.notes.append(f"{part.scenario.name}, {part.setting.value}: given up: {problem}")
+                    complete = False
                 keep(complete=False)
         except KeyboardInterrupt:
             return False
-    return True
+        except BaseException:
+            keep(complete=False)
+            raise
+    return complete
 
 
 def _results(made: Plan, described: Mapping[str, object], record: Record, *, complete: bool) -> Results:

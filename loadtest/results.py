@@ -162,7 +162,7 @@ class Point:
     command: tuple[str, ...]
     """The load generator's command line."""
     delays: Latencies | None = None
-    """Open and paced: by how much calls, failed ones too, were sent later than they were due."""
+    """Open and paced: by how much calls were sent later than they were due; failed ones too, but for ghz's."""
 
     @property
     def calls(self) -> int:

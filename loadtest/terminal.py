@@ -130,7 +130,7 @@ def show(results: Results, console: Console) -> None:
             console.print(_table(f"{scenario.title} — {SETTINGS[setting]}", chosen))
         _knees(of_this, labels, console)
         for verdict in summary.verdicts(results, scenario.name):
-            if roles[verdict.subject] != "ours":
+            if "ours" not in (roles[verdict.subject], roles[verdict.other]):
                 continue
             throughput = "" if verdict.throughput_ratio is None else f"; {verdict.throughput_ratio:.1f}× its throughput"
             console.print(

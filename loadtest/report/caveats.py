@@ -1,5 +1,6 @@
 """What a reader must know before the figures."""
 
+import itertools
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -15,12 +16,13 @@ def of(results: Results) -> list[str]:
     return list(_all(results))
 
 
+def most_important(results: Results) -> list[str]:
+    """What the run lacks or got wrong, the machine, and the load generator's limit."""
+    return [*_failures(results), *_machine(results), *itertools.islice(_generator(results), 1), *results.notes]
+
+
 def _all(results: Results) -> Iterator[str]:
-    if not results.complete:
-        yield "This run was stopped: what was planned and is missing was not measured."
-    if wrong := sum(each.wrong for each in results.answers):
-        yield f"{wrong:,} answers were wrong: the figures of those servers are not of the work that was asked for."
-        yield from (f"{each.subject} in {each.scenario}: {each.first_wrong}" for each in results.answers if each.wrong)
+    yield from _failures(results)
     yield from _machine(results)
     yield from _generator(results)
     yield from _noise(results)
@@ -31,6 +33,14 @@ def _all(results: Results) -> Iterator[str]:
         "runs from when each was due."
     )
     yield from results.notes
+
+
+def _failures(results: Results) -> Iterator[str]:
+    if not results.complete:
+        yield "This run was stopped or gave something up: what was planned and is missing was not measured."
+    if wrong := sum(each.wrong for each in results.answers):
+        yield f"{wrong:,} answers were wrong: the figures of those servers are not of the work that was asked for."
+        yield from (f"{each.subject} in {each.scenario}: {each.first_wrong}" for each in results.answers if each.wrong)
 
 
 def _machine(results: Results) -> Iterator[str]:

@@ -13,6 +13,7 @@ from loadtest.results import Mode, Results, ScenarioRecord, Setting
 from loadtest.servers import ROOT
 from loadtest.summary import Row
 from measuring.document import MarkerError, filled
+from measuring.spread import Spread
 
 from . import caveats, published, wording
 
@@ -20,14 +21,11 @@ BEGIN = "<!-- begin: load test -->"
 END = "<!-- end: load test -->"
 SUMMARY = "summary.md"
 _MS = 1e-3
-#: Caveats that are always the first.
-_FIRST_CAVEATS = 4
-_MOST_IMPORTANT_CAVEATS = 2
 
 
 def whole(results: Results, source: str) -> str:
     """What ``docs/benchmarks.md`` quotes; ``source`` is where the results are."""
-    known = "\n".join(f"- {caveat}" for caveat in caveats.of(results)[:_FIRST_CAVEATS])
+    known = "\n".join(f"- {caveat}" for caveat in caveats.of(results))
     parts = [f"What these figures do not show:\n\n{known}", table(results, source)]
     for scenario in results.scenarios:
         if scenario.headline:
@@ -37,7 +35,7 @@ def whole(results: Results, source: str) -> str:
 
 def short(results: Results, source: str) -> str:
     """What the README quotes."""
-    known = " ".join(caveats.of(results)[:_MOST_IMPORTANT_CAVEATS])
+    known = " ".join(caveats.most_important(results))
     return f"What these figures do not show: {known}\n\n{table(results, source)}"
 
 
@@ -158,15 +156,18 @@ def _throughput(row: Row | None) -> str:
         return wording.NOTHING
     if row.requests_per_second is not None:
         return wording.median(row.requests_per_second)
-    measured = max(point.requests_per_second for point in row.points)
-    return f"({wording.number(measured)})"
+    if not row.working:
+        return "invalid"
+    return f"({wording.median(Spread.of(point.requests_per_second for point in row.working))})"
 
 
 def _origin(results: Results, source: str) -> Iterator[str]:
     environment = results.environment
     machine = environment.get("machine") or {}
     yield f"{machine.get('processor') or 'Unknown processor'}, {machine.get('cores') or 'unknown number of'} cores;"
-    yield f"{str(environment.get('date', 'undated'))[:10]}, commit {str(environment.get('commit') or 'unknown')[:12]};"
+    commit = str(environment.get("commit") or "unknown")[:12]
+    changed = " with uncommitted changes" if environment.get("uncommitted_changes") else ""
+    yield f"{str(environment.get('date', 'undated'))[:10]}, commit {commit}{changed};"
     yield f"`{shlex.join(results.command)}`; raw data and report: `{source}`."
 
 

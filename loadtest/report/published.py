@@ -1,7 +1,7 @@
 """The ratios that comparisons of Python and Rust servers are published with, held against what this run measured.
 
 Such comparisons have three ways to serve one model: scikit-learn behind plain grpcio, a Rust core behind plain grpcio, and Rust
-alone; and they quote throughput, measured by ghz in a closed loop.
+alone; and they quote throughput, measured by ghz in a closed loop, with few of its conditions.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -34,7 +34,7 @@ class Measure:
 
 
 def measures(results: Results, scenario: ScenarioRecord) -> list[Measure]:
-    """Every way in which this run can take the ratios; none when one of the three was not measured."""
+    """Every way in which this run can take the ratios of the Rust server to at least one of the others."""
     rows = [row for row in summary.rows(results) if row.scenario == scenario.name and row.call == "call"]
     return [made for words, native, others, figure in _ways(rows) if (made := _measure(words, native, others, figure))]
 
@@ -99,7 +99,7 @@ def _ways(rows: Sequence[Row]) -> Iterator[tuple[str, Row | None, Mapping[str, R
     for setting in (Setting.APART, Setting.SHARED):
         own = [row for row in rows if row.setting is setting]
         where = "" if setting is Setting.APART else "; client and server share all cores"
-        closed = [row for row in own if row.load.mode is Mode.CLOSED]
+        closed = [row for row in own if row.load.mode is Mode.CLOSED and row.working]
         best = {name: max(_of(closed, name), key=_throughput) for name in (_NATIVE, *PUBLISHED) if _of(closed, name)}
         yield f"{_BY_GHZ}{where}", best.get(_NATIVE), best, _calls_a_second
         ceilings = {row.subject: row for row in own if row.load.mode is Mode.CEILING}
@@ -112,11 +112,11 @@ def _ways(rows: Sequence[Row]) -> Iterator[tuple[str, Row | None, Mapping[str, R
 def _measure(words: str, native: Row | None, others: Mapping[str, Row], figure: _Figure) -> Measure | None:
     if native is None:
         return None
-    ours = {point.round: figure(point) for point in native.points}
+    ours = {point.round: figure(point) for point in native.working}
     ratios = {}
     for name in PUBLISHED:
         if name in others:
-            theirs = {point.round: figure(point) for point in others[name].points}
+            theirs = {point.round: figure(point) for point in others[name].working}
             spread = Spread.of(own / other for number, own in ours.items() if own and (other := theirs.get(number)))
             if spread is not None:
                 ratios[name] = spread
@@ -129,7 +129,7 @@ def _of(rows: Sequence[Row], subject: str) -> list[Row]:
 
 def _throughput(row: Row) -> float:
     """Also of runs in which the load generator was the limit: published comparisons quote them."""
-    return Spread.over([point.requests_per_second for point in row.points]).median
+    return Spread.over([point.requests_per_second for point in row.working]).median
 
 
 def _calls_a_second(point: Point) -> float | None:
@@ -164,8 +164,8 @@ def _reason(closed: Sequence[Point]) -> Iterator[str]:
         f"Why they differ: in {len(limited)} of {len(native)} closed loops of the Rust server ghz was the limit. It spends "
         f"{wording.spread(cpu)} µs of its own CPU on a call and never offers more than "
         f"{wording.number(max(point.requests_per_second for point in limited))} calls/s, which keep the Rust server "
-        f"{wording.spread(busy, 100)}% busy; the others are at their limits. So a throughput ratio by ghz is a fact about "
-        "ghz, and the CPU time of the servers is what they differ by."
+        f"{wording.spread(busy, 100)}% busy. So a throughput ratio by ghz is a fact about ghz, and the CPU time of the servers is "
+        "what they differ by."
     )
 
 

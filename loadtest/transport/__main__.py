@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -122,11 +122,13 @@ def main() -> int:
                 progress=lambda next_: console.print(f"  {next_}", style="dim", markup=False),
             )
             parts = Programme(bench, Path(folder)).parts
+            # Before the first part is kept, which may itself change a file of the project.
+            described = environment.describe({"h2load": program.version})
             chosen = arguments.only or [name for name in parts if name != BEFORE]
             for number, name in enumerate(chosen, start=1):
                 took = time.monotonic() - began
                 console.print(f"{name}: part {number} of {len(chosen)}, {took:.0f} s so far")
-                _measured(name, parts[name](), file, {"h2load": program.version}, console)
+                _measured(name, parts[name](), file, described, console)
         except _FAILURES as problem:
             console.print(str(problem), style="red", markup=False)
             status = 1
@@ -138,7 +140,7 @@ def main() -> int:
     return status
 
 
-def _measured(name: str, part: Iterator[dict[str, Any]], file: Path, tools: dict[str, str], console: Console) -> None:
+def _measured(name: str, part: Iterator[dict[str, Any]], file: Path, described: Mapping[str, Any], console: Console) -> None:
     """Measures one part and keeps it; what there is of it when it is stopped."""
     record: dict[str, Any] | None = None
     try:
@@ -150,7 +152,7 @@ def _measured(name: str, part: Iterator[dict[str, Any]], file: Path, tools: dict
         raise
     finally:
         if record is not None:
-            keep(file, name, record | {"environment": environment.describe(tools)})
+            keep(file, name, record | {"environment": described})
             for table in report.TABLES[name](record):
                 console.print(table.for_terminal())
                 console.print()

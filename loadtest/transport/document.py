@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from loadtest.servers import ROOT
+from measuring import document
 
 from . import report
 
 KEPT = ROOT / "docs" / "performance.json"
 DOCUMENTS = (ROOT / "docs" / "performance.md", ROOT / "README.md")
-_PLACE = re.compile(r"(<!-- figures: ([\w-]+) -->\n).*?(<!-- end of figures -->)", re.DOTALL)
+_PLACE = re.compile(r"<!-- figures: ([\w-]+) -->")
+_END = "<!-- end of figures -->"
 #: Cases whose ratios the README shows.
 _ASKED = ("small", "large", "workers")
 
@@ -28,17 +30,22 @@ class DocumentError(RuntimeError):
 
 
 def filled(text: str, parts: Mapping[str, Mapping[str, Any]]) -> str:
-    """The document with these figures."""
-    return _PLACE.sub(lambda place: f"{place[1]}{_figures(place[2], parts)}{place[3]}", text)
+    """The document with these figures. Raises MarkerError where a place has no end."""
+    pieces = _PLACE.split(text)
+    done = [pieces[0]]
+    for name, rest in zip(pieces[1::2], pieces[2::2], strict=True):
+        begin = f"<!-- figures: {name} -->"
+        done.append(document.filled(begin + rest, begin, _END, _figures(name, parts)))
+    return "".join(done)
 
 
 def _figures(name: str, parts: Mapping[str, Mapping[str, Any]]) -> str:
     try:
         if name == "ratios":
-            return "\n" + report.targets([parts[each] for each in _ASKED]).for_markdown() + "\n"
+            return report.targets([parts[each] for each in _ASKED]).for_markdown().strip("\n")
         if name == "where":
-            return "\n" + _where({part: record for part, record in parts.items() if part != "before"}) + "\n"
-        return "\n" + "\n".join(table.for_markdown() for table in report.TABLES[name](parts[name])) + "\n"
+            return _where({part: record for part, record in parts.items() if part != "before"})
+        return "\n".join(table.for_markdown() for table in report.TABLES[name](parts[name])).strip("\n")
     except KeyError as missing:
         raise DocumentError(f"no figures of {missing} are kept; `make bench-transport` measures them") from missing
 
@@ -56,7 +63,7 @@ def _where(parts: Mapping[str, Mapping[str, Any]]) -> str:
     return (
         f"Measured on {' and '.join(dates)}, {commit}. The machine: {machine['processor']}, {machine['cores']} cores, "
         f"{machine['system']}; {versions['rust']}; Python {versions['python']}; grpcio {versions['packages']['grpcio']}; "
-        f"{versions['h2load']}.\n"
+        f"{versions['h2load']}."
     )
 
 
@@ -65,11 +72,11 @@ def main() -> int:
     kept = Path(sys.argv[1]) if len(sys.argv) > 1 else KEPT
     try:
         parts = json.loads(kept.read_text(encoding="utf-8"))["parts"]
-        for document in DOCUMENTS:
-            text = document.read_text(encoding="utf-8")
-            document.write_text(filled(text, parts), encoding="utf-8")
-            sys.stdout.write(f"{document.relative_to(ROOT)}: {len(_PLACE.findall(text))} tables\n")
-    except (OSError, DocumentError) as problem:
+        for each in DOCUMENTS:
+            text = each.read_text(encoding="utf-8")
+            each.write_text(filled(text, parts), encoding="utf-8")
+            sys.stdout.write(f"{each.relative_to(ROOT)}: {len(_PLACE.findall(text))} tables\n")
+    except (OSError, DocumentError, document.MarkerError) as problem:
         sys.stderr.write(f"{problem}\n")
         return 1
     return 0

@@ -13,11 +13,14 @@ from pathlib import Path
 from ferrule import _core
 
 from loadtest.peer_servers.messages import PREDICT
+from loadtest.servers import ROOT
+from measuring import inherited
 
 #: Turns of both.
 _TURNS = 10
 #: Seconds that a call may take: never so many.
 _FAR = 3600.0
+_ENVIRONMENT = inherited.environment({"PYTHONPATH": str(ROOT)})
 
 
 def cpu_us(models: Path, request: bytes, core: int, seconds: float) -> float:
@@ -33,7 +36,7 @@ def both(models: Path, request: bytes, core: int, seconds: float) -> tuple[float
         file.write_bytes(request)
         module = ("-m", "loadtest.transport.engine_alone", str(models), str(file), str(seconds))
         command = ("taskset", "--cpu-list", str(core), sys.executable, *module)
-        said = subprocess.run(command, capture_output=True, text=True, check=True)
+        said = subprocess.run(command, capture_output=True, text=True, check=True, env=_ENVIRONMENT)
     without, with_deadline = map(float, said.stdout.split())
     return without, with_deadline
 

@@ -70,10 +70,11 @@ async fn echo(request: http::Request<Incoming>) -> Result<Response<Echo>, hyper:
     Ok(response)
 }
 
-/// All that a caller sends. What came in one piece is not copied, what came in several is copied once.
+/// All that a caller sends. What came in one piece is not copied; room for what comes in several grows as in our server.
 async fn read(mut body: Incoming) -> Result<Bytes, hyper::Error> {
     let mut one = Bytes::new();
     let mut parts = BytesMut::new();
+    let mut whole = 0;
     while !body.is_end_stream() {
         let Some(frame) = std::future::poll_fn(|task| Pin::new(&mut body).poll_frame(task)).await else {
             break;
@@ -84,11 +85,15 @@ async fn read(mut body: Incoming) -> Result<Bytes, hyper::Error> {
             continue;
         }
         if parts.is_empty() {
-            let whole = one.first_chunk().map_or(0, |&[_, a, b, c, d]: &[u8; HEAD_BYTES]| {
+            let said = one.first_chunk().map_or(0, |&[_, a, b, c, d]: &[u8; HEAD_BYTES]| {
                 HEAD_BYTES + u32::from_be_bytes([a, b, c, d]) as usize
             });
-            parts.reserve(whole.min(HEAD_BYTES + crate::MAX_MESSAGE_BYTES));
+            whole = said.min(HEAD_BYTES + crate::MAX_MESSAGE_BYTES);
             parts.put(std::mem::take(&mut one));
+        }
+        let here = parts.len() + data.len();
+        if parts.capacity() < whole.min(2 * here) {
+            parts.reserve(whole.min(8 * here) - parts.len());
         }
         parts.put(data);
     }

@@ -144,11 +144,6 @@ impl<'a> Sample<'a> {
         self.weights.is_none()
     }
 
-    /// The weights of some rows; None where all weigh 1.
-    pub(crate) fn weights(&self, rows: Range<usize>) -> Option<&'a [f64]> {
-        self.weights.map(|weights| &weights[rows])
-    }
-
     /// The weight of one row over the sum of all, as NumPy computes it with values of the rows' type.
     pub(crate) fn odds(&self, index: usize) -> f64 {
         match self.rows.precision() {

@@ -332,3 +332,25 @@ fn dense_and_sparse_rows_have_the_same_labels_where_squares_underflow() {
         assert_eq!(labels((&csr).into()), labels(blobs.rows()), "{scale}");
     }
 }
+
+#[test]
+fn values_beyond_float32_have_the_label_of_the_nearest_centre() {
+    let (columns, huge) = (6, 1e60);
+    let mut centers = vec![0.0; 3 * columns];
+    centers[..2].copy_from_slice(&[2.0, -1.0]);
+    centers[columns..columns + 2].copy_from_slice(&[0.001, 0.001]);
+    centers[2 * columns..2 * columns + 2].copy_from_slice(&[-3.0, -3.0]);
+    let values = [[huge, huge], [huge, 0.0], [-huge, huge], [0.0, -huge]].map(|[a, b]| [a, b, 0.0, 0.0, 0.0, 0.0]);
+    let values = values.concat();
+    let model = KMeans::new(centers, 3, columns).unwrap();
+    let labels = |rows: Rows<'_>| {
+        let mut labels = vec![-1; 4];
+        model.predict(rows, &mut labels, &never).unwrap();
+        labels
+    };
+    let csr = sparse(&values, columns, |value| value != 0.0);
+    assert_eq!(
+        labels((&csr).into()),
+        labels(Rows::from_values(&values, 4, columns).unwrap())
+    );
+}

@@ -222,7 +222,12 @@ impl Engine {
             let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
             match &mut *streams {
                 Some(streams) => {
-                    streams.retain(|stream| stream.upgrade().is_some());
+                    // Those that ended are dropped when there is no room, which then doubles: opening a stream costs the same
+                    // however many there are.
+                    if streams.len() == streams.capacity() {
+                        streams.retain(|stream| stream.upgrade().is_some());
+                        streams.reserve(streams.len() + 1);
+                    }
                     streams.push(sender.downgrade());
                 }
                 None => end(&sender),

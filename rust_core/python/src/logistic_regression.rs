@@ -183,8 +183,7 @@ impl<'a> Asked<'a> {
         }
     }
 
-    /// Answers as `answer` computes them, `width` of them for each row, and for decision functions and the like by the number of
-    /// scores or classes.
+    /// Answers as `answer` computes them, as many for each row as `width` says of the scorer.
     fn answers<T: Copy + Default + Send>(
         &self,
         py: Python<'_>,
@@ -194,7 +193,9 @@ impl<'a> Asked<'a> {
         let scorer = Scorer::new(&self.coefficients, self.intercepts, self.columns).map_err(invalid)?;
         let (rows, width) = (self.rows(), width(&scorer));
         let mut answers = vec![T::default(); rows.rows() * width];
-        let size = self.rows.nonzeros().saturating_mul(scorer.scores());
+        // Rows that name nothing are work too.
+        let steps = self.rows.nonzeros().saturating_add(rows.rows());
+        let size = steps.saturating_mul(scorer.n_classes());
         interruptible_if_long(py, size, |interrupt| answer(&scorer, rows, &mut answers, interrupt))?
             .map_err(|error| self.explained(&error))?;
         Ok((answers, width))
@@ -232,21 +233,23 @@ fn by_column<'a, T: Element + Copy + Into<f64>>(
         Checked::Sparse(csr) if csr.columns() == columns => csr.narrow(scores == 1),
         _ => None,
     };
-    let Some((narrow, places)) = narrow else {
-        let copy: Vec<f64> = all.t().iter().map(|&value| value.into()).collect();
-        return (None, copy.into(), columns);
-    };
-    let columns = narrow.columns();
-    let mut some = vec![0.0; scores * columns];
+    let (narrow, places) = narrow.unzip();
+    let wanted = places.as_ref().map_or(columns, Vec::len);
+    let width = narrow.as_ref().map_or(columns, Csr::columns);
+    let mut copy = vec![0.0; scores * width];
     // A few columns at a time: each row of coefficients is read in order, and what is written stays in the cache.
-    for places in places.chunks(FEW_COLUMNS) {
+    for first in (0..wanted).step_by(FEW_COLUMNS) {
+        let few = first..wanted.min(first + FEW_COLUMNS);
         for (score, row) in all.rows().into_iter().enumerate() {
-            for &(place, column) in places {
-                some[place as usize * scores + score] = row[column as usize].into();
+            for index in few.clone() {
+                let (place, column) = places
+                    .as_ref()
+                    .map_or((index, index), |places| (places[index].0 as usize, places[index].1 as usize));
+                copy[place * scores + score] = row[column].into();
             }
         }
     }
-    (Some(narrow), some.into(), columns)
+    (narrow, copy.into(), width)
 }
 
 /// Columns whose coefficients are copied at one time.

@@ -68,7 +68,7 @@ pub(crate) enum Checked<'a> {
 }
 
 impl Matrix<'_> {
-    /// Checks shapes, offsets and indices; nothing is copied that is in order.
+    /// Checks shapes, offsets and indices; values are not copied.
     pub(crate) fn checked(&self) -> PyResult<Checked<'_>> {
         match self {
             Self::Double(array) => {

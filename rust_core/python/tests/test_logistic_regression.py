@@ -222,6 +222,35 @@ def test_sparsify_and_densify() -> None:
     assert_array_equal(model.densify().coef_, before[0])
 
 
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_coefficients_are_read_however_they_lie(n_classes: int) -> None:
+    X, y = load_iris(return_X_y=True)
+    X, y = X[y < n_classes], y[y < n_classes]
+    model = LogisticRegression(warm_start=True).fit(X, y)
+    coefficients = model.coef_
+    packed = np.zeros(coefficients.shape, dtype=[("value", "f8"), ("count", "i4")])
+    packed["value"] = coefficients
+    odd = np.frombuffer(b"." + coefficients.tobytes(), dtype=np.uint8)[1:].view(np.float64).reshape(coefficients.shape)
+    ways = [np.ascontiguousarray(coefficients), coefficients[:, ::-1][:, ::-1], packed["value"], odd, sparse.csr_matrix(coefficients)]
+    for rows in (X, sparse.csr_array(X), X[:1], sparse.csr_array(X[:1])):
+        expected = model.predict_proba(rows)
+        for way in ways:
+            model.coef_ = way
+            assert_array_equal(model.predict_proba(rows), expected)
+        model.coef_ = coefficients
+    model.coef_ = packed["value"]
+    assert model.fit(X, y).n_iter_[0] < 3
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_rows_that_name_nothing_say_the_intercept(dtype: Any) -> None:
+    X, y = load_iris(return_X_y=True)
+    model = LogisticRegression().fit(X, y)
+    model.coef_ = np.ascontiguousarray(model.coef_, dtype=dtype)
+    empty = model.predict_proba(sparse.csr_array((3, 4)))
+    assert_array_equal(empty, model.predict_proba(np.zeros((3, 4))))
+
+
 def _read_only(X: np.ndarray) -> np.ndarray:
     X = X.copy()
     X.flags.writeable = False

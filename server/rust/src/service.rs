@@ -56,7 +56,7 @@ impl<'a> Said<'a> {
 
 impl Service {
     /// Reads the headers of a call. This runs where the connection reads its frames, so it neither waits nor computes: its work
-    /// is bounded by what headers may have together, and for a stream by how many are open, which the engine looks through.
+    /// is bounded by what headers may have together.
     ///
     /// # Errors
     /// The response to a call that need not wait: one that is refused, or a stream of the caller's.

@@ -16,7 +16,7 @@ impl Csr<'_> {
     /// kept, and the last group keeps its length, so that sums in eight lanes keep their bits too.
     #[must_use]
     pub fn narrow(&self, lanes: bool) -> Option<(Csr<'_>, Vec<(u32, u32)>)> {
-        if self.indices.is_empty() || self.indices.len() >= self.columns {
+        if self.indices.len() >= self.columns {
             return None;
         }
         let group_columns = if lanes { LANES } else { 1 };
@@ -29,7 +29,8 @@ impl Csr<'_> {
             Some(&last) if last == last_group => {
                 (groups.len() - 1) * group_columns + (self.columns - 1) % group_columns + 1
             }
-            _ => groups.len() * group_columns,
+            // A matrix has a column, named or not.
+            _ => groups.len().max(1) * group_columns,
         };
         if columns > self.columns / 2 {
             return None;
@@ -136,7 +137,14 @@ mod tests {
         let values = CsrValues::Double(vec![1.0; 4].into());
         let csr = Csr::new(vec![0, 4].into(), vec![0, 9, 17, 30].into(), values, 33).unwrap();
         assert!(csr.narrow(true).is_none());
+    }
+
+    #[test]
+    fn rows_that_name_nothing_need_one_group() {
         let empty = Csr::new(vec![0, 0].into(), vec![].into(), CsrValues::Double(vec![].into()), 33).unwrap();
-        assert!(empty.narrow(false).is_none());
+        for (lanes, columns) in [(false, 1), (true, 8)] {
+            let (narrow, places) = empty.narrow(lanes).unwrap();
+            assert!(places.is_empty() && narrow.columns() == columns && narrow.rows() == 1);
+        }
     }
 }

@@ -195,5 +195,7 @@ fn nearest<S: Simd, const W: usize>(simd: S, planes: &Planes, row: SparseRow<'_>
     let terms = row.values.len() as f64 + 8.0;
     let squares = 0.5 * square * planes.scale * planes.scale + planes.greatest_square;
     let limit = terms * (2.5 * f64::from(f32::EPSILON) / 2.0 * squares + 8.0 * f64::from(f32::MIN_POSITIVE));
-    (f64::from(next - least) > limit).then_some(cluster)
+    let gap = f64::from(next - least);
+    // Values too great for float32 make scores infinite, or no numbers, and say nothing.
+    (gap > limit && gap.is_finite()).then_some(cluster)
 }

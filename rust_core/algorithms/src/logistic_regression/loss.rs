@@ -219,7 +219,7 @@ impl<'a> Objective<'a> {
                             coefficients,
                             intercept,
                             classes: &classes[tile.clone()],
-                            weights: sample.weights(tile),
+                            weights: sample.weights_of(tile),
                             gradient: &mut partial.binary,
                             curvatures: &mut partial.kept[kept],
                         });
@@ -291,7 +291,7 @@ impl<'a> Objective<'a> {
                             intercepts: &tiles_of_intercepts,
                             n_classes: *score_count,
                             classes: &classes[tile.clone()],
-                            weights: sample.weights(tile),
+                            weights: sample.weights_of(tile),
                             gradient: partial.multinomial.tiles_mut(),
                             by_intercept: partial.intercepts.as_chunks_mut().0,
                             probabilities: &mut partial.kept[kept],

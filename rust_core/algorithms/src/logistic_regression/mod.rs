@@ -4,6 +4,7 @@
 //! first point (zeros); with L-BFGS also the same stopping tests. Two classes share one row of coefficients (that of class 1);
 //! more have one each.
 
+mod answer;
 mod cholesky;
 mod curvature;
 mod hessian_products;

@@ -549,16 +549,16 @@ def logistic_regression_fit(
     """
 
 def logistic_regression_predict(
-    x: _Rows, coefficients: NDArray[np.floating[Any]], intercepts: NDArray[np.float64]
+    x: _Rows, coefficients: NDArray[np.float64] | NDArray[np.float32], intercepts: NDArray[np.float64]
 ) -> NDArray[np.uint32]:
     """The index of each row's most probable class."""
 
 def logistic_regression_decision_function(
-    x: _Rows, coefficients: NDArray[np.floating[Any]], intercepts: NDArray[np.float64]
+    x: _Rows, coefficients: NDArray[np.float64] | NDArray[np.float32], intercepts: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """The scores of each row: one for two classes, else one for each class."""
 
 def logistic_regression_predict_proba(
-    x: _Rows, coefficients: NDArray[np.floating[Any]], intercepts: NDArray[np.float64]
+    x: _Rows, coefficients: NDArray[np.float64] | NDArray[np.float32], intercepts: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """The probability of each class for each row."""

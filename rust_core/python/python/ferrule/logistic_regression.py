@@ -221,7 +221,7 @@ class LogisticRegression(FollowsProgress, ClassifierMixin, BaseEstimator):  # ty
         """Undoes `sparsify`."""
         check_is_fitted(self)
         if sparse.issparse(self.coef_):
-            self.coef_ = self.coef_.toarray()
+            self.coef_ = self.coef_.toarray(order="F")
         return self
 
     def __sklearn_tags__(self) -> Any:
@@ -288,17 +288,20 @@ class LogisticRegression(FollowsProgress, ClassifierMixin, BaseEstimator):  # ty
             explain(self, X)
             raise
 
-    def _coefficients(self) -> tuple[NDArray[np.floating[Any]], NDArray[np.float64]]:
+    def _coefficients(self) -> tuple[NDArray[np.float64] | NDArray[np.float32], NDArray[np.float64]]:
         """Coefficients, in float64 or float32, and intercepts as the compiled module takes them."""
         coefficients: Any = self.coef_
         intercepts: Any = self.intercept_
         if sparse.issparse(coefficients):
-            coefficients = coefficients.toarray()
+            coefficients = coefficients.toarray(order="F")
         if not isinstance(intercepts, np.ndarray) or intercepts.shape != (len(coefficients),):
             # Without an intercept scikit-learn's estimators may keep a number.
             intercepts = np.full(len(coefficients), intercepts)
         if coefficients.dtype != np.float32:
             coefficients = coefficients.astype(np.float64, copy=False)
+        if not coefficients.flags.aligned:
+            # A field of packed records, or of a file: the compiled module can't walk it.
+            coefficients = coefficients.copy(order="F")
         return coefficients, np.ascontiguousarray(intercepts, dtype=np.float64)
 
     def _rounded(self, rows: Rows, answers: NDArray[np.float64]) -> NDArray[np.floating[Any]]:

@@ -120,7 +120,8 @@ class _Restoration:
                 # Draws of a continued fit start anew.
                 model._random_state = check_random_state(model.random_state)
         else:
-            model.coef_ = self.arrays["coef"].astype(self.dtype)
+            # As fits leave them: sparse predictions of ours read this order without a copy.
+            model.coef_ = self.arrays["coef"].astype(self.dtype, order="C" if theirs else "F")
             model.intercept_ = self.arrays["intercept"].astype(self.dtype)
             model.classes_ = self.classes()
         self.note(model, attributes, of=name, named=self.facts.get("named", bool(self.names)), ours=not theirs)

@@ -1,0 +1,80 @@
+//! Two classes: the scores of eight rows in a vector.
+
+#![allow(
+    clippy::needless_range_loop,
+    reason = "registers have numbers, and closures would not be inlined"
+)]
+
+use std::ops::Range;
+
+use super::Output;
+use crate::logistic_regression::scorer::Scorer;
+use crate::simd::{DOUBLES, Simd, exponential};
+
+/// The scalar product of each row with the coefficients, a lane for each.
+#[inline(always)]
+pub(super) fn eight_products<S: Simd>(simd: S, rows: &[&[f64]; DOUBLES], coefficients: &[f64]) -> S::Double {
+    let (whole, rest) = coefficients.as_chunks::<DOUBLES>();
+    let mut sums = [simd.double(0.0); DOUBLES];
+    let mut chunks: [&[[f64; DOUBLES]]; DOUBLES] = [&[]; DOUBLES];
+    for row in 0..DOUBLES {
+        chunks[row] = &rows[row].as_chunks::<DOUBLES>().0[..whole.len()];
+    }
+    for (index, coefficients) in whole.iter().enumerate() {
+        let coefficients = simd.load(coefficients);
+        for row in 0..DOUBLES {
+            sums[row] = simd.add(sums[row], simd.mul(coefficients, simd.load(&chunks[row][index])));
+        }
+    }
+    let sums = simd.sums(&sums);
+    if rest.is_empty() {
+        return sums;
+    }
+    let mut others = [0.0; DOUBLES];
+    for row in 0..DOUBLES {
+        for (coefficient, value) in rest.iter().zip(&rows[row][whole.len() * DOUBLES..]) {
+            others[row] += coefficient * value;
+        }
+    }
+    simd.add(sums, simd.load(&others))
+}
+
+/// Writes the answers for some rows of two classes, at most eight, from their scalar products.
+#[inline(always)]
+pub(super) fn finish<S: Simd>(
+    simd: S,
+    scorer: &Scorer<'_>,
+    products: S::Double,
+    rows: Range<usize>,
+    output: &mut Output<'_>,
+) -> Option<usize> {
+    let (zero, one) = (simd.double(0.0), simd.double(1.0));
+    let score = simd.add(products, simd.double(scorer.intercepts[0]));
+    match output {
+        Output::Classes(classes) => {
+            let above = simd.bits(simd.less(zero, score));
+            for (lane, class) in classes[rows.clone()].iter_mut().enumerate() {
+                *class = (above >> lane) & 1;
+            }
+        }
+        Output::Scores(scores) => simd.store_some(score, &mut scores[rows.clone()]),
+        Output::Probabilities(probabilities) => {
+            // 1 / (1 + exp(−|score|)) and the rest, neither of which overflows.
+            let small = exponential(simd, simd.min(simd.sub(zero, score), score));
+            let whole = simd.add(one, small);
+            let (larger, smaller) = (simd.div(one, whole), simd.div(small, whole));
+            let negative = simd.less(score, zero);
+            let mut both = [[0.0; DOUBLES]; 2];
+            simd.store(simd.select(negative, larger, smaller), &mut both[0]);
+            simd.store(simd.select(negative, smaller, larger), &mut both[1]);
+            let (pairs, _) = probabilities.as_chunks_mut::<2>();
+            for (lane, pair) in pairs[rows.clone()].iter_mut().enumerate() {
+                *pair = [both[0][lane], both[1][lane]];
+            }
+        }
+    }
+    // The difference of what is not finite from itself is not a number.
+    let finite = simd.bits(simd.equal(simd.sub(score, score), zero));
+    let first = rows.start + (!finite).trailing_zeros() as usize;
+    (first < rows.end).then_some(first)
+}
