@@ -306,6 +306,37 @@ fn a_start_at_the_minimum_is_the_end() {
 }
 
 #[test]
+fn rows_that_say_little_of_the_others() {
+    // The first rows of every block, which Newton's steps by some rows take, lack a column or nearly.
+    const COLUMNS: usize = 3;
+    for (n_classes, scale) in [(2, 0.0), (2, 1e-3), (3, 0.0), (3, 1e-3)] {
+        let example = Example::new(9, 8192, COLUMNS, n_classes, 1.0);
+        let mut rows: Vec<[f64; COLUMNS]> = example.dense.as_chunks().0.to_vec();
+        let mut classes = example.classes;
+        for row in rows.iter_mut().enumerate().filter(|(index, _)| index % 256 < 64) {
+            row.1[1] *= scale;
+        }
+        let parameters = Parameters {
+            c: f64::INFINITY,
+            solver: Solver::NewtonCholesky,
+            tol: 1e-9,
+            ..Parameters::default()
+        };
+        let mut fit = |turned: bool| {
+            if turned {
+                rows.reverse();
+                classes.reverse();
+            }
+            let matrix = Rows::from_values(rows.as_flattened(), rows.len(), COLUMNS).unwrap();
+            LogisticRegression::fit(matrix, &classes, n_classes, None, &parameters, &never).unwrap()
+        };
+        let (misled, led) = (fit(false), fit(true));
+        assert!(misled.converged && led.converged);
+        assert!(close(misled.model.coefficients(), led.model.coefficients(), 1e-8));
+    }
+}
+
+#[test]
 fn class_weights_are_weights_of_rows() {
     let example = Example::new(8, 400, 4, 3, 1.0);
     let own = uniform(1, 400);

@@ -242,9 +242,9 @@ fn by_column<'a, T: Element + Copy + Into<f64>>(
         let few = first..wanted.min(first + FEW_COLUMNS);
         for (score, row) in all.rows().into_iter().enumerate() {
             for index in few.clone() {
-                let (place, column) = places
-                    .as_ref()
-                    .map_or((index, index), |places| (places[index].0 as usize, places[index].1 as usize));
+                let (place, column) = places.as_ref().map_or((index, index), |places| {
+                    (places[index].0 as usize, places[index].1 as usize)
+                });
                 copy[place * scores + score] = row[column].into();
             }
         }

@@ -21,11 +21,7 @@ pub(super) enum Output<'o> {
 }
 
 /// Answers for the rows of a tile; gives the first whose scores are not finite.
-pub(super) struct Answer<'a, 't, 'o>(
-    pub(super) Scorer<'a>,
-    pub(super) Tile<'t>,
-    pub(super) Output<'o>,
-);
+pub(super) struct Answer<'a, 't, 'o>(pub(super) Scorer<'a>, pub(super) Tile<'t>, pub(super) Output<'o>);
 
 impl Kernel for Answer<'_, '_, '_> {
     type Output = Option<usize>;
@@ -75,7 +71,10 @@ impl Kernel for Answer<'_, '_, '_> {
                 while start < count {
                     let rows = &values[start * scorer.columns..];
                     let (found, more) = if count - start >= DOUBLES {
-                        (several::dense::<S, DOUBLES>(simd, &scorer, rows, start, &mut output), DOUBLES)
+                        (
+                            several::dense::<S, DOUBLES>(simd, &scorer, rows, start, &mut output),
+                            DOUBLES,
+                        )
                     } else {
                         (several::dense::<S, 1>(simd, &scorer, rows, start, &mut output), 1)
                     };

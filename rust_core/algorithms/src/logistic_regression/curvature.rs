@@ -1,5 +1,7 @@
 //! The objective's second derivatives with respect to some of its parameters.
 
+use std::ops::Range;
+
 use super::loss::{Objective, softmax};
 use super::triangle::{Batch, Triangle};
 use crate::blocks::Blocks;
@@ -63,6 +65,45 @@ impl Chosen {
 
 const ABSENT: u32 = u32::MAX;
 
+/// The rows that second derivatives are taken from: the first of each block, one row in so many.
+///
+/// A step by the Hessian of some rows, down the gradient of all, comes nearly as far as by that of all, as long as there are many
+/// rows for each parameter. Source: R. H. Byrd, G. M. Chin, W. Neveitt and J. Nocedal, "On the use of stochastic Hessian
+/// information in optimization methods for machine learning", SIAM J. Optim. 21 (2011).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Share(usize);
+
+impl Share {
+    pub(super) const WHOLE: Self = Self(1);
+
+    /// So few dense rows as are enough for `size` parameters. Of sparse rows all: each names few columns.
+    pub(super) fn enough(objective: &Objective<'_>, size: usize) -> Self {
+        if objective.sample.rows().is_sparse() {
+            return Self::WHOLE;
+        }
+        Self((objective.sample.len() / ROWS_EACH / size.max(1)).clamp(1, MOST_LEFT_OUT))
+    }
+
+    fn of(self, block: Range<usize>) -> Range<usize> {
+        block.start..block.start + block.len().div_ceil(self.0)
+    }
+}
+
+/// Rows for each parameter that are enough for a Hessian: it is then wrong by about an eighth.
+const ROWS_EACH: usize = 64;
+/// One row in so many, at least: with fewer the Hessian is no longer what an iteration's time goes to.
+const MOST_LEFT_OUT: usize = 8;
+
+/// Sums over rows.
+struct Curvature {
+    /// For each class.
+    by_class: Vec<Triangle>,
+    /// For all of them together.
+    joint: Option<Triangle>,
+    /// The weights of these rows.
+    weight: f64,
+}
+
 /// What the rows of one block add. With weight s, probabilities p and row x, the second derivatives are
 /// s·(diag(p) − p·pᵀ) ⊗ x·xᵀ: a sum of outer products for each class, less one for all of them.
 #[derive(Clone)]
@@ -79,14 +120,17 @@ struct Partial {
 }
 
 impl Objective<'_> {
-    /// The Hessian at `point` over the chosen parameters, row-major and whole.
+    /// The Hessian at `point` over the chosen parameters, row-major and whole, as a share of the rows has it.
     ///
     /// Where nothing keeps the classes' numbers for a column from moving together, which changes no probability, that
     /// direction is given a curvature, so that a step does not take it.
-    pub(super) fn hessian(&mut self, point: &[f64], chosen: &Chosen) -> Result<Vec<f64>, Interrupted> {
+    pub(super) fn hessian(&mut self, point: &[f64], chosen: &Chosen, share: Share) -> Result<Vec<f64>, Interrupted> {
         let size = chosen.len();
-        let (by_class, joint) = self.curvature(point, chosen)?;
-        let weight = self.sample.weight_sum();
+        let Curvature {
+            by_class,
+            joint,
+            weight,
+        } = self.curvature(point, chosen, share)?;
         let mut hessian = vec![0.0; size * size];
         for (score, triangle) in by_class.iter().enumerate() {
             let offset = chosen.offsets[score];
@@ -141,8 +185,7 @@ impl Objective<'_> {
         }
     }
 
-    /// Sums over the rows: for each class, and for all of them together.
-    fn curvature(&mut self, point: &[f64], chosen: &Chosen) -> Result<(Vec<Triangle>, Option<Triangle>), Interrupted> {
+    fn curvature(&mut self, point: &[f64], chosen: &Chosen, share: Share) -> Result<Curvature, Interrupted> {
         let (size, columns, scores) = (chosen.len(), self.sample.columns(), self.scores);
         let several = scores > 1;
         let (coefficients, intercepts) = point.split_at(self.coefficient_count());
@@ -177,7 +220,7 @@ impl Objective<'_> {
         let mut partials = vec![partial; blocks.count()];
         let (sample, known, known_blocks, laid_out) = (self.sample, &self.partials, &self.blocks, &self.coefficients);
         blocks.reduce(&mut partials, |block, partial| {
-            sample.tiles(&blocks, block, |tile, rows| {
+            sample.tiles(&blocks, share.of(block), |tile, rows| {
                 for (index, row) in tile.zip(rows.rows(columns)) {
                     if !keeps {
                         let mut computed = std::mem::take(&mut partial.probabilities);
@@ -201,9 +244,23 @@ impl Objective<'_> {
             partial.finish();
             Ok(())
         })?;
+        let weight_of = |rows: Range<usize>| match sample.weights_of(rows.clone()) {
+            Some(weights) => weights.iter().sum(),
+            None => rows.len() as f64,
+        };
+        let weight = match share {
+            Share::WHOLE => sample.weight_sum(),
+            _ => (0..blocks.count())
+                .map(|block| weight_of(share.of(blocks.range(block))))
+                .sum(),
+        };
         let mut partials = partials.into_iter();
         let Some(mut total) = partials.next() else {
-            return Ok((Vec::new(), None));
+            return Ok(Curvature {
+                by_class: Vec::new(),
+                joint: None,
+                weight,
+            });
         };
         for other in partials {
             for (total, other) in total.by_class.iter_mut().zip(&other.by_class) {
@@ -213,7 +270,11 @@ impl Objective<'_> {
                 total.add_all(other);
             }
         }
-        Ok((total.by_class, total.joint))
+        Ok(Curvature {
+            by_class: total.by_class,
+            joint: total.joint,
+            weight,
+        })
     }
 }
 

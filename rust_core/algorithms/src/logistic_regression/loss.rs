@@ -411,7 +411,7 @@ fn squared_norm(values: &[f64]) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::curvature::Chosen;
+    use super::super::curvature::{Chosen, Share};
     use super::*;
     use crate::csr::{Csr, CsrValues};
     use crate::interrupt::never;
@@ -472,7 +472,7 @@ mod tests {
         let mut gradient = vec![0.0; size];
         objective.evaluate(&point, &mut gradient).unwrap();
         let chosen = Chosen::new(objective, |index| index % 3 != 1);
-        let hessian = objective.hessian(&point, &chosen).unwrap();
+        let hessian = objective.hessian(&point, &chosen, Share::WHOLE).unwrap();
         let direction = scattered(size, 0.5);
         let mut product = vec![0.0; size];
         objective.bend(&point, &mut vec![0.0; size]).unwrap();

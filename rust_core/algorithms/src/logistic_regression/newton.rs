@@ -3,7 +3,7 @@
 //! Source: S. Boyd and L. Vandenberghe, "Convex Optimization" (2004), section 9.5, with halved steps as the line search.
 
 use super::cholesky;
-use super::curvature::Chosen;
+use super::curvature::{Chosen, Share};
 use super::loss::Objective;
 use super::trial::Trial;
 use crate::interrupt::Interrupted;
@@ -15,6 +15,9 @@ pub(super) const DECREASE: f64 = 1e-4;
 pub(super) const ROUNDING: f64 = 64.0 * f64::EPSILON;
 /// How close to the minimum the objective must come, relative to it, by the method's own estimate.
 pub(super) const PRECISION: f64 = 1e-10;
+/// With a Hessian of some rows, the fall that a step promises must be at most this part of what the one before promised; else
+/// the Hessian of all rows is taken from then on.
+pub(super) const SLOW: f64 = 0.2;
 /// A step is halved at most so often.
 pub(super) const MOST_HALVINGS: usize = 40;
 
@@ -52,6 +55,7 @@ pub(super) fn minimise(
     let mut trial = here.clone();
     let mut direction = vec![0.0; size];
     let mut n_iter = 0;
+    let (mut sampled, mut promised) = (true, f64::INFINITY);
     let why = loop {
         if !here.value.is_finite() {
             break Why::Stuck;
@@ -59,8 +63,17 @@ pub(super) fn minimise(
         if n_iter == max_iter {
             break Why::Exhausted;
         }
-        let mut hessian = objective.hessian(&here.point, &chosen)?;
+        let share = if sampled {
+            Share::enough(objective, size)
+        } else {
+            Share::WHOLE
+        };
+        let mut hessian = objective.hessian(&here.point, &chosen, share)?;
         if cholesky::factorise(&mut hessian, size, objective.sample.interrupt)?.is_err() {
+            if share != Share::WHOLE {
+                sampled = false;
+                continue;
+            }
             break Why::Stuck;
         }
         // The Hessian's rows are ordered as `chosen` is.
@@ -72,10 +85,16 @@ pub(super) fn minimise(
         }
         let slope = dot(&here.gradient, &direction);
         if slope.is_nan() || slope >= 0.0 || !trial.search(objective, &here, &direction)? {
+            if share != Share::WHOLE {
+                sampled = false;
+                continue;
+            }
             break if here.is_flat(tol) { Why::Converged } else { Why::Stuck };
         }
         // Half the slope is how far the minimum of the local parabola lies below.
         let close = -slope / 2.0 <= PRECISION * here.value.abs();
+        sampled &= -slope <= SLOW * promised;
+        promised = -slope;
         n_iter += 1;
         std::mem::swap(&mut here, &mut trial);
         objective.report(n_iter, here.value);

@@ -5,9 +5,9 @@
 //! Optim. 24 (2014); the choice of parameters is that of G.-X. Yuan, C.-H. Ho and C.-J. Lin, "An improved GLMNET for
 //! L1-regularized logistic regression", JMLR 13 (2012), with room for as many new ones as there are.
 
-use super::curvature::Chosen;
+use super::curvature::{Chosen, Share};
 use super::loss::Objective;
-use super::newton::{DECREASE, Ended, MOST_HALVINGS, PRECISION, ROUNDING, Why};
+use super::newton::{DECREASE, Ended, MOST_HALVINGS, PRECISION, ROUNDING, SLOW, Why};
 use super::parabola::Parabola;
 use super::trial::least_subgradient;
 use crate::interrupt::Interrupted;
@@ -33,6 +33,7 @@ pub(super) fn minimise(
     let (mut trial_point, mut trial_gradient) = (vec![0.0; size], vec![0.0; size]);
     let mut n_iter = 0;
     let mut close = false;
+    let (mut sampled, mut last, mut last_chosen) = (true, f64::INFINITY, Vec::new());
     let why = loop {
         if !value.is_finite() {
             break Why::Stuck;
@@ -50,8 +51,13 @@ pub(super) fn minimise(
         let Some(chosen) = choose(objective, &point, &subgradient) else {
             break Why::Stuck;
         };
+        let share = if sampled {
+            Share::enough(objective, chosen.len())
+        } else {
+            Share::WHOLE
+        };
         let parabola = Parabola {
-            hessian: objective.hessian(&point, &chosen)?,
+            hessian: objective.hessian(&point, &chosen, share)?,
             gradient: chosen.indices.iter().map(|&index| gradient[index]).collect(),
             l1: chosen
                 .indices
@@ -61,9 +67,16 @@ pub(super) fn minimise(
             start: chosen.indices.iter().map(|&index| point[index]).collect(),
         };
         let Some(target) = parabola.minimum(objective.sample.interrupt)? else {
+            if share != Share::WHOLE {
+                sampled = false;
+                continue;
+            }
             break Why::Stuck;
         };
         let promised = parabola.fall(&target);
+        // New parameters may have further to go.
+        sampled &= -promised <= SLOW * last || chosen.indices != last_chosen;
+        last = -promised;
         close = -promised <= PRECISION * value.abs();
         let rounding = ROUNDING * value.abs();
         let mut accepted = None;
@@ -87,8 +100,13 @@ pub(super) fn minimise(
             step *= 0.5;
         }
         let Some(trial) = accepted else {
+            if share != Share::WHOLE {
+                sampled = false;
+                continue;
+            }
             break if flat { Why::Converged } else { Why::Stuck };
         };
+        last_chosen = chosen.indices;
         n_iter += 1;
         std::mem::swap(&mut point, &mut trial_point);
         std::mem::swap(&mut gradient, &mut trial_gradient);
