@@ -8,7 +8,20 @@ _TUNING = (
     *("BLIS_", "DAAL_", "FAISS_", "GOMP_", "GOTO_", "KMP_", "MKL_", "NUMBA_", "NUMEXPR_", "NVPL_", "OMP_", "ONEDAL_"),
     *("JOBLIB_", "LOKY_", "NPY_", "OPENBLAS_", "ORT_", "SKLEARN_", "SKLEARNEX_", "TBB_", "VECLIB_"),
     *("GRPC_", "PROTOCOL_BUFFERS_", "UVICORN_", "MLSERVER_", "FERRULE_"),
-    *("PYTHON", "MALLOC_", "MIMALLOC_", "JEMALLOC_", "_RJEM_", "GLIBC_TUNABLES", "LD_PRELOAD", "RAYON_", "RUST_", "TOKIO_", "GOGC", "GOMAXPROCS"),
+    *(
+        "PYTHON",
+        "MALLOC_",
+        "MIMALLOC_",
+        "JEMALLOC_",
+        "_RJEM_",
+        "GLIBC_TUNABLES",
+        "LD_PRELOAD",
+        "RAYON_",
+        "RUST_",
+        "TOKIO_",
+        "GOGC",
+        "GOMAXPROCS",
+    ),
 )
 
 

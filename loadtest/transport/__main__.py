@@ -140,7 +140,9 @@ def main() -> int:
     return status
 
 
-def _measured(name: str, part: Iterator[dict[str, Any]], file: Path, described: Mapping[str, Any], console: Console) -> None:
+def _measured(
+    name: str, part: Iterator[dict[str, Any]], file: Path, described: Mapping[str, Any], console: Console
+) -> None:
     """Measures one part and keeps it; what there is of it when it is stopped."""
     record: dict[str, Any] | None = None
     try:

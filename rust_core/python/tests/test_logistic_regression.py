@@ -231,7 +231,13 @@ def test_coefficients_are_read_however_they_lie(n_classes: int) -> None:
     packed = np.zeros(coefficients.shape, dtype=[("value", "f8"), ("count", "i4")])
     packed["value"] = coefficients
     odd = np.frombuffer(b"." + coefficients.tobytes(), dtype=np.uint8)[1:].view(np.float64).reshape(coefficients.shape)
-    ways = [np.ascontiguousarray(coefficients), coefficients[:, ::-1][:, ::-1], packed["value"], odd, sparse.csr_matrix(coefficients)]
+    ways = [
+        np.ascontiguousarray(coefficients),
+        coefficients[:, ::-1][:, ::-1],
+        packed["value"],
+        odd,
+        sparse.csr_matrix(coefficients),
+    ]
     for rows in (X, sparse.csr_array(X), X[:1], sparse.csr_array(X[:1])):
         expected = model.predict_proba(rows)
         for way in ways:
