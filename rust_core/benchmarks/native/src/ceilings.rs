@@ -58,8 +58,11 @@ macro_rules! portable_multiply_adds {
 portable_multiply_adds!(portable_doubles, f64);
 portable_multiply_adds!(portable_singles, f32);
 
+/// A loop of multiply-adds; gives their number.
+type Loop = fn() -> f64;
+
 /// The widest loops that this processor has, for float64 and float32.
-fn widest() -> (fn() -> f64, fn() -> f64) {
+fn widest() -> (Loop, Loop) {
     #[cfg(target_arch = "x86_64")]
     {
         if is_x86_feature_detected!("avx512f") {
