@@ -81,6 +81,8 @@ def listen(engine: Engine, config: Config, address: str) -> "grpc.Server":
             # Identity only, as in the Rust server: no message grows while it is read.
             ("grpc.compression_enabled_algorithms_bitset", 1),
             ("grpc.max_concurrent_streams", lanes.streams_on_a_connection),
+            # Else streams count until Python has freed their calls, and a client that keeps the limit is refused now and then.
+            ("grpc.http.overload_protection", 0),
             ("grpc.keepalive_time_ms", _PING_INTERVAL_MS),
             ("grpc.keepalive_timeout_ms", _PING_TIMEOUT_MS),
             ("grpc.http2.min_ping_interval_without_data_ms", _MIN_PING_INTERVAL_MS),
