@@ -91,7 +91,7 @@ impl Share {
 
 /// Rows for each parameter that are enough for a Hessian: it is then wrong by about an eighth.
 const ROWS_EACH: usize = 64;
-/// One row in so many, at least: with fewer the Hessian is no longer what an iteration's time goes to.
+/// Of so many rows at least one is taken: with fewer the Hessian is no longer what an iteration's time goes to.
 const MOST_LEFT_OUT: usize = 8;
 
 /// Sums over rows.

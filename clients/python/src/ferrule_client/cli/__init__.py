@@ -36,5 +36,5 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _failed(message: str, status: int) -> int:
-    print(f"ferrule-client: error: {message}", file=sys.stderr)  # noqa: T201
+    print(f"ferrule-client: error: {message}", file=sys.stderr)  # noqa: T201 (the error message)
     return status
