@@ -8,6 +8,12 @@ pub trait Observer: Sync {
     /// one atomic load.
     fn interrupted(&self) -> bool;
 
+    /// Whether [`Observer::iteration`] is worth calling. Where nobody follows, a fit of K-Means need not know the inertia of each
+    /// iteration, which takes a look at every row.
+    fn follows(&self) -> bool {
+        true
+    }
+
     /// Told at the end of each iteration of a fit.
     fn iteration(&self, _iteration: Iteration) {}
 }
@@ -15,6 +21,10 @@ pub trait Observer: Sync {
 impl<F: Fn() -> bool + Sync> Observer for F {
     fn interrupted(&self) -> bool {
         self()
+    }
+
+    fn follows(&self) -> bool {
+        false
     }
 }
 

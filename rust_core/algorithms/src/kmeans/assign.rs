@@ -3,14 +3,16 @@
 use std::cell::Cell;
 
 use crate::interrupt::Interrupted;
+use crate::kmeans::bounds::Edges;
 use crate::kmeans::centers::Centers;
 use crate::kmeans::exact::Exact;
 use crate::kmeans::few::Few;
 use crate::kmeans::scores::Scores;
 use crate::kmeans::sparse::Sparse;
-use crate::kmeans::sums::{Sums, by_lane};
+use crate::kmeans::sums::{ABREAST, Sums, by_lane};
+use crate::kmeans::tally::{Cuts, Tally};
 use crate::rows::{Ahead, Row, Rows, Tile};
-use crate::simd::{DOUBLES, dispatch};
+use crate::simd::{DOUBLES, Simd, dispatch};
 
 /// How dense rows are compared with centres. The labels are the same, whichever it is: see `KERNELS.md`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,6 +87,30 @@ pub(crate) struct Task<'a, 't> {
     pub(crate) write: bool,
     pub(crate) gather: bool,
     pub(crate) inertia: bool,
+    /// Where rows that change their label are carried from one sum to another.
+    pub(crate) carrier: Option<Carrier<'t>>,
+    /// Where scores leave bounds of distances.
+    pub(crate) edges: Option<Edges<'t>>,
+}
+
+/// Sums that follow the labels.
+pub(crate) struct Carrier<'t> {
+    pub(crate) cuts: &'t Cuts,
+    pub(crate) tally: &'t mut Tally,
+}
+
+/// Some rows of a block.
+pub(crate) struct Stretch<'t> {
+    pub(crate) rows: Tile<'t>,
+    /// The rows that come next.
+    pub(crate) ahead: Ahead<'t>,
+    /// The first row's place in its block, a multiple of [`DOUBLES`] where that matters to sums.
+    pub(crate) place: usize,
+    pub(crate) labels: &'t mut [i32],
+    /// One for each row; None is 1 for each.
+    pub(crate) weights: Option<&'t [f64]>,
+    pub(crate) carrier: Option<Carrier<'t>>,
+    pub(crate) edges: Option<Edges<'t>>,
 }
 
 /// What the rows of one block say.
@@ -127,16 +153,17 @@ impl Changes {
 }
 
 impl Pass<'_> {
-    /// Does it with the rows of `tile`, of which the first has `place` in its block; `ahead` comes next.
-    pub(crate) fn tile(
-        &self,
-        tile: Tile<'_>,
-        ahead: Ahead<'_>,
-        place: usize,
-        labels: &mut [i32],
-        weights: Option<&[f64]>,
-        outcome: &mut Outcome,
-    ) {
+    /// Does it with some rows.
+    pub(crate) fn rows(&self, stretch: Stretch<'_>, outcome: &mut Outcome) {
+        let Stretch {
+            rows: tile,
+            ahead,
+            place,
+            labels,
+            weights,
+            carrier,
+            edges,
+        } = stretch;
         let Self {
             centers,
             write,
@@ -158,6 +185,8 @@ impl Pass<'_> {
             write,
             gather,
             inertia,
+            carrier,
+            edges,
         };
         match (tile, self.route) {
             (Tile::Sparse(rows), route) => match (route == Route::SparseScores).then(|| centers.planes()).flatten() {
@@ -222,6 +251,31 @@ impl Task<'_, '_> {
             if self.write {
                 self.labels[index] = new;
             }
+        }
+    }
+
+    /// Notes a dense row's cluster and adds what the row says, by vectors. The inertia's parts stay with the caller.
+    #[inline(always)]
+    pub(crate) fn settle<S: Simd>(
+        &mut self,
+        simd: S,
+        index: usize,
+        row: &[f64],
+        cluster: usize,
+        inertias: &mut [S::Double; ABREAST],
+    ) {
+        if let Some(Carrier { cuts, tally }) = &mut self.carrier {
+            let from = self.labels[index];
+            if from != cluster as i32 {
+                let weight = self.weights.map_or(1.0, |weights| weights[index]);
+                tally.carry(simd, cuts, row, weight, from, cluster);
+            }
+        }
+        self.relabel(index, cluster);
+        if self.inertia {
+            let weight = self.weight(index);
+            let sums = &mut self.outcome.sums;
+            sums.add_vectors(simd, self.centers, row, weight, cluster, self.gather, inertias);
         }
     }
 

@@ -33,12 +33,7 @@ impl Kernel for Exact<'_, '_> {
                 task.give(index, Row::Dense(row), cluster);
                 continue;
             }
-            task.relabel(index, cluster);
-            if task.inertia {
-                let weight = task.weight(index);
-                let sums = &mut task.outcome.sums;
-                sums.add_vectors(simd, task.centers, row, weight, cluster, task.gather, &mut inertias);
-            }
+            task.settle(simd, index, row, cluster, &mut inertias);
         }
         if !by_lane {
             task.outcome.sums.set_inertias(simd, inertias);

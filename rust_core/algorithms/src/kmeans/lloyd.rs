@@ -1,12 +1,16 @@
 //! Lloyd's iterations from given centres.
 
+use std::cell::OnceCell;
+
 use rayon::prelude::*;
 
 use crate::blocks::Blocks;
 use crate::error::FitError;
 use crate::interrupt::{self, Interrupted, Iteration};
-use crate::kmeans::assign::{Changes, Outcome, Pass, Route, choose};
+use crate::kmeans::assign::{Changes, Outcome, Pass, Route, Stretch, choose};
 use crate::kmeans::centers::Centers;
+use crate::kmeans::ledger::{self, Ledger};
+use crate::kmeans::tally::Cuts;
 use crate::kmeans::{by_cluster, relocate};
 use crate::packed::{LANES, add_scaled, squared_distance};
 use crate::precision::Precision;
@@ -35,6 +39,8 @@ pub(crate) struct Lloyd<'a> {
     /// Where a block's sums would be long beside its rows: the blocks for labels alone. Sums are then made cluster by cluster.
     by_cluster: Option<Blocks>,
     route: Route,
+    /// Where sums follow the labels: known with the first run.
+    cuts: OnceCell<Option<Cuts>>,
     buffers: &'a mut Buffers,
 }
 
@@ -89,6 +95,7 @@ impl<'a> Lloyd<'a> {
             blocks,
             by_cluster,
             route,
+            cuts: OnceCell::new(),
             buffers,
         }
     }
@@ -104,25 +111,50 @@ impl<'a> Lloyd<'a> {
         threshold: f64,
     ) -> Result<Run, FitError> {
         let mut labels = vec![-1; self.sample.len()];
+        if self.route == Route::Scores && self.cuts.get().is_none() {
+            let cuts = Cuts::of(self.sample)?;
+            self.cuts.get_or_init(|| cuts);
+        }
+        // Apart from `self` as long as it is used.
+        let cuts = self.cuts.take().flatten();
+        let (rows, columns) = (self.sample.len(), self.sample.columns());
+        let mut ledger = cuts
+            .as_ref()
+            .map(|cuts| Ledger::new(cuts, rows, self.n_clusters, columns));
         let mut n_iter = 0;
         let mut strict = false;
         let mut converged = false;
         while n_iter < max_iter && !converged {
             n_iter += 1;
-            let (changes, objective) = self.assign(&centers, &mut labels, true)?;
+            let (changes, objective) = match &mut ledger {
+                Some(ledger) => self.keep(ledger, &centers, &mut labels)?,
+                None => self.assign(&centers, &mut labels, true)?,
+            };
             let shift = self.update(&mut centers, &labels)?;
             strict = !changes.any;
             // Where no row with weight has moved, neither has a centre, but for rounding.
             converged = !changes.weighted || shift <= threshold;
-            self.sample.interrupt.iteration(Iteration { run, n_iter, objective });
+            if self.sample.interrupt.follows() {
+                self.sample.interrupt.iteration(Iteration { run, n_iter, objective });
+            }
         }
         let precision = self.sample.rows().precision();
-        let inertia = if strict && precision == Precision::Double {
-            self.inertia(&centers, &mut labels)?
-        } else {
+        let strictly = strict && precision == Precision::Double;
+        if !strictly {
             precision.round(&mut centers);
-            self.assign(&centers, &mut labels, false)?.1
+        }
+        let inertia = match &mut ledger {
+            Some(ledger) => {
+                if !strictly {
+                    self.keep(ledger, &centers, &mut labels)?;
+                }
+                self.inertia_of_labels(&centers, &mut labels)?
+            }
+            None if strictly => self.inertia(&centers, &mut labels)?,
+            None => self.assign(&centers, &mut labels, false)?.1,
         };
+        drop(ledger);
+        self.cuts = OnceCell::from(cuts);
         Ok(Run {
             centers,
             labels,
@@ -131,6 +163,45 @@ impl<'a> Lloyd<'a> {
             converged,
             strict,
         })
+    }
+
+    /// [`Lloyd::assign`] with what is known from the iteration before; the inertia is known where somebody follows.
+    fn keep(
+        &mut self,
+        ledger: &mut Ledger<'_>,
+        centers: &[f64],
+        labels: &mut [i32],
+    ) -> Result<(Changes, f64), FitError> {
+        let follows = self.sample.interrupt.follows();
+        let Buffers {
+            centers: assigned,
+            outcomes,
+        } = &mut *self.buffers;
+        let old = assigned.values().to_vec();
+        assigned.set(centers);
+        let changes = ledger.pass(self.sample, &self.blocks, &old, assigned, labels, outcomes, follows)?;
+        if outcomes.iter().any(|outcome| outcome.not_finite) {
+            return Err(OVERFLOW);
+        }
+        let inertia = self.total_inertia()?;
+        let Buffers {
+            centers: assigned,
+            outcomes,
+        } = &mut *self.buffers;
+        for outcome in outcomes.iter_mut() {
+            outcome.sums.weights.clear();
+            outcome.sums.deviations.clear();
+        }
+        ledger.state(assigned, &mut outcomes[0].sums);
+        Ok((changes, inertia))
+    }
+
+    /// Weighted sum of the squared distances of dense rows to the centres of their labels.
+    fn inertia_of_labels(&mut self, centers: &[f64], labels: &mut [i32]) -> Result<f64, FitError> {
+        self.buffers.centers.set(centers);
+        let Buffers { centers, outcomes } = &mut *self.buffers;
+        ledger::inertia(self.sample, &self.blocks, centers, labels, outcomes)?;
+        self.total_inertia()
     }
 
     /// Labels every row with its nearest centre. The inertia.
@@ -192,7 +263,16 @@ impl<'a> Lloyd<'a> {
                 let labels = &mut labels[tile.start - first..tile.end - first];
                 let place = tile.start - first;
                 let ahead = sample.rows().ahead(tile.end..tile.end + tile.len());
-                pass.tile(rows, ahead, place, labels, sample.weights_of(tile), outcome);
+                let stretch = Stretch {
+                    rows,
+                    ahead,
+                    place,
+                    labels,
+                    weights: sample.weights_of(tile),
+                    carrier: None,
+                    edges: None,
+                };
+                pass.rows(stretch, outcome);
             })?;
             outcome.sums.finish(pass.centers, gather, check)?;
             Ok(())
@@ -235,7 +315,16 @@ impl<'a> Lloyd<'a> {
             sample.tiles(blocks, block, |tile, rows| {
                 let labels = &mut labels[tile.start - first..tile.end - first];
                 let place = tile.start - first;
-                pass.tile(rows, Ahead::Unknown, place, labels, sample.weights_of(tile), outcome);
+                let stretch = Stretch {
+                    rows,
+                    ahead: Ahead::Unknown,
+                    place,
+                    labels,
+                    weights: sample.weights_of(tile),
+                    carrier: None,
+                    edges: None,
+                };
+                pass.rows(stretch, outcome);
             })
         })?;
         let mut changes = Changes::default();

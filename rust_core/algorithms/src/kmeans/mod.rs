@@ -9,11 +9,13 @@
 //! S. Vassilvitskii, "k-means++: the advantages of careful seeding", SODA 2007 (its greedy variant: best of 2 + ⌊ln k⌋ draws).
 
 mod assign;
+mod bounds;
 mod by_cluster;
 mod centers;
 mod exact;
 mod few;
 mod init;
+mod ledger;
 mod lloyd;
 pub mod mini_batch;
 mod model;
@@ -23,6 +25,7 @@ mod relocate;
 mod scores;
 mod sparse;
 mod sums;
+mod tally;
 mod tolerance;
 
 pub use model::KMeans;

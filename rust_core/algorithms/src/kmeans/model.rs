@@ -2,7 +2,7 @@
 
 use crate::error::{Field, FitError, ModelError, PredictError};
 use crate::interrupt::Interrupt;
-use crate::kmeans::assign::{Outcome, Pass, choose};
+use crate::kmeans::assign::{Outcome, Pass, Stretch, choose};
 use crate::kmeans::centers::Centers;
 use crate::kmeans::lloyd::{Buffers, Lloyd};
 use crate::predict::Prediction;
@@ -104,7 +104,16 @@ impl KMeans {
         self.prediction(rows, 1, interrupt)?
             .write_tiles(labels, |tile, labels| {
                 let mut outcome = Outcome::default();
-                pass.tile(tile, Ahead::Unknown, 0, labels, None, &mut outcome);
+                let stretch = Stretch {
+                    rows: tile,
+                    ahead: Ahead::Unknown,
+                    place: 0,
+                    labels,
+                    weights: None,
+                    carrier: None,
+                    edges: None,
+                };
+                pass.rows(stretch, &mut outcome);
                 if !outcome.not_finite {
                     return None;
                 }

@@ -1,0 +1,233 @@
+//! Bounds that tell which rows keep their label without being compared with every centre.
+//!
+//! For each row there is an upper bound of the distance to its own centre, and a lower bound of that to any other. Scores give both;
+//! as centres move, the one grows by the shift of the row's centre, the other shrinks by the greatest shift of any other. While the
+//! upper bound lies below the lower one, or below half the way from the row's centre to the nearest other centre, no other centre
+//! can be nearer. All are rounded away from what they bound, by more than the rounding errors of the definition's distances, and
+//! the comparison is strict: where there could be a tie, the row is compared.
+//!
+//! Source: G. Hamerly, "Making k-means even faster", SDM 2010.
+
+use crate::interrupt::{self, Interrupt, Interrupted};
+use crate::kmeans::centers::Centers;
+use crate::kmeans::scores::ROWS;
+use crate::simd::{Kernel, Simd, dispatch};
+
+use rayon::prelude::*;
+
+/// More than a few roundings of float32, relative.
+const MARGIN: f32 = 4.0 * f32::EPSILON;
+
+/// Bounds of all rows, as multiples of a power of two that `unit` divides.
+pub(crate) struct Bounds {
+    /// What distances are multiplied by: a power of two; None as long as there are no bounds.
+    unit: Option<f64>,
+    upper: Vec<f32>,
+    lower: Vec<f32>,
+    drifts: Vec<Drift>,
+}
+
+/// What a step of the centres does to the bounds of a cluster's rows.
+#[derive(Debug, Clone, Copy, Default)]
+struct Drift {
+    /// The centre's shift, or more.
+    own: f32,
+    /// The greatest shift of any other centre, or more.
+    others: f32,
+    /// Half the distance to the nearest other centre, or less.
+    half_way: f32,
+}
+
+/// Where bounds of some rows are written.
+pub(crate) struct Edges<'t> {
+    pub(crate) upper: &'t mut [f32],
+    pub(crate) lower: &'t mut [f32],
+    /// What the scores' distances are multiplied by.
+    pub(crate) factor: f32,
+}
+
+impl Bounds {
+    /// None known yet, of this many rows.
+    pub(crate) fn new(rows: usize) -> Self {
+        Self {
+            unit: None,
+            upper: vec![f32::INFINITY; rows],
+            lower: vec![0.0; rows],
+            drifts: Vec::new(),
+        }
+    }
+
+    /// Upper bounds, lower bounds, and what the centres' last step does to them: None where nothing can be said, so that every row has
+    /// to be compared.
+    pub(crate) fn parts(&mut self) -> (&mut [f32], &mut [f32], Option<Drifts<'_>>) {
+        let drifts = (!self.drifts.is_empty()).then_some(Drifts(&self.drifts));
+        (&mut self.upper, &mut self.lower, drifts)
+    }
+
+    /// Makes ready for centres that have moved from `old`. What scores scaled by `scale` say of distances is multiplied by the
+    /// number that is returned; None where there are no scores, or where that number is too great or small.
+    pub(crate) fn step(
+        &mut self,
+        old: &[f64],
+        new: &Centers,
+        scale: Option<f64>,
+        interrupt: Interrupt<'_>,
+    ) -> Result<Option<f32>, Interrupted> {
+        const MOST: f64 = 1e15;
+        self.drifts.clear();
+        let unit = self.unit.or(scale);
+        let (Some(unit), Some(scale)) = (unit, scale) else {
+            self.forget();
+            return Ok(None);
+        };
+        let factor = unit / scale;
+        if !(1.0 / MOST..MOST).contains(&factor) {
+            self.forget();
+            return Ok(None);
+        }
+        if self.unit.replace(unit).is_some() {
+            self.drifts = drifts(old, new, unit, interrupt)?;
+        }
+        Ok(Some(factor as f32))
+    }
+
+    fn forget(&mut self) {
+        self.unit = None;
+        self.upper.fill(f32::INFINITY);
+        self.lower.fill(0.0);
+    }
+}
+
+fn drifts(old: &[f64], new: &Centers, unit: f64, interrupt: Interrupt<'_>) -> Result<Vec<Drift>, Interrupted> {
+    // Squared distances in float64 are right to 2⁻⁴⁰ of themselves for the columns that scores take, and their roots; what underflows
+    // is less than the least normal number in float32, once it is multiplied.
+    let above = |square: f64| (square.sqrt() * unit) as f32 * (1.0 + MARGIN) + f32::MIN_POSITIVE;
+    let below = |square: f64| (square.sqrt() * unit) as f32 * (1.0 - MARGIN) - f32::MIN_POSITIVE;
+    let columns = new.columns();
+    let steps: Vec<f32> = old
+        .chunks_exact(columns)
+        .zip(new.values().chunks_exact(columns))
+        .map(|(old, new)| above(crate::packed::squared_distance(old, new)))
+        .collect();
+    let mut most = (0, 0.0);
+    let mut second = 0.0;
+    for (cluster, &step) in steps.iter().enumerate() {
+        if step > most.1 {
+            second = most.1;
+            most = (cluster, step);
+        } else if step > second {
+            second = step;
+        }
+    }
+    let drift = |(cluster, &own): (usize, &f32)| {
+        interrupt::check(interrupt)?;
+        Ok(Drift {
+            own,
+            others: if cluster == most.0 { second } else { most.1 },
+            half_way: 0.5 * below(dispatch(Nearest { centers: new, cluster })),
+        })
+    };
+    if new.values().len() * new.count() >= WORTH_THREADS {
+        steps.par_iter().enumerate().map(drift).collect()
+    } else {
+        steps.iter().enumerate().map(drift).collect()
+    }
+}
+
+/// Squared differences that are worth other threads.
+const WORTH_THREADS: usize = 1 << 18;
+
+/// The squared distance from a centre to the nearest other.
+struct Nearest<'a> {
+    centers: &'a Centers,
+    cluster: usize,
+}
+
+impl Kernel for Nearest<'_> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) -> f64 {
+        let mut nearest = [f64::INFINITY; crate::packed::LANES];
+        for (index, tile) in self.centers.packed().tiles().enumerate() {
+            let mut sum = simd.double(0.0);
+            for (value, lanes) in self.centers.center(self.cluster).iter().zip(tile) {
+                let difference = simd.sub(simd.double(*value), simd.load(lanes));
+                sum = simd.add(sum, simd.mul(difference, difference));
+            }
+            let mut distances = [0.0; crate::packed::LANES];
+            simd.store(sum, &mut distances);
+            for (lane, distance) in distances.into_iter().enumerate() {
+                if index * crate::packed::LANES + lane != self.cluster {
+                    nearest[lane] = nearest[lane].min(distance);
+                }
+            }
+        }
+        nearest.into_iter().fold(f64::INFINITY, f64::min)
+    }
+}
+
+/// What a step of the centres does to bounds.
+#[derive(Clone, Copy)]
+pub(crate) struct Drifts<'a>(&'a [Drift]);
+
+impl Drifts<'_> {
+    /// Moves the bounds of up to [`ROWS`] rows. A bit for each row that has to be compared with the centres.
+    pub(crate) fn sweep(self, labels: &[i32], upper: &mut [f32], lower: &mut [f32]) -> u64 {
+        dispatch(Sweep {
+            drifts: self.0,
+            labels,
+            upper,
+            lower,
+        })
+    }
+}
+
+struct Sweep<'a> {
+    drifts: &'a [Drift],
+    labels: &'a [i32],
+    upper: &'a mut [f32],
+    lower: &'a mut [f32],
+}
+
+impl Kernel for Sweep<'_> {
+    type Output = u64;
+
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) -> u64 {
+        debug_assert!(self.labels.len() <= ROWS);
+        let mut open = 0;
+        let rows = self.labels.iter().zip(self.upper).zip(self.lower);
+        for (index, ((label, upper), lower)) in rows.enumerate() {
+            let drift = self.drifts[*label as usize];
+            *upper = (*upper + drift.own) * (1.0 + MARGIN);
+            *lower = (*lower - drift.others) * (1.0 - MARGIN);
+            // False for NaN: then the row is compared.
+            let kept = *upper < *lower || *upper < drift.half_way;
+            open |= u64::from(!kept) << index;
+        }
+        open
+    }
+}
+
+impl Edges<'_> {
+    /// Notes bounds of the rows from `first` on: their squared distances from the nearest centre are at most `nearest`, from any other
+    /// at least `next`. Of rows with a bit in `doubtful` another centre may be the nearest: they have no lower bound.
+    #[inline(always)]
+    pub(crate) fn note(&mut self, first: usize, nearest: &[f32; ROWS], next: &[f32; ROWS], doubtful: u64) {
+        let (upper, lower) = (&mut self.upper[first..], &mut self.lower[first..]);
+        let rows = upper.iter_mut().zip(&mut *lower).zip(nearest.iter().zip(next));
+        for ((upper, lower), (nearest, next)) in rows {
+            *upper = nearest.sqrt() * self.factor * (1.0 + MARGIN);
+            // NaN and what lies below zero become zero.
+            *lower = next.max(0.0).sqrt() * self.factor * (1.0 - MARGIN);
+        }
+        if doubtful != 0 {
+            for (index, lower) in lower.iter_mut().take(ROWS).enumerate() {
+                if doubtful >> index & 1 == 1 {
+                    *lower = 0.0;
+                }
+            }
+        }
+    }
+}
