@@ -221,6 +221,27 @@ impl<'a> Rows<'a> {
         Tile::Dense(buffer)
     }
 
+    /// Copies dense rows into `values`, one after another, with up to [`DOUBLES`] numbers behind the last that mean nothing. `buffer` is
+    /// for rows that have to be converted.
+    pub(crate) fn gather(&self, indices: &[usize], values: &mut Vec<f64>, buffer: &mut Vec<f64>) {
+        values.resize(indices.len() * self.columns + DOUBLES, 0.0);
+        match self.storage {
+            Storage::Double(all) if self.scaling.is_none() => dispatch(Collect {
+                all,
+                columns: self.columns,
+                indices,
+                values,
+            }),
+            _ => {
+                for (index, row) in indices.iter().zip(values.chunks_exact_mut(self.columns)) {
+                    if let Tile::Dense(values) = self.tile(*index..*index + 1, buffer) {
+                        row.copy_from_slice(values);
+                    }
+                }
+            }
+        }
+    }
+
     /// Where dense rows lie that are aligned; `range` is cut to the rows that exist.
     pub(crate) fn ahead(&self, range: Range<usize>) -> Ahead<'a> {
         let end = range.end.min(self.rows);
@@ -304,6 +325,38 @@ impl Kernel for Widen<'_> {
         }
         for (single, double) in last.iter().zip(last_doubles) {
             *double = f64::from(*single);
+        }
+    }
+}
+
+/// Copies rows, each behind the one before; the last vector of one may reach into the next, which comes later.
+struct Collect<'a> {
+    all: &'a [f64],
+    columns: usize,
+    indices: &'a [usize],
+    /// With room for a vector behind the last row.
+    values: &'a mut [f64],
+}
+
+impl Kernel for Collect<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let mut place = 0;
+        for index in self.indices {
+            let row = &self.all[index * self.columns..(index + 1) * self.columns];
+            let (vectors, last) = row.as_chunks::<DOUBLES>();
+            let (to, _) = self.values[place..].as_chunks_mut::<DOUBLES>();
+            for (vector, to) in vectors.iter().zip(&mut *to) {
+                simd.store(simd.load(vector), to);
+            }
+            if let Some(to) = to.get_mut(vectors.len())
+                && !last.is_empty()
+            {
+                simd.store(simd.load_some(last), to);
+            }
+            place += self.columns;
         }
     }
 }

@@ -11,7 +11,8 @@
 use crate::interrupt::{self, Interrupt, Interrupted};
 use crate::kmeans::centers::Centers;
 use crate::kmeans::scores::ROWS;
-use crate::simd::{Kernel, Simd, dispatch};
+use crate::packed::{LANES, squared_distance};
+use crate::simd::{Kernel, SINGLES, Simd, dispatch};
 
 use rayon::prelude::*;
 
@@ -24,18 +25,19 @@ pub(crate) struct Bounds {
     unit: Option<f64>,
     upper: Vec<f32>,
     lower: Vec<f32>,
-    drifts: Vec<Drift>,
+    drift: Option<Drift>,
 }
 
-/// What a step of the centres does to the bounds of a cluster's rows.
-#[derive(Debug, Clone, Copy, Default)]
-struct Drift {
-    /// The centre's shift, or more.
-    own: f32,
-    /// The greatest shift of any other centre, or more.
-    others: f32,
-    /// Half the distance to the nearest other centre, or less.
-    half_way: f32,
+/// What a step of the centres does to bounds.
+#[derive(Debug, Default)]
+pub(crate) struct Drift {
+    /// Each centre's shift, or more.
+    shifts: Vec<f32>,
+    /// Half the distance from each centre to the nearest other, or less.
+    half_ways: Vec<f32>,
+    /// The greatest of the shifts, and the greatest of the others: the same, where two are as great.
+    greatest: f32,
+    second: f32,
 }
 
 /// Where bounds of some rows are written.
@@ -53,15 +55,14 @@ impl Bounds {
             unit: None,
             upper: vec![f32::INFINITY; rows],
             lower: vec![0.0; rows],
-            drifts: Vec::new(),
+            drift: None,
         }
     }
 
     /// Upper bounds, lower bounds, and what the centres' last step does to them: None where nothing can be said, so that every row has
     /// to be compared.
-    pub(crate) fn parts(&mut self) -> (&mut [f32], &mut [f32], Option<Drifts<'_>>) {
-        let drifts = (!self.drifts.is_empty()).then_some(Drifts(&self.drifts));
-        (&mut self.upper, &mut self.lower, drifts)
+    pub(crate) fn parts(&mut self) -> (&mut [f32], &mut [f32], Option<&Drift>) {
+        (&mut self.upper, &mut self.lower, self.drift.as_ref())
     }
 
     /// Makes ready for centres that have moved from `old`. What scores scaled by `scale` say of distances is multiplied by the
@@ -74,7 +75,7 @@ impl Bounds {
         interrupt: Interrupt<'_>,
     ) -> Result<Option<f32>, Interrupted> {
         const MOST: f64 = 1e15;
-        self.drifts.clear();
+        self.drift = None;
         let unit = self.unit.or(scale);
         let (Some(unit), Some(scale)) = (unit, scale) else {
             self.forget();
@@ -86,7 +87,7 @@ impl Bounds {
             return Ok(None);
         }
         if self.unit.replace(unit).is_some() {
-            self.drifts = drifts(old, new, unit, interrupt)?;
+            self.drift = Some(Drift::of(old, new, unit, interrupt)?);
         }
         Ok(Some(factor as f32))
     }
@@ -98,39 +99,51 @@ impl Bounds {
     }
 }
 
-fn drifts(old: &[f64], new: &Centers, unit: f64, interrupt: Interrupt<'_>) -> Result<Vec<Drift>, Interrupted> {
-    // Squared distances in float64 are right to 2⁻⁴⁰ of themselves for the columns that scores take, and their roots; what underflows
-    // is less than the least normal number in float32, once it is multiplied.
-    let above = |square: f64| (square.sqrt() * unit) as f32 * (1.0 + MARGIN) + f32::MIN_POSITIVE;
-    let below = |square: f64| (square.sqrt() * unit) as f32 * (1.0 - MARGIN) - f32::MIN_POSITIVE;
-    let columns = new.columns();
-    let steps: Vec<f32> = old
-        .chunks_exact(columns)
-        .zip(new.values().chunks_exact(columns))
-        .map(|(old, new)| above(crate::packed::squared_distance(old, new)))
-        .collect();
-    let mut most = (0, 0.0);
-    let mut second = 0.0;
-    for (cluster, &step) in steps.iter().enumerate() {
-        if step > most.1 {
-            second = most.1;
-            most = (cluster, step);
-        } else if step > second {
-            second = step;
+impl Drift {
+    fn of(old: &[f64], new: &Centers, unit: f64, interrupt: Interrupt<'_>) -> Result<Self, Interrupted> {
+        // Squared distances in float64 are right to 2⁻⁴⁰ of themselves for the columns that scores take, and so are their roots; what
+        // underflows is less than the least normal number of float32, once it is multiplied.
+        let above = |square: f64| (square.sqrt() * unit) as f32 * (1.0 + MARGIN) + f32::MIN_POSITIVE;
+        let below = |square: f64| (square.sqrt() * unit) as f32 * (1.0 - MARGIN) - f32::MIN_POSITIVE;
+        let columns = new.columns();
+        let shifts: Vec<f32> = old
+            .chunks_exact(columns)
+            .zip(new.values().chunks_exact(columns))
+            .map(|(old, new)| above(squared_distance(old, new)))
+            .collect();
+        let (mut greatest, mut second) = (0.0, 0.0);
+        for &shift in &shifts {
+            second = f32::max(second, shift.min(greatest));
+            greatest = shift.max(greatest);
         }
-    }
-    let drift = |(cluster, &own): (usize, &f32)| {
-        interrupt::check(interrupt)?;
-        Ok(Drift {
-            own,
-            others: if cluster == most.0 { second } else { most.1 },
-            half_way: 0.5 * below(dispatch(Nearest { centers: new, cluster })),
+        let half_way = |cluster: usize| {
+            interrupt::check(interrupt)?;
+            Ok(0.5 * below(dispatch(Nearest { centers: new, cluster })))
+        };
+        let half_ways = if new.values().len() * new.count() >= WORTH_THREADS {
+            (0..new.count())
+                .into_par_iter()
+                .map(half_way)
+                .collect::<Result<_, _>>()?
+        } else {
+            (0..new.count()).map(half_way).collect::<Result<_, _>>()?
+        };
+        Ok(Self {
+            shifts,
+            half_ways,
+            greatest,
+            second,
         })
-    };
-    if new.values().len() * new.count() >= WORTH_THREADS {
-        steps.par_iter().enumerate().map(drift).collect()
-    } else {
-        steps.iter().enumerate().map(drift).collect()
+    }
+
+    /// Moves the bounds of up to [`ROWS`] rows. A bit for each row that has to be compared with the centres.
+    pub(crate) fn sweep(&self, labels: &[i32], upper: &mut [f32], lower: &mut [f32]) -> u64 {
+        dispatch(Sweep {
+            drift: self,
+            labels,
+            upper,
+            lower,
+        })
     }
 }
 
@@ -148,17 +161,17 @@ impl Kernel for Nearest<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) -> f64 {
-        let mut nearest = [f64::INFINITY; crate::packed::LANES];
+        let mut nearest = [f64::INFINITY; LANES];
         for (index, tile) in self.centers.packed().tiles().enumerate() {
             let mut sum = simd.double(0.0);
             for (value, lanes) in self.centers.center(self.cluster).iter().zip(tile) {
                 let difference = simd.sub(simd.double(*value), simd.load(lanes));
                 sum = simd.add(sum, simd.mul(difference, difference));
             }
-            let mut distances = [0.0; crate::packed::LANES];
+            let mut distances = [0.0; LANES];
             simd.store(sum, &mut distances);
             for (lane, distance) in distances.into_iter().enumerate() {
-                if index * crate::packed::LANES + lane != self.cluster {
+                if index * LANES + lane != self.cluster {
                     nearest[lane] = nearest[lane].min(distance);
                 }
             }
@@ -167,24 +180,8 @@ impl Kernel for Nearest<'_> {
     }
 }
 
-/// What a step of the centres does to bounds.
-#[derive(Clone, Copy)]
-pub(crate) struct Drifts<'a>(&'a [Drift]);
-
-impl Drifts<'_> {
-    /// Moves the bounds of up to [`ROWS`] rows. A bit for each row that has to be compared with the centres.
-    pub(crate) fn sweep(self, labels: &[i32], upper: &mut [f32], lower: &mut [f32]) -> u64 {
-        dispatch(Sweep {
-            drifts: self.0,
-            labels,
-            upper,
-            lower,
-        })
-    }
-}
-
 struct Sweep<'a> {
-    drifts: &'a [Drift],
+    drift: &'a Drift,
     labels: &'a [i32],
     upper: &'a mut [f32],
     lower: &'a mut [f32],
@@ -194,20 +191,53 @@ impl Kernel for Sweep<'_> {
     type Output = u64;
 
     #[inline(always)]
-    fn run<S: Simd>(self, _: S) -> u64 {
+    fn run<S: Simd>(self, simd: S) -> u64 {
         debug_assert!(self.labels.len() <= ROWS);
         let mut open = 0;
-        let rows = self.labels.iter().zip(self.upper).zip(self.lower);
-        for (index, ((label, upper), lower)) in rows.enumerate() {
-            let drift = self.drifts[*label as usize];
-            *upper = (*upper + drift.own) * (1.0 + MARGIN);
-            *lower = (*lower - drift.others) * (1.0 - MARGIN);
-            // False for NaN: then the row is compared.
-            let kept = *upper < *lower || *upper < drift.half_way;
-            open |= u64::from(!kept) << index;
+        let rows = self.labels.chunks(SINGLES).zip(self.upper.chunks_mut(SINGLES));
+        for (index, ((labels, upper), lower)) in rows.zip(self.lower.chunks_mut(SINGLES)).enumerate() {
+            let (Some(of_labels), Some(uppers), Some(lowers)) =
+                (labels.as_array(), upper.as_mut_array(), lower.as_mut_array())
+            else {
+                // The last rows, filled up to a vector.
+                let mut of_labels = [0; SINGLES];
+                let (mut uppers, mut lowers) = ([0.0; SINGLES], [0.0; SINGLES]);
+                of_labels[..labels.len()].copy_from_slice(labels);
+                uppers[..upper.len()].copy_from_slice(upper);
+                lowers[..lower.len()].copy_from_slice(lower);
+                let bits = sweep(simd, self.drift, &of_labels, &mut uppers, &mut lowers);
+                upper.copy_from_slice(&uppers[..upper.len()]);
+                lower.copy_from_slice(&lowers[..lower.len()]);
+                open |= (bits & ((1 << labels.len()) - 1)) << (index * SINGLES);
+                continue;
+            };
+            open |= sweep(simd, self.drift, of_labels, uppers, lowers) << (index * SINGLES);
         }
         open
     }
+}
+
+/// The bounds of [`SINGLES`] rows.
+#[inline(always)]
+fn sweep<S: Simd>(
+    simd: S,
+    drift: &Drift,
+    labels: &[i32; SINGLES],
+    uppers: &mut [f32; SINGLES],
+    lowers: &mut [f32; SINGLES],
+) -> u64 {
+    let (more, less) = (simd.single(1.0 + MARGIN), simd.single(1.0 - MARGIN));
+    let shift = simd.gather_singles(&drift.shifts, labels);
+    let half_way = simd.gather_singles(&drift.half_ways, labels);
+    let greatest = simd.single(drift.greatest);
+    let others = simd.select_singles(simd.less_singles(shift, greatest), greatest, simd.single(drift.second));
+    let upper = simd.mul_singles(simd.add_singles(simd.load_singles(uppers), shift), more);
+    let lower = simd.mul_singles(simd.sub_singles(simd.load_singles(lowers), others), less);
+    simd.store_singles(upper, uppers);
+    simd.store_singles(lower, lowers);
+    // False for NaN: then the row is compared.
+    let kept = simd.less_singles(upper, simd.max_singles(lower, half_way));
+    u64::from(!simd.bits_singles(kept) & 0xFFFF)
 }
 
 impl Edges<'_> {

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use crate::blocks::Blocks;
 use crate::interrupt::{self, Interrupted};
 use crate::kmeans::assign::{Carrier, Changes, Outcome, Pass, Route, Stretch};
-use crate::kmeans::bounds::{Bounds, Drifts, Edges};
+use crate::kmeans::bounds::{Bounds, Drift, Edges};
 use crate::kmeans::centers::Centers;
 use crate::kmeans::scores::{LINE, ROWS};
 use crate::kmeans::sums::Sums;
@@ -24,14 +24,18 @@ pub(crate) struct Ledger<'c> {
     spare: Mutex<Vec<Tally>>,
 }
 
-/// Memory of a cluster's sums, as values for each of its own.
-pub(crate) const TALLY_VALUES: usize = 3;
+/// Rows of [`ROWS`] that are compared where they lie, together with the others: to gather them would take longer.
+const MANY: u32 = 44;
 
 /// One block of rows in the hands of a thread.
 struct Part<'t> {
-    outcome: &'t mut Outcome,
+    /// Index of the first row.
+    first: usize,
+    labels: &'t mut [i32],
     upper: &'t mut [f32],
     lower: &'t mut [f32],
+    outcome: &'t mut Outcome,
+    tally: Tally,
 }
 
 impl<'c> Ledger<'c> {
@@ -66,13 +70,12 @@ impl<'c> Ledger<'c> {
             bounds,
             spare,
         } = self;
-        let (upper, lower, drifts) = bounds.parts();
-        let drifts = drifts.filter(|_| !inertia);
+        let (upper, lower, drift) = bounds.parts();
+        let drift = drift.filter(|_| !inertia);
         let length = blocks.block_rows();
-        let mut parts: Vec<Part<'_>> = outcomes
+        let mut of_blocks: Vec<_> = outcomes
             .iter_mut()
             .zip(upper.chunks_mut(length).zip(lower.chunks_mut(length)))
-            .map(|(outcome, (upper, lower))| Part { outcome, upper, lower })
             .collect();
         let walk = Walk {
             sample,
@@ -85,19 +88,27 @@ impl<'c> Ledger<'c> {
             },
             cuts,
             factor,
-            drifts,
+            drift,
         };
         let empty = || Tally::new(centers.count(), centers.columns());
-        blocks.write_reduce(labels, &mut parts, |block, labels, part| {
-            part.outcome
-                .clear(centers, false, false, || interrupt::check(sample.interrupt))?;
-            let mut tally = spare.lock().map_or(None, |mut spare| spare.pop()).unwrap_or_else(empty);
-            let walked = walk.block(blocks, block, labels, part, &mut tally);
+        blocks.write_reduce(labels, &mut of_blocks, |block, labels, (outcome, (upper, lower))| {
+            outcome.clear(centers, false, false, || interrupt::check(sample.interrupt))?;
+            let tally = spare.lock().map_or(None, |mut spare| spare.pop()).unwrap_or_else(empty);
+            let mut part = Part {
+                first: block.start,
+                labels,
+                upper,
+                lower,
+                outcome,
+                tally,
+            };
+            walk.block(blocks, block, &mut part)?;
+            let Part { outcome, tally, .. } = part;
+            outcome.sums.finish(centers, false, || Ok(()))?;
             if let Ok(mut spare) = spare.lock() {
                 spare.push(tally);
             }
-            walked?;
-            part.outcome.sums.finish(centers, false, || Ok(()))
+            Ok(())
         })?;
         for other in spare.get_mut().expect("no thread panicked, or this one would have") {
             tally.absorb(other);
@@ -123,14 +134,14 @@ struct Walk<'a> {
     /// See [`Bounds::step`].
     factor: Option<f32>,
     /// None where every row is compared.
-    drifts: Option<Drifts<'a>>,
+    drift: Option<&'a Drift>,
 }
 
 /// Rows that are not side by side, to be compared together.
 #[derive(Default)]
 struct Gathered {
-    /// The row's place in its block.
-    places: Vec<usize>,
+    /// The rows' indices.
+    indices: Vec<usize>,
     labels: Vec<i32>,
     values: Vec<f64>,
     weights: Vec<f64>,
@@ -140,76 +151,55 @@ struct Gathered {
 }
 
 impl Walk<'_> {
-    fn block(
-        &self,
-        blocks: &Blocks,
-        block: Range<usize>,
-        labels: &mut [i32],
-        part: &mut Part<'_>,
-        tally: &mut Tally,
-    ) -> Result<(), Interrupted> {
-        let first = block.start;
+    fn block(&self, blocks: &Blocks, block: Range<usize>, part: &mut Part<'_>) -> Result<(), Interrupted> {
         let rows = self.sample.rows();
-        let Some(drifts) = self.drifts else {
+        let Some(drift) = self.drift else {
             return self.sample.tiles(blocks, block, |tile, values| {
                 let ahead = rows.ahead(tile.end..tile.end + tile.len());
-                self.side_by_side(first, tile, values, ahead, labels, part, tally);
+                self.side_by_side(tile, values, ahead, part);
             });
         };
         let mut gathered = Gathered::default();
-        let mut buffer = Vec::new();
-        let (start, end) = (block.start, block.end);
+        let (first, end) = (block.start, block.end);
         blocks.tiles(block, self.sample.interrupt, |tile| {
-            for from in tile.clone().step_by(ROWS) {
-                let some = from..tile.end.min(from + ROWS);
-                let places = some.start - start..some.end - start;
+            for start in tile.clone().step_by(ROWS) {
+                let some = start..tile.end.min(start + ROWS);
+                let places = some.start - first..some.end - first;
                 let (upper, lower) = (&mut part.upper[places.clone()], &mut part.lower[places.clone()]);
-                let mut open = drifts.sweep(&labels[places], upper, lower);
-                if open == u64::MAX {
-                    let values = rows.tile(some.clone(), &mut buffer);
+                let mut open = drift.sweep(&part.labels[places], upper, lower);
+                if open.count_ones() >= MANY {
                     let ahead = rows.ahead(some.end..end.min(some.end + ROWS));
-                    self.side_by_side(first, some, values, ahead, labels, part, tally);
+                    let values = rows.tile(some.clone(), &mut gathered.buffer);
+                    self.side_by_side(some, values, ahead, part);
                     continue;
                 }
-                dispatch(BringNear {
-                    rows,
-                    first: some.start,
-                    open,
-                });
+                dispatch(BringNear { rows, start, open });
                 while open != 0 {
-                    let place = some.start - start + open.trailing_zeros() as usize;
+                    gathered.indices.push(start + open.trailing_zeros() as usize);
                     open &= open - 1;
-                    gathered.places.push(place);
-                    if gathered.places.len() == ROWS {
-                        self.apart(start, &mut gathered, labels, part, tally);
+                    if gathered.indices.len() == ROWS {
+                        self.apart(&mut gathered, part);
                     }
                 }
             }
         })?;
-        self.apart(start, &mut gathered, labels, part, tally);
+        self.apart(&mut gathered, part);
         Ok(())
     }
 
     /// Compares rows that lie side by side.
-    #[allow(clippy::too_many_arguments, reason = "what a block consists of")]
-    fn side_by_side(
-        &self,
-        first: usize,
-        tile: Range<usize>,
-        rows: Tile<'_>,
-        ahead: Ahead<'_>,
-        labels: &mut [i32],
-        part: &mut Part<'_>,
-        tally: &mut Tally,
-    ) {
-        let places = tile.start - first..tile.end - first;
+    fn side_by_side(&self, tile: Range<usize>, rows: Tile<'_>, ahead: Ahead<'_>, part: &mut Part<'_>) {
+        let places = tile.start - part.first..tile.end - part.first;
         let stretch = Stretch {
             rows,
             ahead,
             place: places.start,
-            labels: &mut labels[places.clone()],
+            labels: &mut part.labels[places.clone()],
             weights: self.sample.weights_of(tile),
-            carrier: Some(Carrier { cuts: self.cuts, tally }),
+            carrier: Some(Carrier {
+                cuts: self.cuts,
+                tally: &mut part.tally,
+            }),
             edges: self.factor.map(|factor| Edges {
                 upper: &mut part.upper[places.clone()],
                 lower: &mut part.lower[places],
@@ -220,58 +210,54 @@ impl Walk<'_> {
     }
 
     /// Compares the rows that were gathered, and forgets them.
-    fn apart(&self, first: usize, gathered: &mut Gathered, labels: &mut [i32], part: &mut Part<'_>, tally: &mut Tally) {
-        let columns = self.sample.columns();
+    fn apart(&self, gathered: &mut Gathered, part: &mut Part<'_>) {
         let Gathered {
-            places,
-            labels: own,
+            indices,
+            labels,
             values,
             weights,
             upper,
             lower,
             buffer,
         } = gathered;
-        let count = places.len();
-        own.clear();
-        own.extend(places.iter().map(|place| labels[*place]));
-        values.resize(count * columns, 0.0);
-        for (place, row) in places.iter().zip(values.chunks_exact_mut(columns)) {
-            let place = first + place;
-            if let Tile::Dense(values) = self.sample.rows().tile(place..place + 1, buffer) {
-                row.copy_from_slice(values);
-            }
-        }
+        let count = indices.len();
+        self.sample.rows().gather(indices, values, buffer);
+        labels.clear();
+        labels.extend(indices.iter().map(|index| part.labels[index - part.first]));
         weights.clear();
         if !self.sample.is_plain() {
-            weights.extend(places.iter().map(|place| self.sample.weight(first + place)));
+            weights.extend(indices.iter().map(|index| self.sample.weight(*index)));
         }
         upper.resize(count, 0.0);
         lower.resize(count, 0.0);
         let stretch = Stretch {
-            rows: Tile::Dense(values),
+            rows: Tile::Dense(&values[..count * self.sample.columns()]),
             ahead: Ahead::Unknown,
             place: 0,
-            labels: own,
+            labels,
             weights: (!self.sample.is_plain()).then_some(weights),
-            carrier: Some(Carrier { cuts: self.cuts, tally }),
+            carrier: Some(Carrier {
+                cuts: self.cuts,
+                tally: &mut part.tally,
+            }),
             edges: self.factor.map(|factor| Edges { upper, lower, factor }),
         };
         self.pass.rows(stretch, part.outcome);
-        let found = own.iter().zip(&*upper).zip(&*lower);
-        for (place, ((label, upper), lower)) in places.drain(..).zip(found) {
-            labels[place] = *label;
+        for (at, index) in indices.drain(..).enumerate() {
+            let place = index - part.first;
+            part.labels[place] = labels[at];
             if self.factor.is_some() {
-                part.upper[place] = *upper;
-                part.lower[place] = *lower;
+                part.upper[place] = upper[at];
+                part.lower[place] = lower[at];
             }
         }
     }
 }
 
-/// Asks for rows that are soon to be gathered: those with a bit in `open`, from `first` on.
+/// Asks for rows that are soon to be gathered: those with a bit in `open`, from `start` on.
 struct BringNear<'a> {
     rows: Rows<'a>,
-    first: usize,
+    start: usize,
     open: u64,
 }
 
@@ -282,7 +268,7 @@ impl Kernel for BringNear<'_> {
     fn run<S: Simd>(self, simd: S) {
         let mut open = self.open;
         while open != 0 {
-            let row = self.first + open.trailing_zeros() as usize;
+            let row = self.start + open.trailing_zeros() as usize;
             open &= open - 1;
             let Range { mut start, end } = self.rows.ahead(row..row + 1).span();
             while start < end {

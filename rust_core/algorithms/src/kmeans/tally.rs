@@ -162,12 +162,6 @@ impl Tally {
         }
     }
 
-    /// Forgets all.
-    pub(crate) fn clear(&mut self) {
-        self.columns.as_flattened_mut().as_flattened_mut().fill(0.0);
-        self.weights.as_flattened_mut().fill(0.0);
-    }
-
     /// Takes a row from the sums of the cluster `from`, if there is one (a label that is not negative), and adds it to those of `to`.
     #[inline(always)]
     pub(crate) fn carry<S: Simd>(&mut self, simd: S, cuts: &Cuts, row: &[f64], weight: f64, from: i32, to: usize) {

@@ -278,6 +278,23 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
+    fn gather_singles(self, table: &[f32], places: &[i32; SINGLES]) -> Self::Single {
+        let Some(last) = table.len().checked_sub(1) else {
+            return self.single(0.0);
+        };
+        let last = i32::try_from(last).unwrap_or(i32::MAX);
+        // SAFETY: the CPU has the level; places are cut, as numbers without a sign, to those of the table; sixteen of them are two
+        // registers.
+        unsafe {
+            let last = _mm256_set1_epi32(last);
+            [0, 8].map(|first| {
+                let places = _mm256_loadu_si256(places.as_ptr().add(first).cast());
+                _mm256_i32gather_ps::<4>(table.as_ptr(), _mm256_min_epu32(places, last))
+            })
+        }
+    }
+
+    #[inline(always)]
     fn integers_singles(self, vector: Self::Single) -> [i32; SINGLES] {
         let mut integers = [0; SINGLES];
         // SAFETY: the CPU has the level; the array has as many places as the two halves have lanes.

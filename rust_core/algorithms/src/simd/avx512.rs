@@ -199,6 +199,19 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
+    fn gather_singles(self, table: &[f32], places: &[i32; SINGLES]) -> __m512 {
+        let Some(last) = table.len().checked_sub(1) else {
+            return self.single(0.0);
+        };
+        let last = i32::try_from(last).unwrap_or(i32::MAX);
+        // SAFETY: the CPU has the level; places are cut, as numbers without a sign, to those of the table.
+        unsafe {
+            let places = _mm512_min_epu32(_mm512_loadu_si512(places.as_ptr().cast()), _mm512_set1_epi32(last));
+            _mm512_i32gather_ps::<4>(places, table.as_ptr())
+        }
+    }
+
+    #[inline(always)]
     fn integers_singles(self, vector: __m512) -> [i32; SINGLES] {
         let mut integers = [0; SINGLES];
         // SAFETY: the CPU has the level; the array has as many places as the vector has lanes.

@@ -66,6 +66,8 @@ pub(crate) trait Simd: Copy {
     fn single(self, value: f32) -> Self::Single;
     /// Values from memory.
     fn load_singles(self, values: &[f32; SINGLES]) -> Self::Single;
+    /// The table's values at sixteen places; the last value where a place lies outside, zero where there is none.
+    fn gather_singles(self, table: &[f32], places: &[i32; SINGLES]) -> Self::Single;
     /// Values to memory.
     fn store_singles(self, vector: Self::Single, values: &mut [f32; SINGLES]);
     /// `a + b`.

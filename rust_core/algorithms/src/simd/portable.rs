@@ -163,6 +163,17 @@ impl Simd for Portable {
         gather_bits(mask)
     }
     #[inline(always)]
+    fn gather_singles(self, table: &[f32], places: &[i32; SINGLES]) -> Self::Single {
+        let last = table.len().saturating_sub(1);
+        places.map(|place| {
+            table
+                .get(last.min(place.cast_unsigned() as usize))
+                .copied()
+                .unwrap_or(0.0)
+        })
+    }
+
+    #[inline(always)]
     fn integers_singles(self, vector: Self::Single) -> [i32; SINGLES] {
         vector.map(|value| value as i32)
     }

@@ -91,6 +91,18 @@ fn floats<S: Simd>(simd: S, seen: &mut Vec<u64>) {
         simd.integers_singles(whole)
             .map(|value| i64::from(value).cast_unsigned()),
     );
+    let table: [f32; 37] = from_fn(|place| place as f32 * 0.5);
+    let places = from_fn(|lane| [0, 36, 5, 37, -1, i32::MIN, 17, i32::MAX][lane % 8]);
+    for table in [&table[..], &table[..1], &[]] {
+        let mut values = [0.0; SINGLES];
+        simd.store_singles(simd.gather_singles(table, &places), &mut values);
+        for (value, place) in values.into_iter().zip(places) {
+            let place = usize::try_from(place).map_or(36, |place| place.min(36));
+            let expected = table.get(place.min(table.len().saturating_sub(1)));
+            assert_eq!(value, expected.copied().unwrap_or(0.0));
+        }
+        seen.extend(values.map(|value| bits(value.into())));
+    }
     for half in simd.widen(a) {
         let mut values = [0.0; DOUBLES];
         simd.store(half, &mut values);
