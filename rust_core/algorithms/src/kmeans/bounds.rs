@@ -19,7 +19,7 @@ use rayon::prelude::*;
 /// More than a few roundings of float32, relative.
 const MARGIN: f32 = 4.0 * f32::EPSILON;
 
-/// Bounds of all rows, as multiples of a power of two that `unit` divides.
+/// Bounds of all rows.
 pub(crate) struct Bounds {
     /// What distances are multiplied by: a power of two; None as long as there are no bounds.
     unit: Option<f64>,
@@ -57,6 +57,12 @@ impl Bounds {
             lower: vec![0.0; rows],
             drift: None,
         }
+    }
+
+    /// What distances are multiplied by.
+    #[cfg(test)]
+    pub(crate) fn unit(&self) -> Option<f64> {
+        self.unit
     }
 
     /// Upper bounds, lower bounds, and what the centres' last step does to them: None where nothing can be said, so that every row has

@@ -330,3 +330,145 @@ pub(crate) fn inertia(
         outcome.sums.finish(centers, false, check)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::interrupt::never;
+    use crate::packed::squared_distance;
+
+    const COLUMNS: usize = 5;
+    const CENTERS: usize = 20;
+
+    /// Rows around the first of them.
+    fn rows(count: usize) -> Vec<f64> {
+        let mut state = 1_u64;
+        let mut values = Vec::new();
+        for row in 0..count {
+            for column in 0..COLUMNS {
+                state = state
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1_442_695_040_888_963_407);
+                let noise = (state >> 40) as f64 / 16_777_216.0;
+                let near = if row < CENTERS {
+                    20.0 * noise
+                } else {
+                    values[row % CENTERS * COLUMNS + column] + noise
+                };
+                values.push(near);
+            }
+        }
+        values
+    }
+
+    #[test]
+    fn bounds_hold_as_centres_move_and_leave_few_rows_open() {
+        const COUNT: usize = 3000;
+        let values = rows(COUNT);
+        let sample = Sample::check(Rows::from_values(&values, COUNT, COLUMNS).unwrap(), None, &never).unwrap();
+        let cuts = Cuts::of(sample).unwrap().unwrap();
+        let blocks = Blocks::new(COUNT, COLUMNS, CENTERS * COLUMNS, 1);
+        let mut outcomes = vec![Outcome::default(); blocks.count()];
+        let mut labels = vec![-1; COUNT];
+        let mut ledger = Ledger::new(&cuts, COUNT, CENTERS, COLUMNS);
+        let mut old = vec![0.0; CENTERS * COLUMNS];
+        for step in 0..6 {
+            let moved = values[..CENTERS * COLUMNS].iter().enumerate();
+            let moved: Vec<f64> = moved
+                .map(|(place, value)| value + f64::from(step) * 0.01 * (place % 7) as f64)
+                .collect();
+            let centers = Centers::new(moved, COLUMNS);
+            ledger
+                .pass(sample, &blocks, &old, &centers, &mut labels, &mut outcomes, false)
+                .unwrap();
+            old.copy_from_slice(centers.values());
+            let unit = ledger.bounds.unit().unwrap();
+            let (upper, lower, drift) = ledger.bounds.parts();
+            for (index, row) in values.chunks(COLUMNS).enumerate() {
+                let own = labels[index] as usize;
+                assert_eq!(centers.nearest(crate::rows::Row::Dense(row)).unwrap().0, own);
+                for cluster in 0..CENTERS {
+                    let distance = squared_distance(row, centers.center(cluster)).sqrt() * unit;
+                    if cluster == own {
+                        assert!(f64::from(upper[index]) >= distance);
+                    } else {
+                        assert!(f64::from(lower[index]) <= distance);
+                    }
+                }
+            }
+            assert_eq!(drift.is_some(), step > 0);
+            if let Some(drift) = drift {
+                let mut open = 0;
+                for start in (0..COUNT).step_by(ROWS) {
+                    let some = start..COUNT.min(start + ROWS);
+                    let (mut upper, mut lower) = (upper[some.clone()].to_vec(), lower[some.clone()].to_vec());
+                    open += drift.sweep(&labels[some], &mut upper, &mut lower).count_ones();
+                }
+                assert!(open < 600, "{open} rows are open");
+            }
+        }
+    }
+
+    /// Carries every row once, in one order or another.
+    struct Carry<'a> {
+        cuts: &'a Cuts,
+        values: &'a [f64],
+        /// Row, weight, from, to.
+        moves: &'a [(usize, f64, i32, usize)],
+        tally: &'a mut Tally,
+    }
+
+    impl Kernel for Carry<'_> {
+        type Output = ();
+
+        #[inline(always)]
+        fn run<S: Simd>(self, simd: S) {
+            for &(row, weight, from, to) in self.moves {
+                let row = &self.values[row * COLUMNS..(row + 1) * COLUMNS];
+                self.tally.carry(simd, self.cuts, row, weight, from, to);
+            }
+        }
+    }
+
+    #[test]
+    fn sums_are_those_of_the_labels_whatever_way_rows_have_come() {
+        const COUNT: usize = 500;
+        let mut values = rows(COUNT);
+        // Digits that plain sums would lose.
+        values.iter_mut().step_by(11).for_each(|value| *value *= 1e-12);
+        values.iter_mut().step_by(13).for_each(|value| *value *= 1e9);
+        let weights: Vec<f64> = (0..COUNT).map(|row| 1.0 / (row + 1) as f64).collect();
+        let rows = Rows::from_values(&values, COUNT, COLUMNS).unwrap();
+        let sample = Sample::check(rows, Some(&weights), &never).unwrap();
+        let cuts = Cuts::of(sample).unwrap().unwrap();
+        let label = |row: usize| row * row % CENTERS;
+        let tally = |moves: &[(usize, f64, i32, usize)]| {
+            let mut tally = Tally::new(CENTERS, COLUMNS);
+            let values = &values;
+            let cuts = &cuts;
+            dispatch(Carry {
+                cuts,
+                values,
+                moves,
+                tally: &mut tally,
+            });
+            let mut sums = Sums::default();
+            tally.state(&[0.0; CENTERS * COLUMNS], COLUMNS, &mut sums);
+            (tally, sums.deviations, sums.weights)
+        };
+        let straight: Vec<_> = (0..COUNT).map(|row| (row, weights[row], -1, label(row))).collect();
+        let mut about: Vec<_> = (0..COUNT).rev().map(|row| (row, weights[row], -1, row % 3)).collect();
+        about.extend((0..COUNT).map(|row| (row, weights[row], (row % 3) as i32, 7)));
+        about.extend((0..COUNT).map(|row| (row, weights[row], 7, label(row))));
+        let (_, deviations, of_clusters) = tally(&straight);
+        assert!(deviations.iter().any(|sum| *sum != 0.0));
+        let (mut total, again, weights_again) = tally(&about);
+        assert_eq!((&deviations, &of_clusters), (&again, &weights_again));
+        // Taken away again, nothing is left.
+        let away: Vec<_> = (0..COUNT).map(|row| (row, -weights[row], -1, label(row))).collect();
+        total.absorb(&mut tally(&away).0);
+        let mut sums = Sums::default();
+        total.state(&[0.0; CENTERS * COLUMNS], COLUMNS, &mut sums);
+        assert!(sums.weights.iter().chain(&sums.deviations).all(|sum| *sum == 0.0));
+    }
+}

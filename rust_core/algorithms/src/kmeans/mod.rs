@@ -246,8 +246,8 @@ impl Clusters<'_> {
 }
 
 /// Arrays of the size of the centres that a fit needs at once: the centres themselves, packed, before the last step, sums and
-/// what they are made of.
-const CENTER_ARRAYS: usize = 8;
+/// what they are made of, exact sums of two threads.
+const CENTER_ARRAYS: usize = 16;
 
 fn check_n_clusters(n_clusters: usize, rows: Rows<'_>) -> Result<(), FitError> {
     check_label_range(n_clusters)?;
