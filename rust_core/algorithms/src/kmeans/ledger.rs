@@ -279,58 +279,6 @@ impl Kernel for BringNear<'_> {
     }
 }
 
-/// Adds the inertia of rows whose labels are known.
-pub(crate) struct Inertia<'a> {
-    pub(crate) centers: &'a Centers,
-    pub(crate) values: &'a [f64],
-    pub(crate) labels: &'a [i32],
-    pub(crate) weights: Option<&'a [f64]>,
-    pub(crate) sums: &'a mut Sums,
-}
-
-impl Kernel for Inertia<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self, simd: S) {
-        let mut inertias = self.sums.inertias(simd);
-        let rows = self.values.chunks_exact(self.centers.columns()).zip(self.labels);
-        for (index, (row, label)) in rows.enumerate() {
-            let weight = self.weights.map_or(1.0, |weights| weights[index]);
-            self.sums
-                .add_vectors(simd, self.centers, row, weight, *label as usize, false, &mut inertias);
-        }
-        self.sums.set_inertias(simd, inertias);
-    }
-}
-
-/// The inertia of the rows of a sample, all of them labelled, block by block.
-pub(crate) fn inertia(
-    sample: Sample<'_>,
-    blocks: &Blocks,
-    centers: &Centers,
-    labels: &mut [i32],
-    outcomes: &mut [Outcome],
-) -> Result<(), Interrupted> {
-    let check = || interrupt::check(sample.interrupt);
-    blocks.write_reduce(labels, outcomes, |block, labels, outcome| {
-        outcome.clear(centers, false, false, check)?;
-        let first = block.start;
-        sample.tiles(blocks, block, |tile, rows| {
-            if let Tile::Dense(values) = rows {
-                dispatch(Inertia {
-                    centers,
-                    values,
-                    labels: &labels[tile.start - first..tile.end - first],
-                    weights: sample.weights_of(tile),
-                    sums: &mut outcome.sums,
-                });
-            }
-        })?;
-        outcome.sums.finish(centers, false, check)
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

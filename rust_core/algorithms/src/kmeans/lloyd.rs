@@ -9,9 +9,9 @@ use crate::error::FitError;
 use crate::interrupt::{self, Interrupted, Iteration};
 use crate::kmeans::assign::{Changes, Outcome, Pass, Route, Stretch, choose};
 use crate::kmeans::centers::Centers;
-use crate::kmeans::ledger::{self, Ledger};
+use crate::kmeans::ledger::Ledger;
 use crate::kmeans::tally::Cuts;
-use crate::kmeans::{by_cluster, relocate};
+use crate::kmeans::{by_cluster, inertia, relocate};
 use crate::packed::{LANES, add_scaled, squared_distance};
 use crate::precision::Precision;
 use crate::rows::Ahead;
@@ -200,7 +200,7 @@ impl<'a> Lloyd<'a> {
     fn inertia_of_labels(&mut self, centers: &[f64], labels: &mut [i32]) -> Result<f64, FitError> {
         self.buffers.centers.set(centers);
         let Buffers { centers, outcomes } = &mut *self.buffers;
-        ledger::inertia(self.sample, &self.blocks, centers, labels, outcomes)?;
+        inertia::of_labels(self.sample, &self.blocks, centers, labels, outcomes)?;
         self.total_inertia()
     }
 

@@ -14,6 +14,7 @@ mod by_cluster;
 mod centers;
 mod exact;
 mod few;
+mod inertia;
 mod init;
 mod ledger;
 mod lloyd;
