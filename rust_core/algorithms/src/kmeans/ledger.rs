@@ -90,10 +90,14 @@ impl<'c> Ledger<'c> {
             factor,
             drift,
         };
+        let shared = &*spare;
         let empty = || Tally::new(centers.count(), centers.columns());
         blocks.write_reduce(labels, &mut of_blocks, |block, labels, (outcome, (upper, lower))| {
             outcome.clear(centers, false, false, || interrupt::check(sample.interrupt))?;
-            let tally = spare.lock().map_or(None, |mut spare| spare.pop()).unwrap_or_else(empty);
+            let tally = shared
+                .lock()
+                .map_or(None, |mut spare| spare.pop())
+                .unwrap_or_else(empty);
             let mut part = Part {
                 first: block.start,
                 labels,
@@ -105,7 +109,7 @@ impl<'c> Ledger<'c> {
             walk.block(blocks, block, &mut part)?;
             let Part { outcome, tally, .. } = part;
             outcome.sums.finish(centers, false, || Ok(()))?;
-            if let Ok(mut spare) = spare.lock() {
+            if let Ok(mut spare) = shared.lock() {
                 spare.push(tally);
             }
             Ok(())
