@@ -4,7 +4,7 @@ use super::Parameters;
 use super::by_column::ByColumn;
 use super::pairs::Pairs;
 use super::penalty::{Penalty, Strength};
-use super::products::{FeatureMajor, add_row, dot_row};
+use super::products::{FeatureMajor, dot_row};
 use super::several::Several;
 use super::sparse_pairs::SparsePairs;
 use crate::blocks::Blocks;
@@ -60,11 +60,15 @@ impl<'a> Objective<'a> {
         let lanes = if scores == 1 { 1 } else { scores.next_multiple_of(LANES) };
         let row_values = sample.rows().row_values();
         let by_column = match sample.rows().as_csr() {
-            Some(csr) if scores == 1 => ByColumn::new(csr),
+            Some(csr) if scores == 1 => Some(ByColumn::new(csr)),
             _ => None,
         };
         let pairs = by_column.map(|columns| SparsePairs::new(columns, sample.len()));
-        let summed = if pairs.is_some() { 1 } else { lanes.saturating_mul(columns) };
+        let summed = if pairs.is_some() {
+            1
+        } else {
+            lanes.saturating_mul(columns)
+        };
         let partial_rows = summed.div_ceil(row_values);
         let blocks = Blocks::new(sample.len(), row_values, 2 * lanes * row_values, partial_rows);
         let (binary, multinomial) = match pairs {
@@ -248,27 +252,8 @@ impl<'a> Objective<'a> {
                         partial.loss += sums.loss;
                         partial.intercepts[0] += sums.residuals;
                     }
-                    Tile::Sparse(rows) => {
-                        let mut kept = partial.kept[kept].iter_mut();
-                        for (index, row) in tile.zip(rows.iter()) {
-                            let row = Row::Sparse(row);
-                            let score = dot_row(coefficients, row) + intercept;
-                            // The loss is ln(1 + exp(z)), where z is the score of the wrong class against the right one.
-                            let sign = if classes[index] == 1 { -1.0 } else { 1.0 };
-                            let wrong = sign * score;
-                            let small = (-wrong.abs()).exp();
-                            let weight = sample.weight(index);
-                            partial.loss += weight * (wrong.max(0.0) + small.ln_1p());
-                            let probability = if wrong >= 0.0 { 1.0 } else { small } / (1.0 + small);
-                            let residual = weight * sign * probability;
-                            add_row(&mut partial.binary, residual, row);
-                            partial.intercepts[0] += residual;
-                            if let Some(kept) = kept.next() {
-                                // p·(1 − p), without taking a number near 1 from 1.
-                                *kept = weight * small / ((1.0 + small) * (1.0 + small));
-                            }
-                        }
-                    }
+                    // See `pairs_at`.
+                    Tile::Sparse(_) => {}
                 }
             })
         })

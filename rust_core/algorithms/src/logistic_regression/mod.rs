@@ -8,6 +8,7 @@ mod answer;
 mod by_column;
 mod cholesky;
 mod curvature;
+mod descent;
 mod hessian_products;
 mod loss;
 mod model;
@@ -61,11 +62,12 @@ pub struct Fit {
 impl LogisticRegression {
     /// Fits coefficients to `rows`, whose classes are `classes[row]` in `0..n_classes` (each weighing `weights[row]`, or 1).
     ///
-    /// Columns in which sparse rows name no value cost nothing: their coefficients are 0, or without a penalty those of the start.
+    /// Columns in which sparse rows name no value cost nothing: their coefficients are 0, or without a penalty those of the start. Of
+    /// two classes, sparse rows are copied twice, row after row and column after column.
     ///
     /// # Errors
     /// [`FitError::Invalid`] for a parameter, class, weight or value out of its range, a solver without that penalty, or a class
-    /// without a row; [`FitError::Overflow`] when the objective or a coefficient is not finite; [`FitError::Interrupted`].
+    /// without a row, 2³² sparse rows or more; [`FitError::Overflow`] when the objective or a coefficient is not finite; [`FitError::Interrupted`].
     pub fn fit(
         rows: Rows<'_>,
         classes: &[u32],
@@ -75,6 +77,13 @@ impl LogisticRegression {
         interrupt: Interrupt<'_>,
     ) -> Result<Fit, FitError> {
         check_classes(classes, n_classes, rows.rows())?;
+        if rows.is_sparse() && u32::try_from(rows.rows()).is_err() {
+            return Err(FitError::invalid(
+                Field::Rows,
+                format!("at most {} sparse rows", u32::MAX),
+                rows.rows(),
+            ));
+        }
         parameters.check(n_classes, rows.columns())?;
         // Checked before they are multiplied, so that an error names the factor at fault.
         let sample = Sample::check(rows, weights, interrupt)?;

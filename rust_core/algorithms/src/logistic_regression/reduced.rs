@@ -52,8 +52,7 @@ impl Reduced {
     pub(super) fn new(csr: &Csr<'_>, known: Known<'_>, parameters: &Parameters) -> Option<Self> {
         let penalty = Penalty::new(parameters, known.weight_sum);
         // L-BFGS takes scikit-learn's steps, and stops by the largest component of the gradient: over all columns.
-        let merges =
-            penalty.is_smooth() && penalty.coefficients.l2 > 0.0 && parameters.solver != Solver::Lbfgs;
+        let merges = penalty.is_smooth() && penalty.coefficients.l2 > 0.0 && parameters.solver != Solver::Lbfgs;
         // Numbers of columns are to fit below those that stand for something else.
         if csr.nonzeros() >= MERGED as usize || csr.nonzeros() == 0 {
             return None;
@@ -88,10 +87,7 @@ impl Reduced {
         numbers: &Numbers,
     ) -> Option<Self> {
         let mut indptr = Vec::with_capacity(csr.rows() + 1);
-        let (mut indices, mut values) = (
-            Vec::with_capacity(csr.nonzeros()),
-            Vec::with_capacity(csr.nonzeros()),
-        );
+        let (mut indices, mut values) = (Vec::with_capacity(csr.nonzeros()), Vec::with_capacity(csr.nonzeros()));
         indptr.push(0);
         let mut columns = numbers.kept.len() as u32;
         let mut shares: Vec<Share> = Vec::new();
@@ -204,12 +200,7 @@ impl Numbers {
 ///
 /// A residual is between 0 and the row's weight, or for the right class between that below 0 and 0; so the residuals times a
 /// column's values are between a sum of what may be below 0 and one of what may be above.
-fn leave_out<'r>(
-    counts: &mut [u32],
-    rows: impl ExactSizeIterator<Item = SparseRow<'r>>,
-    known: Known<'_>,
-    l1: f64,
-) {
+fn leave_out<'r>(counts: &mut [u32], rows: impl ExactSizeIterator<Item = SparseRow<'r>>, known: Known<'_>, l1: f64) {
     let mut bounds = vec![[0.0; 2]; counts.len()];
     let two = known.n_classes == 2;
     for (index, row) in rows.enumerate() {
@@ -233,5 +224,103 @@ fn leave_out<'r>(
         if !pulled(bounds) {
             *count = 0;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CLASSES: [u32; 3] = [0, 1, 0];
+
+    /// Three rows: column 1 is in all, 4 in two, 0, 6 and 7 in one each, 2, 3 and 5 in none.
+    fn csr() -> Csr<'static> {
+        let indices = vec![0, 1, 4, 6, 1, 4, 1, 7];
+        let values = vec![3.0, 1.0, 2.0, 4.0, -1.0, 2.0, 1.0, 0.5];
+        Csr::new(
+            vec![0, 4, 6, 8].into(),
+            indices.into(),
+            CsrValues::Double(values.into()),
+            8,
+        )
+        .unwrap()
+    }
+
+    fn reduced(csr: &Csr<'_>, parameters: &Parameters) -> Reduced {
+        let known = Known {
+            classes: &CLASSES,
+            n_classes: 2,
+            weights: None,
+            weight_sum: 3.0,
+        };
+        Reduced::new(csr, known, parameters).unwrap()
+    }
+
+    #[test]
+    fn columns_of_one_row_are_merged_under_l2_alone() {
+        let csr = csr();
+        let auto = Parameters {
+            solver: Solver::Auto,
+            ..Parameters::default()
+        };
+        let merged = reduced(&csr, &auto);
+        assert_eq!(merged.kept, [1, 4]);
+        // Columns 0 and 6 of the first row, 7 of the last.
+        assert_eq!(merged.csr.columns(), 4);
+        let mut row = [9.0; 4];
+        crate::rows::Rows::from(&merged.csr).copy_row(0, &mut row);
+        assert_eq!(row, [1.0, 2.0, 5.0, 0.0]);
+        let mut wide = [7.0; 8];
+        merged.widen(&[1.0, 2.0, 10.0, 3.0], &mut wide);
+        assert_eq!(wide, [6.0, 1.0, 7.0, 7.0, 2.0, 7.0, 8.0, 3.0]);
+        assert_eq!(merged.narrow(&wide), [1.0, 2.0, 10.0, 3.0]);
+        for other in [
+            Parameters::default(),
+            Parameters {
+                c: f64::INFINITY,
+                ..auto.clone()
+            },
+            Parameters {
+                l1_ratio: 0.5,
+                c: 100.0,
+                ..auto
+            },
+        ] {
+            let kept = reduced(&csr, &other);
+            assert_eq!(kept.kept, [0, 1, 4, 6, 7]);
+            assert_eq!(kept.csr.nonzeros(), 8);
+        }
+    }
+
+    #[test]
+    fn a_column_that_l1_holds_at_zero_is_left_out() {
+        let csr = csr();
+        // Residuals pull column 1 by up to 1 + 1 + 1 one way, 4 by 2 either way, 0 by 3, 6 by 4, 7 by 0.5.
+        for (l1, kept) in [(0.4, vec![0, 1, 4, 6, 7]), (2.5, vec![0, 1, 6]), (3.5, vec![6])] {
+            let parameters = Parameters {
+                l1_ratio: 1.0,
+                c: 1.0 / l1,
+                solver: Solver::Saga,
+                ..Parameters::default()
+            };
+            assert_eq!(reduced(&csr, &parameters).kept, kept);
+        }
+    }
+
+    #[test]
+    fn lengths_that_float64_cannot_tell_are_not_merged() {
+        let values = vec![1e200, 1e200, 1.0];
+        let csr = Csr::new(
+            vec![0, 2, 3, 3].into(),
+            vec![0, 1, 4].into(),
+            CsrValues::Double(values.into()),
+            8,
+        )
+        .unwrap();
+        let auto = Parameters {
+            solver: Solver::Auto,
+            ..Parameters::default()
+        };
+        assert_eq!(reduced(&csr, &auto).kept, [0, 1, 4]);
     }
 }

@@ -1,7 +1,7 @@
 //! Loss, gradient and products with the Hessian of sparse rows with two classes: a pass over the rows for what each says, and
 //! one over the columns for their sums.
 
-use super::by_column::ByColumn;
+use super::by_column::{ByColumn, sparse_dot};
 use super::loss::Objective;
 use crate::csr::SparseRow;
 use crate::interrupt::Interrupted;
@@ -9,7 +9,7 @@ use crate::rows::Tile;
 
 /// The rows once more, and a number for each.
 pub(super) struct SparsePairs {
-    columns: ByColumn,
+    pub(super) columns: ByColumn,
     /// Of each row: its residual, or what a direction changes in that.
     factors: Vec<f64>,
 }
@@ -46,7 +46,7 @@ impl Objective<'_> {
             sample.tiles(blocks, block, |tile, rows| {
                 let Tile::Sparse(rows) = rows else { return };
                 for (index, row) in tile.zip(rows.iter()) {
-                    let score = dot(coefficients, row) + intercept;
+                    let score = sparse_dot(row.columns, row.values, coefficients) + intercept;
                     // The loss is ln(1 + exp(z)), where z is the score of the wrong class against the right one.
                     let sign = if classes[index] == 1 { -1.0 } else { 1.0 };
                     let wrong = sign * score;
@@ -73,7 +73,7 @@ impl Objective<'_> {
 
     /// Puts there how a direction changes the rows' residuals.
     pub(super) fn pairs_times(&mut self, coefficients: &[f64], intercept: f64) -> Result<(), Interrupted> {
-        self.each_pair(|row, kept| kept * (dot(coefficients, row) + intercept))
+        self.each_pair(|row, kept| kept * (sparse_dot(row.columns, row.values, coefficients) + intercept))
     }
 
     fn each_pair(&mut self, factor: impl Fn(SparseRow<'_>, f64) -> f64 + Sync) -> Result<(), Interrupted> {
@@ -121,9 +121,21 @@ impl Objective<'_> {
         let finish = |column: usize, sum: f64| sum * inverse + l2 * coefficients[column];
         let (columns, factors, interrupt) = (&pairs.columns, &pairs.factors, self.sample.interrupt);
         if squared {
-            columns.sums(factors, by_coefficient, |value, factor| value * value * factor, finish, interrupt)?;
+            columns.sums(
+                factors,
+                by_coefficient,
+                |value, factor| value * value * factor,
+                finish,
+                interrupt,
+            )?;
         } else {
-            columns.sums(factors, by_coefficient, |value, factor| value * factor, finish, interrupt)?;
+            columns.sums(
+                factors,
+                by_coefficient,
+                |value, factor| value * factor,
+                finish,
+                interrupt,
+            )?;
         }
         let sum: f64 = self.partials.iter().map(|partial| partial.intercepts[0]).sum();
         for (derivative, intercept) in by_intercept.iter_mut().zip(intercepts) {
@@ -131,20 +143,4 @@ impl Objective<'_> {
         }
         Ok(true)
     }
-}
-
-/// Scalar product, in four running sums.
-fn dot(vector: &[f64], row: SparseRow<'_>) -> f64 {
-    let (four, last) = row.columns.as_chunks::<4>();
-    let (four_values, last_values) = row.values.as_chunks::<4>();
-    let mut sums = [0.0; 4];
-    for (columns, values) in four.iter().zip(four_values) {
-        for lane in 0..4 {
-            sums[lane] += vector[columns[lane] as usize] * values[lane];
-        }
-    }
-    for ((lane, column), value) in last.iter().enumerate().zip(last_values) {
-        sums[lane] += vector[*column as usize] * value;
-    }
-    (sums[0] + sums[2]) + (sums[1] + sums[3])
 }
