@@ -275,7 +275,10 @@ mod tests {
         assert_eq!(wide, [6.0, 1.0, 7.0, 7.0, 2.0, 7.0, 8.0, 3.0]);
         assert_eq!(merged.narrow(&wide), [1.0, 2.0, 10.0, 3.0]);
         for other in [
-            Parameters::default(),
+            Parameters {
+                solver: Solver::Lbfgs,
+                ..auto.clone()
+            },
             Parameters {
                 c: f64::INFINITY,
                 ..auto.clone()
