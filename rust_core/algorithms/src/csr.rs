@@ -147,37 +147,6 @@ impl<'a> Csr<'a> {
         }
     }
 
-    /// The matrix without the columns that name no value, and the columns it kept, in rising order; None where there is
-    /// nothing to leave out. Only the indices are copied.
-    pub(crate) fn compact(&self) -> Option<(Csr<'_>, Vec<u32>)> {
-        let mut numbers = vec![u32::MAX; self.columns];
-        for &column in self.indices.iter() {
-            numbers[column as usize] = 0;
-        }
-        let used: Vec<u32> = (0..=u32::MAX)
-            .zip(&numbers)
-            .filter_map(|(column, &number)| (number == 0).then_some(column))
-            .collect();
-        if used.is_empty() || used.len() == self.columns {
-            return None;
-        }
-        for (number, &column) in (0..).zip(&used) {
-            numbers[column as usize] = number;
-        }
-        let indices: Vec<u32> = self.indices.iter().map(|&column| numbers[column as usize]).collect();
-        let values = match &self.values {
-            CsrValues::Single(values) => CsrValues::Single(Cow::Borrowed(values)),
-            CsrValues::Double(values) => CsrValues::Double(Cow::Borrowed(values)),
-        };
-        let compact = Csr {
-            indptr: Cow::Borrowed(&self.indptr),
-            indices: indices.into(),
-            values,
-            columns: used.len(),
-        };
-        Some((compact, used))
-    }
-
     /// Row and column of the first NaN or infinity, if there is one.
     pub(crate) fn first_non_finite(&self) -> Option<(usize, usize)> {
         let position = match &self.values {
@@ -437,16 +406,6 @@ mod tests {
         ));
         assert!(matches!(csr(&[0], &[], &[], 0), Err(CsrError::Columns { got: 0 })));
         assert_eq!(csr(&[0], &[], &[], 1).unwrap().rows(), 0);
-    }
-
-    #[test]
-    fn columns_without_values_can_be_left_out() {
-        let wide = csr(&[0, 2, 2, 3], &[1, 7, 4], &[1.0, 2.0, 3.0], 9).unwrap();
-        let (compact, used) = wide.compact().unwrap();
-        assert_eq!((compact.rows(), compact.columns(), used), (3, 3, vec![1, 4, 7]));
-        assert_eq!(entries(&compact), [vec![(0, 1.0), (2, 2.0)], vec![], vec![(1, 3.0)]]);
-        assert!(compact.compact().is_none());
-        assert!(csr(&[0, 0], &[], &[], 3).unwrap().compact().is_none());
     }
 
     #[test]

@@ -134,6 +134,23 @@ proptest! {
     }
 
     #[test]
+    fn wide_sparse_rows_lead_to_the_minimum_of_dense_ones(seed: u64, rows in 30..80_usize, columns in 300..500_usize, n_classes in 2..4_usize) {
+        let example = Example::new(seed, rows, columns, n_classes, 0.02);
+        let weights = uniform(seed, rows);
+        for parameters in routes().iter().filter(|route| route.solver != Solver::Lbfgs) {
+            let parameters = Parameters { tol: 1e-9, max_iter: 500, c: 2.0, ..parameters.clone() };
+            let of_dense = example.fit(example.rows(), Some(&weights), &parameters);
+            let of_sparse = example.fit((&example.csr).into(), Some(&weights), &parameters);
+            prop_assert!(of_dense.converged && of_sparse.converged, "{:?}", parameters);
+            prop_assert!((of_dense.loss - of_sparse.loss).abs() <= 1e-9 * of_dense.loss, "{:?}", parameters);
+            prop_assert!(
+                close(of_dense.model.coefficients(), of_sparse.model.coefficients(), 1e-3),
+                "{:?}", parameters
+            );
+        }
+    }
+
+    #[test]
     fn every_way_leads_to_the_same_minimum(seed: u64, rows in 80..400_usize, columns in 2..12_usize, n_classes in 2..5_usize) {
         let example = Example::new(seed, rows, columns, n_classes, 0.4);
         let weights = uniform(seed, rows);

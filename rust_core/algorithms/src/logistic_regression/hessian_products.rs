@@ -26,6 +26,12 @@ impl Objective<'_> {
     /// With weight s, probabilities p and row x a row's second derivatives are s·(diag(p) − p·pᵀ) ⊗ x·xᵀ.
     pub(super) fn bend(&mut self, point: &[f64], diagonal: &mut [f64]) -> Result<(), Interrupted> {
         self.go_to(point)?;
+        let ones = vec![1.0; point.len()];
+        if self.pairs.is_some() {
+            self.pairs_bend()?;
+            self.collect_pairs(&ones, diagonal, true)?;
+            return Ok(());
+        }
         let Self {
             sample,
             scores: score_count,
@@ -54,13 +60,16 @@ impl Objective<'_> {
                 }
             })
         })?;
-        self.collect(&vec![1.0; point.len()], diagonal);
-        Ok(())
+        self.collect(&ones, diagonal)
     }
 
     /// Writes the product of a vector with the Hessian at the point that [`Objective::bend`] went to.
     pub(super) fn hessian_times(&mut self, vector: &[f64], product: &mut [f64]) -> Result<(), Interrupted> {
         let (by_coefficient, by_intercept) = vector.split_at(self.coefficient_count());
+        if self.pairs.is_some() {
+            self.pairs_times(by_coefficient, by_intercept.first().copied().unwrap_or(0.0))?;
+            return self.collect(vector, product);
+        }
         let columns = self.sample.columns();
         let several = self.scores > 1;
         if several {
@@ -98,8 +107,7 @@ impl Objective<'_> {
                 }
             })
         })?;
-        self.collect(vector, product);
-        Ok(())
+        self.collect(vector, product)
     }
 
     /// Takes from a step what no probability notices: that numbers of all classes move together, where nothing penalises it.

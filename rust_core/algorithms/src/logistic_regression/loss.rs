@@ -1,10 +1,12 @@
 //! The objective and its gradient, in one pass over the rows.
 
 use super::Parameters;
+use super::by_column::ByColumn;
 use super::pairs::Pairs;
 use super::penalty::{Penalty, Strength};
-use super::products::{FeatureMajor, add_row, dot_row};
+use super::products::{FeatureMajor, dot_row};
 use super::several::Several;
+use super::sparse_pairs::SparsePairs;
 use crate::blocks::Blocks;
 use crate::interrupt::{Interrupted, Iteration};
 use crate::packed::{LANES, Lanes, add_scaled};
@@ -25,6 +27,8 @@ pub(crate) struct Objective<'a> {
     /// The coefficients of the point that is evaluated, where there are more than two classes.
     pub(super) coefficients: FeatureMajor,
     pub(super) partials: Vec<Partial>,
+    /// Sparse rows of two classes, of which [`Partial::binary`] says nothing.
+    pub(super) pairs: Option<SparsePairs>,
     /// Whether an evaluation keeps what second derivatives need of each row.
     pub(super) keeps: bool,
     /// The point that was evaluated last.
@@ -34,8 +38,8 @@ pub(crate) struct Objective<'a> {
 /// What the rows of one block say.
 #[derive(Clone)]
 pub(super) struct Partial {
-    loss: f64,
-    /// Gradient of the coefficients; empty for more than two classes.
+    pub(super) loss: f64,
+    /// Gradient of the coefficients; empty for more than two classes, and for sparse rows.
     pub(super) binary: Vec<f64>,
     /// The same for more than two classes; empty for two.
     pub(super) multinomial: FeatureMajor,
@@ -55,9 +59,23 @@ impl<'a> Objective<'a> {
         let scores = if n_classes == 2 { 1 } else { n_classes };
         let lanes = if scores == 1 { 1 } else { scores.next_multiple_of(LANES) };
         let row_values = sample.rows().row_values();
-        let partial_rows = lanes.saturating_mul(columns).div_ceil(row_values);
+        let by_column = match sample.rows().as_csr() {
+            Some(csr) if scores == 1 => Some(ByColumn::new(csr)),
+            _ => None,
+        };
+        let pairs = by_column.map(|columns| SparsePairs::new(columns, sample.len()));
+        let summed = if pairs.is_some() {
+            1
+        } else {
+            lanes.saturating_mul(columns)
+        };
+        let partial_rows = summed.div_ceil(row_values);
         let blocks = Blocks::new(sample.len(), row_values, 2 * lanes * row_values, partial_rows);
-        let (binary, multinomial) = if scores == 1 { (columns, 0) } else { (0, columns) };
+        let (binary, multinomial) = match pairs {
+            Some(_) => (0, 0),
+            None if scores == 1 => (columns, 0),
+            None => (0, columns),
+        };
         let partial = Partial {
             loss: 0.0,
             binary: vec![0.0; binary],
@@ -76,6 +94,7 @@ impl<'a> Objective<'a> {
             blocks,
             coefficients: partial.multinomial.clone(),
             partials: vec![partial; blocks.count()],
+            pairs,
             keeps: false,
             at: Vec::new(),
         }
@@ -124,14 +143,17 @@ impl<'a> Objective<'a> {
         self.at.clear();
         self.at.extend_from_slice(point);
         let (coefficients, intercepts) = point.split_at(self.coefficient_count());
-        if self.scores == 1 {
-            self.binary(coefficients, intercepts.first().copied().unwrap_or(0.0))?;
+        let intercept = intercepts.first().copied().unwrap_or(0.0);
+        if self.pairs.is_some() {
+            self.pairs_at(coefficients, intercept)?;
+        } else if self.scores == 1 {
+            self.binary(coefficients, intercept)?;
         } else {
             self.coefficients.set(coefficients, self.sample.columns());
             self.multinomial(intercepts)?;
         }
 
-        self.collect(point, gradient);
+        self.collect(point, gradient)?;
         let loss: f64 = self.partials.iter().map(|partial| partial.loss).sum();
         let Penalty {
             coefficients: Strength { l2, .. },
@@ -157,7 +179,10 @@ impl<'a> Objective<'a> {
     }
 
     /// Writes what the blocks' sums come to, over the sum of the weights, plus the derivative of the penalty at `point`.
-    pub(super) fn collect(&mut self, point: &[f64], derivative: &mut [f64]) {
+    pub(super) fn collect(&mut self, point: &[f64], derivative: &mut [f64]) -> Result<(), Interrupted> {
+        if self.collect_pairs(point, derivative, false)? {
+            return Ok(());
+        }
         let (coefficients, intercepts) = point.split_at(self.coefficient_count());
         let (total, others) = self.partials.split_at_mut(1);
         let total = &mut total[0];
@@ -190,6 +215,7 @@ impl<'a> Objective<'a> {
         for ((derivative, intercept), sum) in by_intercept.iter_mut().zip(intercepts).zip(&total.intercepts) {
             *derivative = sum / weight + intercept_l2 * intercept;
         }
+        Ok(())
     }
 
     fn binary(&mut self, coefficients: &[f64], intercept: f64) -> Result<(), Interrupted> {
@@ -226,27 +252,8 @@ impl<'a> Objective<'a> {
                         partial.loss += sums.loss;
                         partial.intercepts[0] += sums.residuals;
                     }
-                    Tile::Sparse(rows) => {
-                        let mut kept = partial.kept[kept].iter_mut();
-                        for (index, row) in tile.zip(rows.iter()) {
-                            let row = Row::Sparse(row);
-                            let score = dot_row(coefficients, row) + intercept;
-                            // The loss is ln(1 + exp(z)), where z is the score of the wrong class against the right one.
-                            let sign = if classes[index] == 1 { -1.0 } else { 1.0 };
-                            let wrong = sign * score;
-                            let small = (-wrong.abs()).exp();
-                            let weight = sample.weight(index);
-                            partial.loss += weight * (wrong.max(0.0) + small.ln_1p());
-                            let probability = if wrong >= 0.0 { 1.0 } else { small } / (1.0 + small);
-                            let residual = weight * sign * probability;
-                            add_row(&mut partial.binary, residual, row);
-                            partial.intercepts[0] += residual;
-                            if let Some(kept) = kept.next() {
-                                // p·(1 − p), without taking a number near 1 from 1.
-                                *kept = weight * small / ((1.0 + small) * (1.0 + small));
-                            }
-                        }
-                    }
+                    // See `pairs_at`.
+                    Tile::Sparse(_) => {}
                 }
             })
         })

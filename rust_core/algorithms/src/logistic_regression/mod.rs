@@ -5,8 +5,10 @@
 //! more have one each.
 
 mod answer;
+mod by_column;
 mod cholesky;
 mod curvature;
+mod descent;
 mod hessian_products;
 mod loss;
 mod model;
@@ -18,9 +20,11 @@ mod parameters;
 mod penalty;
 mod products;
 mod proximal;
+mod reduced;
 mod scorer;
 mod search;
 mod several;
+mod sparse_pairs;
 mod trial;
 mod triangle;
 mod weights;
@@ -35,6 +39,7 @@ use crate::rows::Rows;
 use crate::sample::Sample;
 use loss::Objective;
 use newton::Why;
+use reduced::{Known, Reduced};
 
 /// The outcome of a fit.
 #[derive(Debug, Clone)]
@@ -57,11 +62,12 @@ pub struct Fit {
 impl LogisticRegression {
     /// Fits coefficients to `rows`, whose classes are `classes[row]` in `0..n_classes` (each weighing `weights[row]`, or 1).
     ///
-    /// Columns in which sparse rows name no value cost nothing: their coefficients are 0, or without a penalty those of the start.
+    /// Columns in which sparse rows name no value cost nothing: their coefficients are 0, or without a penalty those of the start. Of
+    /// two classes, sparse rows are copied twice, row after row and column after column.
     ///
     /// # Errors
     /// [`FitError::Invalid`] for a parameter, class, weight or value out of its range, a solver without that penalty, or a class
-    /// without a row; [`FitError::Overflow`] when the objective or a coefficient is not finite; [`FitError::Interrupted`].
+    /// without a row, 2³² sparse rows or more; [`FitError::Overflow`] when the objective or a coefficient is not finite; [`FitError::Interrupted`].
     pub fn fit(
         rows: Rows<'_>,
         classes: &[u32],
@@ -71,26 +77,37 @@ impl LogisticRegression {
         interrupt: Interrupt<'_>,
     ) -> Result<Fit, FitError> {
         check_classes(classes, n_classes, rows.rows())?;
+        if rows.is_sparse() && u32::try_from(rows.rows()).is_err() {
+            return Err(FitError::invalid(
+                Field::Rows,
+                format!("at most {} sparse rows", u32::MAX),
+                rows.rows(),
+            ));
+        }
         parameters.check(n_classes, rows.columns())?;
         // Checked before they are multiplied, so that an error names the factor at fault.
         let sample = Sample::check(rows, weights, interrupt)?;
         let weights = weights::row_weights(weights, &parameters.class_weight, classes, n_classes);
         let sample = sample.with_weights(weights.as_deref())?;
 
-        let compact = rows.as_csr().and_then(|csr| csr.compact());
-        let (sample, used) = match &compact {
-            Some((csr, used)) => (sample.with_rows(csr.into()), Some(used.as_slice())),
-            None => (sample, None),
+        let known = Known {
+            classes,
+            n_classes,
+            weights: weights.as_deref(),
+            weight_sum: sample.weight_sum(),
         };
+        let reduced = rows.as_csr().and_then(|csr| Reduced::new(csr, known, parameters));
+        let reduced = reduced.as_ref();
+        let sample = reduced.map_or(sample, |reduced| sample.with_rows((&reduced.csr).into()));
         let mut objective = Objective::new(sample, classes, n_classes, parameters);
-        let start = first_point(&objective, parameters, used);
+        let start = first_point(&objective, parameters, reduced);
         let found = search::minimise(&mut objective, start, parameters)?;
         let ended = found.ended;
         if !ended.value.is_finite() {
             return Err(FitError::Overflow { quantity: "the loss" });
         }
         let separable = parameters.c.is_infinite() && objective.separates(&ended.point)?;
-        let (coefficients, intercepts) = last_point(&objective, ended.point, parameters, used, rows.columns());
+        let (coefficients, intercepts) = last_point(&objective, ended.point, parameters, reduced, rows.columns());
         let round = |mut values: Vec<f64>| {
             rows.precision().round(&mut values);
             values
@@ -110,16 +127,16 @@ impl LogisticRegression {
     }
 }
 
-/// The start's coefficients in the columns that are used (None: in all), then its intercepts.
-fn first_point(objective: &Objective<'_>, parameters: &Parameters, used: Option<&[u32]>) -> Vec<f64> {
+/// The start's coefficients in the columns that are searched, then its intercepts.
+fn first_point(objective: &Objective<'_>, parameters: &Parameters, reduced: Option<&Reduced>) -> Vec<f64> {
     let Some(start) = &parameters.start else {
         return vec![0.0; objective.parameter_count()];
     };
     let mut point = Vec::with_capacity(objective.parameter_count());
     for coefficients in start.coefficients().chunks_exact(start.columns()) {
-        match used {
+        match reduced {
             None => point.extend_from_slice(coefficients),
-            Some(used) => point.extend(used.iter().map(|&column| coefficients[column as usize])),
+            Some(reduced) => point.extend(reduced.narrow(coefficients)),
         }
     }
     if parameters.fit_intercept {
@@ -134,13 +151,13 @@ fn last_point(
     objective: &Objective<'_>,
     mut point: Vec<f64>,
     parameters: &Parameters,
-    used: Option<&[u32]>,
+    reduced: Option<&Reduced>,
     columns: usize,
 ) -> (Vec<f64>, Vec<f64>) {
     let scores = objective.scores;
     let mut intercepts = point.split_off(objective.coefficient_count());
     intercepts.resize(scores, 0.0);
-    let Some(used) = used else {
+    let Some(reduced) = reduced else {
         return (point, intercepts);
     };
     let mut coefficients = match &parameters.start {
@@ -149,11 +166,9 @@ fn last_point(
     };
     for (all, some) in coefficients
         .chunks_exact_mut(columns)
-        .zip(point.chunks_exact(used.len()))
+        .zip(point.chunks_exact(reduced.csr.columns()))
     {
-        for (&column, value) in used.iter().zip(some) {
-            all[column as usize] = *value;
-        }
+        reduced.widen(some, all);
     }
     (coefficients, intercepts)
 }

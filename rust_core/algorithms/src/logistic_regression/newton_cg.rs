@@ -9,6 +9,8 @@
 //! log-linear models", ICML 2007 (OWL-QN). By how much the parabola still falls is guessed from its last falls, as M. R. Hestenes
 //! and E. Stiefel, "Methods of conjugate gradients for solving linear systems", J. Res. Nat. Bur. Standards 49 (1952), allow.
 
+use rayon::prelude::*;
+
 use super::loss::Objective;
 use super::newton::{Ended, PRECISION, Why};
 use super::trial::Trial;
@@ -19,6 +21,9 @@ use crate::packed::{add_scaled, dot};
 const MOST_PRODUCTS: usize = 2000;
 /// A step goes on until this part of its parabola's fall is left, or less near the minimum.
 const LEFT: f64 = 0.1;
+
+/// Numbers that a thread takes at a time: sums run over these, and then over their sums, whatever the number of threads.
+const CHUNK: usize = 1 << 14;
 
 /// Of the curvature that the diagonal alone would give a direction: with less it has none, and what the residual has of it is rounding.
 const FLAT: f64 = 16.0 * f64::EPSILON;
@@ -129,15 +134,15 @@ impl Conjugate {
         for (residual, subgradient) in self.residual.iter_mut().zip(&here.subgradient) {
             *residual = -subgradient;
         }
-        self.precondition();
+        self.product.fill(0.0);
+        let mut product = self.advance(0.0);
         self.direction.copy_from_slice(&self.downhill);
-        let mut product = dot(&self.residual, &self.downhill);
         while self.falls.len() < MOST_PRODUCTS {
             objective.hessian_times(&self.direction, &mut self.product)?;
-            let curvature = dot(&self.direction, &self.product);
+            let (curvature, by_diagonal) = self.curvature();
             let length = product / curvature;
             // Without curvature there is no minimum; what is not finite leads nowhere.
-            if !(length.is_finite() && length > 0.0) || curvature <= FLAT * self.curvature_by_diagonal() {
+            if !(length.is_finite() && length > 0.0) || curvature <= FLAT * by_diagonal {
                 if self.falls.is_empty() && product > 0.0 {
                     add_scaled(&mut self.step, 1.0, &self.direction);
                 } else {
@@ -145,8 +150,7 @@ impl Conjugate {
                 }
                 break;
             }
-            add_scaled(&mut self.step, length, &self.direction);
-            add_scaled(&mut self.residual, -length, &self.product);
+            let next = self.advance(length);
             self.falls.push(0.5 * length * product);
             fall += 0.5 * length * product;
             // As if what is to come were what the last quarter of the products brought. A step that looks short after a long one
@@ -158,13 +162,16 @@ impl Conjugate {
                     break;
                 }
             }
-            self.precondition();
-            let next = dot(&self.residual, &self.downhill);
             let keep = next / product;
             product = next;
-            for (direction, downhill) in self.direction.iter_mut().zip(&self.downhill) {
-                *direction = downhill + keep * *direction;
-            }
+            let direction = self.direction.par_chunks_mut(CHUNK);
+            (direction, self.downhill.par_chunks(CHUNK))
+                .into_par_iter()
+                .for_each(|(direction, downhill)| {
+                    for (direction, downhill) in direction.iter_mut().zip(downhill) {
+                        *direction = downhill + keep * *direction;
+                    }
+                });
         }
         self.longest = self.longest.max(self.falls.len());
         objective.settle(&mut self.step);
@@ -179,24 +186,56 @@ impl Conjugate {
         &self.step
     }
 
-    /// What the direction's curvature would be if no number had to do with another.
-    fn curvature_by_diagonal(&self) -> f64 {
-        let free = self
-            .direction
-            .iter()
-            .zip(&self.diagonal)
-            .filter(|(direction, _)| **direction != 0.0);
-        free.map(|(direction, diagonal)| direction * direction * diagonal).sum()
+    /// The direction's curvature, and what it would be if no number had to do with another.
+    fn curvature(&self) -> (f64, f64) {
+        let parts = (
+            self.direction.par_chunks(CHUNK),
+            self.product.par_chunks(CHUNK),
+            self.diagonal.par_chunks(CHUNK),
+        );
+        let sums: Vec<(f64, f64)> = parts
+            .into_par_iter()
+            .map(|(direction, product, diagonal)| {
+                let mut by_diagonal = 0.0;
+                for (direction, diagonal) in direction.iter().zip(diagonal) {
+                    // Infinite where the number is held, and the direction 0.
+                    if *direction != 0.0 {
+                        by_diagonal += direction * direction * diagonal;
+                    }
+                }
+                (dot(direction, product), by_diagonal)
+            })
+            .collect();
+        sums.iter()
+            .fold((0.0, 0.0), |sum, part| (sum.0 + part.0, sum.1 + part.1))
     }
 
-    fn precondition(&mut self) {
-        for ((downhill, residual), diagonal) in self.downhill.iter_mut().zip(&self.residual).zip(&self.diagonal) {
-            // A number without curvature is one that no row reads: its residual is 0.
-            *downhill = if *diagonal > 0.0 {
-                residual / diagonal
-            } else {
-                *residual
-            };
-        }
+    /// Goes so far along the direction. Gives the product of what is left, the residual, with that over the diagonal.
+    fn advance(&mut self, length: f64) -> f64 {
+        let parts = (
+            self.step.par_chunks_mut(CHUNK),
+            self.residual.par_chunks_mut(CHUNK),
+            self.downhill.par_chunks_mut(CHUNK),
+            self.direction.par_chunks(CHUNK),
+            self.product.par_chunks(CHUNK),
+            self.diagonal.par_chunks(CHUNK),
+        );
+        let sums: Vec<f64> = parts
+            .into_par_iter()
+            .map(|(step, residual, downhill, direction, product, diagonal)| {
+                add_scaled(step, length, direction);
+                add_scaled(residual, -length, product);
+                for ((downhill, residual), diagonal) in downhill.iter_mut().zip(residual.iter()).zip(diagonal) {
+                    // A number without curvature is one that no row reads: its residual is 0.
+                    *downhill = if *diagonal > 0.0 {
+                        residual / diagonal
+                    } else {
+                        *residual
+                    };
+                }
+                dot(residual, downhill)
+            })
+            .collect();
+        sums.iter().sum()
     }
 }

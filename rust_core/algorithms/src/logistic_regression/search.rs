@@ -2,7 +2,7 @@
 
 use super::loss::Objective;
 use super::newton::{self, Ended, Why};
-use super::{Parameters, Solver, newton_cg, proximal};
+use super::{Parameters, Solver, descent, newton_cg, proximal};
 use crate::interrupt::Interrupted;
 use crate::lbfgs::{self, Function, Settings};
 
@@ -10,6 +10,8 @@ use crate::lbfgs::{self, Function, Settings};
 const MOST_NEWTON: usize = 2048;
 /// Parameters up to which Newton's steps are cheap enough to finish what L-BFGS began.
 const MOST_POLISHED: usize = 1024;
+/// Parameters of sparse rows with which a Hessian is cheap.
+const FEW_SPARSE: usize = 64;
 /// Hessians that Newton's method needs, and products with a Hessian that conjugate gradients need, roughly: for the choice
 /// between them.
 const HESSIANS: f64 = 8.0;
@@ -32,7 +34,11 @@ pub(super) fn minimise(
     let Parameters { tol, max_iter, .. } = *parameters;
     objective.keeps = parameters.solver != Solver::Lbfgs && objective.can_bend();
     if !objective.penalty.is_smooth() {
-        let ended = proximal::minimise(objective, start, tol, max_iter)?;
+        let ended = if objective.pairs.is_some() && start.len() > FEW_SPARSE {
+            descent::minimise(objective, start, tol, max_iter)?
+        } else {
+            proximal::minimise(objective, start, tol, max_iter)?
+        };
         if !objective.can_bend() {
             return Ok(Found { ended, singular: false });
         }

@@ -1,0 +1,329 @@
+//! Sparse rows with fewer columns, whose minimum tells that of all columns.
+//!
+//! A column without values has no part in a fit. Two more kinds need not be searched either:
+//! - Under L1, one whose values are too small to pull its coefficient away from 0, whatever the other coefficients are: no
+//!   residual is larger than its row's weight.
+//! - Under L2 alone, one that a single row names. All such columns of a row act together as one column does, and the penalty is
+//!   least when each has its share: they are merged into one, as long as all of them together.
+//!
+//! Columns that many rows name come first: their coefficients stay in the cache.
+
+use super::penalty::Penalty;
+use super::{Parameters, Solver};
+use crate::csr::{Csr, CsrValues, SparseRow};
+
+/// Values of a column that comes first, at least.
+const MANY: u32 = 16;
+/// Columns of which no order is better than another.
+const FEW_COLUMNS: usize = 4096;
+/// Stands for the number of a column that is left out.
+const ABSENT: u32 = u32::MAX;
+/// Stands for the number of a column that is merged with others of its row.
+const MERGED: u32 = u32::MAX - 1;
+
+/// The rows with fewer columns, and what became of the others.
+pub(super) struct Reduced {
+    pub(super) csr: Csr<'static>,
+    /// For each of the first columns the one that it was.
+    kept: Vec<u32>,
+    /// Those that were merged into the columns after these.
+    shares: Vec<Share>,
+}
+
+/// A column's part in the one that it was merged into.
+struct Share {
+    column: u32,
+    into: u32,
+    /// Its coefficient is that of the other times this.
+    part: f64,
+}
+
+/// What a fit knows of its rows.
+#[derive(Clone, Copy)]
+pub(super) struct Known<'a> {
+    pub(super) classes: &'a [u32],
+    pub(super) n_classes: usize,
+    pub(super) weights: Option<&'a [f64]>,
+    pub(super) weight_sum: f64,
+}
+
+impl Reduced {
+    /// None where nothing would become smaller or faster.
+    pub(super) fn new(csr: &Csr<'_>, known: Known<'_>, parameters: &Parameters) -> Option<Self> {
+        let penalty = Penalty::new(parameters, known.weight_sum);
+        // L-BFGS takes scikit-learn's steps, and stops by the largest component of the gradient: over all columns.
+        let merges = penalty.is_smooth() && penalty.coefficients.l2 > 0.0 && parameters.solver != Solver::Lbfgs;
+        // Numbers of columns are to fit below those that stand for something else.
+        if csr.nonzeros() >= MERGED as usize || csr.nonzeros() == 0 {
+            return None;
+        }
+        let mut buffer = Vec::new();
+        let rows = csr.tile(0..csr.rows(), None, &mut buffer);
+        let mut counts = vec![0_u32; csr.columns()];
+        for row in rows.iter() {
+            for &column in row.columns {
+                counts[column as usize] += 1;
+            }
+        }
+        let l1 = penalty.coefficients.l1 * known.weight_sum;
+        if l1 > 0.0 {
+            leave_out(&mut counts, rows.iter(), known, l1);
+        }
+        let numbers = Numbers::new(counts, merges);
+        if csr.columns() <= FEW_COLUMNS && numbers.kept.len() == csr.columns() {
+            return None;
+        }
+        Self::rewritten(csr, rows.iter(), &numbers).or_else(|| {
+            // The lengths of merged columns are not to be told in float64.
+            let counts = numbers.of.iter().map(|&number| u32::from(number != ABSENT)).collect();
+            Self::rewritten(csr, rows.iter(), &Numbers::new(counts, false))
+        })
+    }
+
+    /// None where a merged column's length is not to be told.
+    fn rewritten<'r>(
+        csr: &Csr<'_>,
+        rows: impl ExactSizeIterator<Item = SparseRow<'r>>,
+        numbers: &Numbers,
+    ) -> Option<Self> {
+        let mut indptr = Vec::with_capacity(csr.rows() + 1);
+        let (mut indices, mut values) = (Vec::with_capacity(csr.nonzeros()), Vec::with_capacity(csr.nonzeros()));
+        indptr.push(0);
+        let mut columns = numbers.kept.len() as u32;
+        let mut shares: Vec<Share> = Vec::new();
+        let mut seldom = Vec::new();
+        for row in rows {
+            let first = shares.len();
+            let mut square = 0.0;
+            seldom.clear();
+            for (column, value) in row.entries() {
+                match numbers.of[column] {
+                    ABSENT => {}
+                    MERGED => {
+                        square += value * value;
+                        shares.push(Share {
+                            column: column as u32,
+                            into: columns,
+                            part: value,
+                        });
+                    }
+                    number if number < numbers.often => {
+                        indices.push(number);
+                        values.push(value);
+                    }
+                    number => seldom.push((number, value)),
+                }
+            }
+            for &(number, value) in &seldom {
+                indices.push(number);
+                values.push(value);
+            }
+            if shares.len() > first {
+                let length = square.sqrt();
+                if !square.is_normal() {
+                    return None;
+                }
+                shares[first..].iter_mut().for_each(|share| share.part /= length);
+                indices.push(columns);
+                values.push(length);
+                columns += 1;
+            }
+            indptr.push(values.len() as u64);
+        }
+        let values = CsrValues::Double(values.into());
+        Some(Self {
+            csr: Csr::new(indptr.into(), indices.into(), values, columns as usize).ok()?,
+            kept: numbers.kept.clone(),
+            shares,
+        })
+    }
+
+    /// What coefficients of all columns are in the columns of [`Reduced::csr`].
+    pub(super) fn narrow(&self, coefficients: &[f64]) -> Vec<f64> {
+        let kept = self.kept.iter().map(|&column| coefficients[column as usize]);
+        let mut narrow: Vec<f64> = kept.collect();
+        narrow.resize(self.csr.columns(), 0.0);
+        for share in &self.shares {
+            narrow[share.into as usize] += share.part * coefficients[share.column as usize];
+        }
+        narrow
+    }
+
+    /// Writes coefficients of the columns of [`Reduced::csr`] to those of all columns; those that were left out stay.
+    pub(super) fn widen(&self, narrow: &[f64], coefficients: &mut [f64]) {
+        for (&column, &value) in self.kept.iter().zip(narrow) {
+            coefficients[column as usize] = value;
+        }
+        for share in &self.shares {
+            coefficients[share.column as usize] = share.part * narrow[share.into as usize];
+        }
+    }
+}
+
+/// The new number of each column.
+struct Numbers {
+    of: Vec<u32>,
+    /// Columns in the order of their new numbers.
+    kept: Vec<u32>,
+    /// How many of them have many values.
+    often: u32,
+}
+
+impl Numbers {
+    /// From the number of values in each column, or 0 for one that is left out.
+    fn new(mut counts: Vec<u32>, merges: bool) -> Self {
+        let (mut often, mut seldom) = (Vec::new(), Vec::new());
+        for (column, count) in (0..=u32::MAX).zip(&mut counts) {
+            match *count {
+                0 => *count = ABSENT,
+                1 if merges => *count = MERGED,
+                _ => {
+                    let group = if *count >= MANY { &mut often } else { &mut seldom };
+                    group.push(column);
+                }
+            }
+        }
+        let count = often.len() as u32;
+        often.append(&mut seldom);
+        for (number, &column) in (0..).zip(&often) {
+            counts[column as usize] = number;
+        }
+        Self {
+            of: counts,
+            kept: often,
+            often: count,
+        }
+    }
+}
+
+/// Sets to 0 the count of each column whose coefficient is 0 at the minimum, whatever the others are, but never of all.
+///
+/// A residual is between 0 and the row's weight, or for the right class between that below 0 and 0; so the residuals times a
+/// column's values are between a sum of what may be below 0 and one of what may be above.
+fn leave_out<'r>(counts: &mut [u32], rows: impl ExactSizeIterator<Item = SparseRow<'r>>, known: Known<'_>, l1: f64) {
+    let mut bounds = vec![[0.0; 2]; counts.len()];
+    let two = known.n_classes == 2;
+    for (index, row) in rows.enumerate() {
+        let weight = known.weights.map_or(1.0, |weights| weights[index]);
+        let sign = if known.classes[index] == 1 { -weight } else { weight };
+        for (column, value) in row.entries() {
+            let pull = sign * value;
+            if two {
+                bounds[column][usize::from(pull < 0.0)] += pull.abs();
+            } else {
+                bounds[column][0] += pull.abs();
+            }
+        }
+    }
+    // By more than the sums' rounding.
+    let pulled = |bounds: &[f64; 2]| bounds[0].max(bounds[1]) * (1.0 + 1e-9) >= l1;
+    if !bounds.iter().any(pulled) {
+        return;
+    }
+    for (count, bounds) in counts.iter_mut().zip(&bounds) {
+        if !pulled(bounds) {
+            *count = 0;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CLASSES: [u32; 3] = [0, 1, 0];
+
+    /// Three rows: column 1 is in all, 4 in two, 0, 6 and 7 in one each, 2, 3 and 5 in none.
+    fn csr() -> Csr<'static> {
+        let indices = vec![0, 1, 4, 6, 1, 4, 1, 7];
+        let values = vec![3.0, 1.0, 2.0, 4.0, -1.0, 2.0, 1.0, 0.5];
+        Csr::new(
+            vec![0, 4, 6, 8].into(),
+            indices.into(),
+            CsrValues::Double(values.into()),
+            8,
+        )
+        .unwrap()
+    }
+
+    fn reduced(csr: &Csr<'_>, parameters: &Parameters) -> Reduced {
+        let known = Known {
+            classes: &CLASSES,
+            n_classes: 2,
+            weights: None,
+            weight_sum: 3.0,
+        };
+        Reduced::new(csr, known, parameters).unwrap()
+    }
+
+    #[test]
+    fn columns_of_one_row_are_merged_under_l2_alone() {
+        let csr = csr();
+        let auto = Parameters {
+            solver: Solver::Auto,
+            ..Parameters::default()
+        };
+        let merged = reduced(&csr, &auto);
+        assert_eq!(merged.kept, [1, 4]);
+        // Columns 0 and 6 of the first row, 7 of the last.
+        assert_eq!(merged.csr.columns(), 4);
+        let mut row = [9.0; 4];
+        crate::rows::Rows::from(&merged.csr).copy_row(0, &mut row);
+        assert_eq!(row, [1.0, 2.0, 5.0, 0.0]);
+        let mut wide = [7.0; 8];
+        merged.widen(&[1.0, 2.0, 10.0, 3.0], &mut wide);
+        assert_eq!(wide, [6.0, 1.0, 7.0, 7.0, 2.0, 7.0, 8.0, 3.0]);
+        assert_eq!(merged.narrow(&wide), [1.0, 2.0, 10.0, 3.0]);
+        for other in [
+            Parameters {
+                solver: Solver::Lbfgs,
+                ..auto.clone()
+            },
+            Parameters {
+                c: f64::INFINITY,
+                ..auto.clone()
+            },
+            Parameters {
+                l1_ratio: 0.5,
+                c: 100.0,
+                ..auto
+            },
+        ] {
+            let kept = reduced(&csr, &other);
+            assert_eq!(kept.kept, [0, 1, 4, 6, 7]);
+            assert_eq!(kept.csr.nonzeros(), 8);
+        }
+    }
+
+    #[test]
+    fn a_column_that_l1_holds_at_zero_is_left_out() {
+        let csr = csr();
+        // Residuals pull column 1 by up to 1 + 1 + 1 one way, 4 by 2 either way, 0 by 3, 6 by 4, 7 by 0.5.
+        for (l1, kept) in [(0.4, vec![0, 1, 4, 6, 7]), (2.5, vec![0, 1, 6]), (3.5, vec![6])] {
+            let parameters = Parameters {
+                l1_ratio: 1.0,
+                c: 1.0 / l1,
+                solver: Solver::Saga,
+                ..Parameters::default()
+            };
+            assert_eq!(reduced(&csr, &parameters).kept, kept);
+        }
+    }
+
+    #[test]
+    fn lengths_that_float64_cannot_tell_are_not_merged() {
+        let values = vec![1e200, 1e200, 1.0];
+        let csr = Csr::new(
+            vec![0, 2, 3, 3].into(),
+            vec![0, 1, 4].into(),
+            CsrValues::Double(values.into()),
+            8,
+        )
+        .unwrap();
+        let auto = Parameters {
+            solver: Solver::Auto,
+            ..Parameters::default()
+        };
+        assert_eq!(reduced(&csr, &auto).kept, [0, 1, 4]);
+    }
+}
