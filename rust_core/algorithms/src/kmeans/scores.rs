@@ -10,11 +10,9 @@
     reason = "registers have numbers, and closures would not be inlined"
 )]
 
-use std::ops::Range;
-
 use crate::kmeans::assign::Task;
 use crate::kmeans::exact;
-use crate::rows::Ahead;
+use crate::rows::{Ahead, Lines};
 use crate::simd::{DOUBLES, Kernel, SINGLES, Simd};
 
 /// Columns that rows are rounded to a multiple of, to be turned.
@@ -126,7 +124,7 @@ impl Kernel for Scores<'_, '_> {
         scratch.resize((ROWS + 8) * padded, 0.0);
         let (turned, straight) = scratch.split_at_mut(ROWS * padded);
         let values = task.values;
-        let mut ahead = Lines(ahead.span());
+        let mut ahead = ahead.lines();
         let mut inertias = task.outcome.sums.inertias(simd);
         for (block, rows) in values.chunks(ROWS * columns).enumerate() {
             turn(simd, panels, rows, straight, turned);
@@ -205,25 +203,6 @@ fn offset<S: Simd>(simd: S, values: S::Double, shift: &[f64; DOUBLES], scale: S:
     simd.mul(simd.sub(values, simd.load(shift)), scale)
 }
 
-/// Memory that is to be brought near.
-struct Lines(Range<*const u8>);
-
-/// Bytes of a line of memory.
-const LINE: usize = 64;
-
-impl Lines {
-    /// Asks for the next two lines: about what a step of scores hides.
-    #[inline(always)]
-    fn two<S: Simd>(&mut self, simd: S) {
-        let Range { start, end } = self.0;
-        if start < end {
-            simd.prefetch(start);
-            simd.prefetch(start.wrapping_add(LINE));
-            self.0.start = start.wrapping_add(2 * LINE);
-        }
-    }
-}
-
 /// The centre with the least score for each of [`ROWS`] rows, and a bit for each row where that is in doubt.
 #[inline(always)]
 fn score<S: Simd, const R: usize, const C: usize>(
@@ -252,7 +231,7 @@ fn score<S: Simd, const R: usize, const C: usize>(
                 }
             }
             for (turned, values) in turned.iter().zip(group) {
-                ahead.two(simd);
+                ahead.bring::<S, 2>(simd);
                 let mut rows = [simd.single(0.0); R];
                 for row in 0..R {
                     rows[row] = simd.load_singles(&turned[first + row]);
