@@ -102,7 +102,7 @@ impl KMeans {
             inertia: false,
         };
         self.prediction(rows, 1, interrupt)?
-            .write_tiles(labels, |tile, labels| {
+            .write_tiles(labels, |tile, _, labels| {
                 let mut outcome = Outcome::default();
                 pass.tile(tile, Ahead::Unknown, 0, labels, None, &mut outcome);
                 if !outcome.not_finite {
