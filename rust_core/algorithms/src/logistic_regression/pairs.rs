@@ -298,3 +298,78 @@ fn sum<S: Simd>(simd: S, vector: S::Double) -> f64 {
     simd.store(vector, &mut lanes);
     lanes.iter().sum()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::packed::{add_scaled, dot};
+    use crate::simd::dispatch;
+
+    /// Loss, sum of the residuals, gradient and second derivatives, one row after another.
+    fn plainly(rows: &[f64], coefficients: &[f64], intercept: f64, classes: &[u32]) -> (f64, f64, Vec<f64>, Vec<f64>) {
+        let (mut loss, mut residuals, mut gradient) = (0.0, 0.0, vec![0.0; coefficients.len()]);
+        let mut curvatures = Vec::new();
+        for (row, &class) in rows.chunks_exact(coefficients.len()).zip(classes) {
+            let score = dot(row, coefficients) + intercept;
+            let wrong = if class == 1 { -score } else { score };
+            loss += wrong.max(0.0) + (-wrong.abs()).exp().ln_1p();
+            let probability = 1.0 / (1.0 + (-score).exp());
+            let residual = probability - f64::from(class);
+            residuals += residual;
+            add_scaled(&mut gradient, residual, row);
+            curvatures.push(probability * (1.0 - probability));
+        }
+        (loss, residuals, gradient, curvatures)
+    }
+
+    #[test]
+    fn sums_are_those_of_single_rows() {
+        for (count, columns) in [
+            (1, 1),
+            (7, 3),
+            (4096, 1),
+            (129, 8),
+            (200, 50),
+            (83, 64),
+            (70, 65),
+            (17, 130),
+            (9, 600),
+        ] {
+            let value = |index: usize| ((index * 37 % 1009) as f64 / 504.0 - 1.0) * 0.7;
+            let rows: Vec<f64> = (0..count * columns).map(value).collect();
+            let coefficients: Vec<f64> = (0..columns).map(|column| value(column * 11 + 5)).collect();
+            let classes: Vec<u32> = (0..count).map(|row| u32::from(row * 7 % 5 < 2)).collect();
+            let expected = plainly(&rows, &coefficients, 0.25, &classes);
+            let ones = vec![1.0; count];
+            for weights in [None, Some(ones.as_slice())] {
+                let (mut gradient, mut curvatures) = (vec![0.0; columns], vec![0.0; count]);
+                let sums = dispatch(Pairs {
+                    rows: &rows,
+                    ahead: Ahead::Unknown,
+                    coefficients: &coefficients,
+                    intercept: 0.25,
+                    classes: &classes,
+                    weights,
+                    gradient: &mut gradient,
+                    curvatures: &mut curvatures,
+                });
+                let close = |got: f64, expected: f64| {
+                    assert!(
+                        (got - expected).abs() < 1e-12 * count as f64,
+                        "{count} × {columns}: {got} {expected}"
+                    );
+                };
+                close(sums.loss, expected.0);
+                close(sums.residuals, expected.1);
+                gradient
+                    .iter()
+                    .zip(&expected.2)
+                    .for_each(|(got, expected)| close(*got, *expected));
+                curvatures
+                    .iter()
+                    .zip(&expected.3)
+                    .for_each(|(got, expected)| close(*got, *expected));
+            }
+        }
+    }
+}
