@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::blocks::Blocks;
 use crate::error::PredictError;
 use crate::interrupt::Interrupt;
-use crate::rows::{Row, Rows, Tile};
+use crate::rows::{Ahead, Row, Rows, Tile};
 
 /// What a model needs, to answer for one row.
 pub(crate) struct Prediction<'a> {
@@ -29,7 +29,7 @@ impl Prediction<'_> {
         outputs: &mut [T],
         answer: impl Fn(Row<'_>, &mut [T]) -> bool + Sync,
     ) -> Result<(), PredictError> {
-        self.write_tiles(outputs, |tile, outputs| {
+        self.write_tiles(outputs, |tile, _, outputs| {
             let outputs = outputs.chunks_exact_mut(self.width);
             let mut first = None;
             for (index, (row, output)) in tile.rows(self.columns).zip(outputs).enumerate() {
@@ -41,11 +41,12 @@ impl Prediction<'_> {
         })
     }
 
-    /// [`Prediction::write`] for some rows at a time: `answer` gives the first of them whose result is not finite.
+    /// [`Prediction::write`] for some rows at a time, which are followed by others: `answer` gives the first of them whose result is not
+    /// finite.
     pub(crate) fn write_tiles<T: Send>(
         &self,
         outputs: &mut [T],
-        answer: impl Fn(Tile<'_>, &mut [T]) -> Option<usize> + Sync,
+        answer: impl Fn(Tile<'_>, Ahead<'_>, &mut [T]) -> Option<usize> + Sync,
     ) -> Result<(), PredictError> {
         let Self {
             rows,
@@ -74,7 +75,8 @@ impl Prediction<'_> {
             let first = block.start;
             blocks.row_tiles(rows, block, interrupt, |tile, values| {
                 let outputs = &mut outputs[(tile.start - first) * width..(tile.end - first) * width];
-                if let Some(index) = answer(values, outputs) {
+                let ahead = rows.ahead(tile.end..tile.end + tile.len());
+                if let Some(index) = answer(values, ahead, outputs) {
                     not_finite.fetch_min(tile.start + index, Ordering::Relaxed);
                 }
             })

@@ -51,12 +51,40 @@ pub(crate) enum Ahead<'t> {
 }
 
 impl Ahead<'_> {
-    /// From the first byte to behind the last.
-    pub(crate) fn span(self) -> Range<*const u8> {
-        match self {
+    /// The memory that is to be brought near.
+    pub(crate) fn lines(self) -> Lines {
+        Lines(match self {
             Self::Unknown => std::ptr::null()..std::ptr::null(),
             Self::Double(values) => bytes(values),
             Self::Single(values) => bytes(values),
+        })
+    }
+}
+
+/// Memory that is brought near a few lines at a time, between other work.
+pub(crate) struct Lines(Range<*const u8>);
+
+/// Bytes of a line of memory.
+const LINE: usize = 64;
+
+impl Lines {
+    /// Asks for the next `N` lines.
+    #[inline(always)]
+    pub(crate) fn bring<S: Simd, const N: usize>(&mut self, simd: S) {
+        let Range { start, end } = self.0;
+        if start < end {
+            for line in 0..N {
+                simd.prefetch(start.wrapping_add(line * LINE));
+            }
+            self.0.start = start.wrapping_add(N * LINE);
+        }
+    }
+
+    /// Asks for all lines that are left.
+    #[inline(always)]
+    pub(crate) fn bring_all<S: Simd>(&mut self, simd: S) {
+        while self.0.start < self.0.end {
+            self.bring::<S, 1>(simd);
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::interrupt::{self, Interrupted};
 use crate::kmeans::assign::{Carrier, Changes, Outcome, Pass, Route, Stretch};
 use crate::kmeans::bounds::{Bounds, Drift, Edges};
 use crate::kmeans::centers::Centers;
-use crate::kmeans::scores::{LINE, ROWS};
+use crate::kmeans::scores::ROWS;
 use crate::kmeans::sums::Sums;
 use crate::kmeans::tally::{Cuts, Tally};
 use crate::rows::{Ahead, Rows, Tile};
@@ -274,11 +274,7 @@ impl Kernel for BringNear<'_> {
         while open != 0 {
             let row = self.start + open.trailing_zeros() as usize;
             open &= open - 1;
-            let Range { mut start, end } = self.rows.ahead(row..row + 1).span();
-            while start < end {
-                simd.prefetch(start);
-                start = start.wrapping_add(LINE);
-            }
+            self.rows.ahead(row..row + 1).lines().bring_all(simd);
         }
     }
 }

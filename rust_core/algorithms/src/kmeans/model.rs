@@ -102,7 +102,7 @@ impl KMeans {
             inertia: false,
         };
         self.prediction(rows, 1, interrupt)?
-            .write_tiles(labels, |tile, labels| {
+            .write_tiles(labels, |tile, _, labels| {
                 let mut outcome = Outcome::default();
                 let stretch = Stretch {
                     rows: tile,

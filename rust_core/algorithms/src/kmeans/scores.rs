@@ -10,11 +10,9 @@
     reason = "registers have numbers, and closures would not be inlined"
 )]
 
-use std::ops::Range;
-
 use crate::kmeans::assign::Task;
 use crate::kmeans::exact;
-use crate::rows::Ahead;
+use crate::rows::{Ahead, Lines};
 use crate::simd::{DOUBLES, Kernel, SINGLES, Simd};
 
 /// Columns that rows are rounded to a multiple of, to be turned.
@@ -133,7 +131,7 @@ impl Kernel for Scores<'_, '_> {
         scratch.resize((ROWS + 8) * padded, 0.0);
         let (turned, straight) = scratch.split_at_mut(ROWS * padded);
         let values = task.values;
-        let mut ahead = Lines(ahead.span());
+        let mut ahead = ahead.lines();
         let mut inertias = task.outcome.sums.inertias(simd);
         let mut found = Found::default();
         for (block, rows) in values.chunks(ROWS * columns).enumerate() {
@@ -209,25 +207,6 @@ fn offset<S: Simd>(simd: S, values: S::Double, shift: &[f64; DOUBLES], scale: S:
     simd.mul(simd.sub(values, simd.load(shift)), scale)
 }
 
-/// Memory that is to be brought near.
-struct Lines(Range<*const u8>);
-
-/// Bytes of a line of memory.
-pub(crate) const LINE: usize = 64;
-
-impl Lines {
-    /// Asks for the next two lines: about what a step of scores hides.
-    #[inline(always)]
-    fn two<S: Simd>(&mut self, simd: S) {
-        let Range { start, end } = self.0;
-        if start < end {
-            simd.prefetch(start);
-            simd.prefetch(start.wrapping_add(LINE));
-            self.0.start = start.wrapping_add(2 * LINE);
-        }
-    }
-}
-
 /// What scores say of rows.
 struct Found {
     /// The centre with the least score.
@@ -276,7 +255,7 @@ fn score<S: Simd, const R: usize, const C: usize>(
                 }
             }
             for (turned, values) in turned.iter().zip(group) {
-                ahead.two(simd);
+                ahead.bring::<S, 2>(simd);
                 let mut rows = [simd.single(0.0); R];
                 for row in 0..R {
                     rows[row] = simd.load_singles(&turned[first + row]);

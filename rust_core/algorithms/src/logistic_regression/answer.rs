@@ -10,7 +10,7 @@ mod two;
 
 use super::products::dot_row;
 use super::scorer::Scorer;
-use crate::rows::{Row, Tile};
+use crate::rows::{Ahead, Row, Tile};
 use crate::simd::{DOUBLES, Kernel, Simd};
 
 /// Where answers go: the classes, scores or probabilities of a tile's rows.
@@ -20,15 +20,21 @@ pub(super) enum Output<'o> {
     Probabilities(&'o mut [f64]),
 }
 
-/// Answers for the rows of a tile; gives the first whose scores are not finite.
-pub(super) struct Answer<'a, 't, 'o>(pub(super) Scorer<'a>, pub(super) Tile<'t>, pub(super) Output<'o>);
+/// Answers for the rows of a tile, which others follow; gives the first whose scores are not finite.
+pub(super) struct Answer<'a, 't, 'o>(
+    pub(super) Scorer<'a>,
+    pub(super) Tile<'t>,
+    pub(super) Ahead<'t>,
+    pub(super) Output<'o>,
+);
 
 impl Kernel for Answer<'_, '_, '_> {
     type Output = Option<usize>;
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) -> Option<usize> {
-        let Self(scorer, tile, mut output) = self;
+        let Self(scorer, tile, ahead, mut output) = self;
+        let mut ahead = ahead.lines();
         match (scorer.scores(), tile) {
             (1, Tile::Dense(values)) => {
                 let mut first = None;
@@ -40,7 +46,7 @@ impl Kernel for Answer<'_, '_, '_> {
                     for lane in 1..used {
                         rows[lane] = &values[(start + lane) * scorer.columns..][..scorer.columns];
                     }
-                    let scores = two::eight_products(simd, &rows, scorer.coefficients);
+                    let scores = two::eight_products(simd, &rows, scorer.coefficients, &mut ahead);
                     first = first.or(two::finish(simd, &scorer, scores, start..start + used, &mut output));
                 }
                 first

@@ -242,6 +242,7 @@ impl<'a> Objective<'a> {
                     Tile::Dense(rows) => {
                         let sums = dispatch(Pairs {
                             rows,
+                            ahead: sample.rows().ahead(tile.end..tile.end + tile.len()),
                             coefficients,
                             intercept,
                             classes: &classes[tile.clone()],

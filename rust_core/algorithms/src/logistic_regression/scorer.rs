@@ -89,8 +89,8 @@ impl<'a> Scorer<'a> {
     /// [`PredictError`]: other columns or output length, a row with a score that is not finite, or interrupted.
     pub fn predict(&self, rows: Rows<'_>, classes: &mut [u32], interrupt: Interrupt<'_>) -> Result<(), PredictError> {
         self.prediction(rows, 1, interrupt)?
-            .write_tiles(classes, |tile, classes| {
-                dispatch(Answer(*self, tile, Output::Classes(classes)))
+            .write_tiles(classes, |tile, ahead, classes| {
+                dispatch(Answer(*self, tile, ahead, Output::Classes(classes)))
             })
     }
 
@@ -106,8 +106,8 @@ impl<'a> Scorer<'a> {
         interrupt: Interrupt<'_>,
     ) -> Result<(), PredictError> {
         self.prediction(rows, self.scores(), interrupt)?
-            .write_tiles(scores, |tile, scores| {
-                dispatch(Answer(*self, tile, Output::Scores(scores)))
+            .write_tiles(scores, |tile, ahead, scores| {
+                dispatch(Answer(*self, tile, ahead, Output::Scores(scores)))
             })
     }
 
@@ -122,8 +122,8 @@ impl<'a> Scorer<'a> {
         interrupt: Interrupt<'_>,
     ) -> Result<(), PredictError> {
         self.prediction(rows, self.n_classes(), interrupt)?
-            .write_tiles(probabilities, |tile, probabilities| {
-                dispatch(Answer(*self, tile, Output::Probabilities(probabilities)))
+            .write_tiles(probabilities, |tile, ahead, probabilities| {
+                dispatch(Answer(*self, tile, ahead, Output::Probabilities(probabilities)))
             })
     }
 

@@ -223,6 +223,28 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
+    fn load_integers(self, values: &[u32; DOUBLES]) -> Self::Double {
+        // SAFETY: the CPU has the level; eight values of 32 bits are two halves.
+        unsafe {
+            [
+                _mm256_cvtepi32_pd(_mm_loadu_si128(values.as_ptr().cast())),
+                _mm256_cvtepi32_pd(_mm_loadu_si128(values.as_ptr().add(4).cast())),
+            ]
+        }
+    }
+
+    #[inline(always)]
+    fn power_of_two(self, vector: Self::Double) -> Self::Double {
+        // SAFETY: `self` exists only where the CPU has the level.
+        unsafe {
+            vector.map(|half| {
+                let biased = _mm_add_epi32(_mm256_cvttpd_epi32(half), _mm_set1_epi32(1023));
+                _mm256_castsi256_pd(_mm256_slli_epi64::<52>(_mm256_cvtepi32_epi64(biased)))
+            })
+        }
+    }
+
+    #[inline(always)]
     fn single(self, value: f32) -> Self::Single {
         // SAFETY: `self` exists only where the CPU has the level.
         unsafe { [_mm256_set1_ps(value); 2] }

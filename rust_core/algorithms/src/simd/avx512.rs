@@ -76,6 +76,10 @@ impl Simd for Avx512 {
         equal(a: __m512d, b: __m512d) -> __mmask8 = _mm512_cmp_pd_mask::<_CMP_EQ_OQ>(a, b);
         select(mask: __mmask8, a: __m512d, b: __m512d) -> __m512d = _mm512_mask_blend_pd(mask, b, a);
 
+        load_integers(values: &[u32; DOUBLES]) -> __m512d =
+            _mm512_cvtepu32_pd(_mm256_loadu_si256(values.as_ptr().cast()));
+        power_of_two(vector: __m512d) -> __m512d = _mm512_scalef_pd(_mm512_set1_pd(1.0), vector);
+
         single(value: f32) -> __m512 = _mm512_set1_ps(value);
         load_singles(values: &[f32; SINGLES]) -> __m512 = _mm512_loadu_ps(values.as_ptr());
         store_singles(vector: __m512, values: &mut [f32; SINGLES]) -> () = _mm512_storeu_ps(values.as_mut_ptr(), vector);

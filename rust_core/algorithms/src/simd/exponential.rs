@@ -55,10 +55,7 @@ pub(crate) fn exponential<S: Simd>(simd: S, x: S::Double) -> S::Double {
     let rest = simd.mul_add(count, simd.double(-LN_2_HIGH), x);
     let rest = simd.mul_add(count, simd.double(-LN_2_LOW), rest);
     let series = polynomial(simd, rest, &EXPONENTIAL);
-    let powers = simd
-        .integers(count)
-        .map(|count| f64::from_bits(((i64::from(count) + 1023) as u64) << 52));
-    simd.select(tiny, simd.double(0.0), simd.mul(series, simd.load(&powers)))
+    simd.select(tiny, simd.double(0.0), simd.mul(series, simd.power_of_two(count)))
 }
 
 /// ln(1 + x) for x from 0 to 1.

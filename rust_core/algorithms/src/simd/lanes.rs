@@ -61,6 +61,10 @@ pub(crate) trait Simd: Copy {
     fn sums(self, vectors: &[Self::Double; DOUBLES]) -> Self::Double;
     /// Values without a fraction, within the range of i32, as such.
     fn integers(self, vector: Self::Double) -> [i32; DOUBLES];
+    /// Whole numbers below 2³¹ from memory.
+    fn load_integers(self, values: &[u32; DOUBLES]) -> Self::Double;
+    /// 2 to the power of each value, which has no fraction and is −1022 to 1023.
+    fn power_of_two(self, vector: Self::Double) -> Self::Double;
 
     /// The same value in all lanes.
     fn single(self, value: f32) -> Self::Single;

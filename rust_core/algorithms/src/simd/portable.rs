@@ -113,6 +113,14 @@ impl Simd for Portable {
     fn integers(self, vector: Self::Double) -> [i32; DOUBLES] {
         vector.map(|value| value as i32)
     }
+    #[inline(always)]
+    fn load_integers(self, values: &[u32; DOUBLES]) -> Self::Double {
+        values.map(f64::from)
+    }
+    #[inline(always)]
+    fn power_of_two(self, vector: Self::Double) -> Self::Double {
+        vector.map(|value| f64::from_bits(((value as i64 + 1023) as u64) << 52))
+    }
 
     #[inline(always)]
     fn single(self, value: f32) -> Self::Single {

@@ -56,6 +56,12 @@ fn doubles<S: Simd>(simd: S, seen: &mut Vec<u64>) {
     seen.push(simd.bits(simd.equal(a, b)).into());
     let whole = simd.load(&[0.0, -1.0, 2.0, 3.0, 2e9, -2e9, 6.0, 7.0]);
     seen.extend(simd.integers(whole).map(|value| i64::from(value).cast_unsigned()));
+    let powers = simd.power_of_two(simd.load(&[0.0, -1.0, 2.0, 1023.0, -1022.0, -7.0, 52.0, -53.0]));
+    for vector in [powers, simd.load_integers(&[0, 1, 2, 3, u32::MAX >> 1, 5, 6, 7])] {
+        let mut values = [0.0; DOUBLES];
+        simd.store(vector, &mut values);
+        seen.extend(values.map(bits));
+    }
     for count in 0..=DOUBLES {
         let mut values = [9.0; DOUBLES];
         simd.store(simd.load_some(&DOUBLE[0][..count]), &mut values);

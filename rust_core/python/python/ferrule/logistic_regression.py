@@ -13,10 +13,10 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import compute_class_weight
 from sklearn.utils._param_validation import Hidden, Interval, StrOptions
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ferrule import _core
+from ferrule.labels import distinct_labels, is_plain_labels
 from ferrule.penalty import effective_penalty
 from ferrule.progress import FollowsProgress, Progress
 from ferrule.validation import (
@@ -24,7 +24,9 @@ from ferrule.validation import (
     checked_weights,
     compiled_rows,
     explain,
+    is_plain,
     known_rows,
+    learned_rows,
     size,
     whole_or_not,
 )
@@ -144,14 +146,9 @@ class LogisticRegression(FollowsProgress, ClassifierMixin, BaseEstimator):  # ty
                 FutureWarning,
                 stacklevel=3,
             )
-        # liblinear knows float64 only, and so does a fit in its name.
-        dtype = np.float64 if self.solver == "liblinear" else [np.float64, np.float32]
-        checked, labels = validate_data(
-            self, X, y, accept_sparse="csr", dtype=dtype, order="C", accept_large_sparse=True
-        )
+        checked, labels = self._training(X, y)
         rows = compiled_rows(checked)
-        check_classification_targets(labels)
-        classes, indices = np.unique(labels, return_inverse=True)
+        classes, places = distinct_labels(labels)
         self._check_classes(classes)
         weights = checked_weights(sample_weight, len(labels))
         class_weight = None
@@ -162,7 +159,7 @@ class LogisticRegression(FollowsProgress, ClassifierMixin, BaseEstimator):  # ty
         start = self._start(len(classes), checked.shape[1])
         fit = _core.logistic_regression_fit(
             rows,
-            indices.astype(np.uint32),
+            places,
             n_classes=len(classes),
             c=c,
             l1_ratio=l1_ratio,
@@ -231,6 +228,23 @@ class LogisticRegression(FollowsProgress, ClassifierMixin, BaseEstimator):  # ty
         if self.solver == "liblinear":
             tags.classifier_tags.multi_class = False
         return tags
+
+    def _training(self, X: Any, y: Any) -> tuple[Any, NDArray[Any]]:
+        """Rows and labels, checked but for what the compiled module sees and `distinct_labels` checks."""
+        # liblinear knows float64 only, and so does a fit in its name.
+        single = self.solver != "liblinear"
+        if is_plain(X) and (single or X.dtype != np.float32) and is_plain_labels(y, len(X)):
+            return learned_rows(self, X), y
+        checked, labels = validate_data(
+            self,
+            X,
+            y,
+            accept_sparse="csr",
+            dtype=[np.float64, np.float32] if single else np.float64,
+            order="C",
+            accept_large_sparse=True,
+        )
+        return checked, labels
 
     def _check_classes(self, classes: NDArray[Any]) -> None:
         if len(classes) < 2:

@@ -9,11 +9,17 @@ use std::ops::Range;
 
 use super::Output;
 use crate::logistic_regression::scorer::Scorer;
+use crate::rows::Lines;
 use crate::simd::{DOUBLES, Simd, exponential};
 
 /// The scalar product of each row with the coefficients, a lane for each.
 #[inline(always)]
-pub(super) fn eight_products<S: Simd>(simd: S, rows: &[&[f64]; DOUBLES], coefficients: &[f64]) -> S::Double {
+pub(super) fn eight_products<S: Simd>(
+    simd: S,
+    rows: &[&[f64]; DOUBLES],
+    coefficients: &[f64],
+    ahead: &mut Lines,
+) -> S::Double {
     let (whole, rest) = coefficients.as_chunks::<DOUBLES>();
     let mut sums = [simd.double(0.0); DOUBLES];
     let mut chunks: [&[[f64; DOUBLES]]; DOUBLES] = [&[]; DOUBLES];
@@ -21,6 +27,8 @@ pub(super) fn eight_products<S: Simd>(simd: S, rows: &[&[f64]; DOUBLES], coeffic
         chunks[row] = &rows[row].as_chunks::<DOUBLES>().0[..whole.len()];
     }
     for (index, coefficients) in whole.iter().enumerate() {
+        // As much as comes next.
+        ahead.bring::<S, { DOUBLES + 2 }>(simd);
         let coefficients = simd.load(coefficients);
         for row in 0..DOUBLES {
             sums[row] = simd.add(sums[row], simd.mul(coefficients, simd.load(&chunks[row][index])));
