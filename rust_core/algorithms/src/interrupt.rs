@@ -8,6 +8,11 @@ pub trait Observer: Sync {
     /// one atomic load.
     fn interrupted(&self) -> bool;
 
+    /// Whether iterations matter: where not, what only they would tell may be left out, and be NaN.
+    fn follows(&self) -> bool {
+        true
+    }
+
     /// Told at the end of each iteration of a fit.
     fn iteration(&self, _iteration: Iteration) {}
 }
@@ -15,6 +20,10 @@ pub trait Observer: Sync {
 impl<F: Fn() -> bool + Sync> Observer for F {
     fn interrupted(&self) -> bool {
         self()
+    }
+
+    fn follows(&self) -> bool {
+        false
     }
 }
 

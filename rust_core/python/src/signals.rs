@@ -30,6 +30,10 @@ impl Observer for Exchange {
         self.stop.load(Ordering::Relaxed)
     }
 
+    fn follows(&self) -> bool {
+        self.iterations.is_some()
+    }
+
     fn iteration(&self, iteration: Iteration) {
         if let Some(iterations) = &self.iterations {
             // It fails only once nobody waits any more.

@@ -12,6 +12,7 @@ mod assign;
 mod by_cluster;
 mod centers;
 mod exact;
+mod exact_sums;
 mod few;
 mod init;
 mod lloyd;
