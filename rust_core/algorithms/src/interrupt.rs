@@ -8,7 +8,8 @@ pub trait Observer: Sync {
     /// one atomic load.
     fn interrupted(&self) -> bool;
 
-    /// Whether iterations matter: where not, what only they would tell may be left out, and be NaN.
+    /// Whether [`Observer::iteration`] is worth calling. Where nobody follows, a fit of K-Means need not know the inertia of each
+    /// iteration, which takes a look at every row.
     fn follows(&self) -> bool {
         true
     }

@@ -16,12 +16,7 @@ use crate::sample::Sample;
 const STRETCH: usize = 4096;
 
 /// Sums up the rows of each cluster: their deviations and weights, and the inertia.
-pub(crate) fn sum(
-    sample: Sample<'_>,
-    centers: &Centers,
-    labels: &[i32],
-    sums: &mut Sums,
-) -> Result<(), Interrupted> {
+pub(crate) fn sum(sample: Sample<'_>, centers: &Centers, labels: &[i32], sums: &mut Sums) -> Result<(), Interrupted> {
     let (columns, count) = (centers.columns(), centers.count());
     let ordered = by_label(labels, count);
     let size = centers.values().len();

@@ -149,7 +149,10 @@ impl ExactSums {
         let of_cluster = self.columns.div_ceil(DOUBLES);
         let unit = self.unit();
         let (groups, _) = self.sums[self.start..].as_chunks::<{ 2 * DOUBLES }>();
-        let clusters = centers.par_chunks_mut(self.columns).zip(groups.par_chunks(of_cluster)).zip(&self.counts);
+        let clusters = centers
+            .par_chunks_mut(self.columns)
+            .zip(groups.par_chunks(of_cluster))
+            .zip(&self.counts);
         clusters.for_each(|((center, groups), &count)| {
             if count > 0 {
                 let centers = center.par_chunks_mut(MEANS * DOUBLES).zip(groups.par_chunks(MEANS));
@@ -235,7 +238,11 @@ impl Count<'_> {
         let span = |row: usize| indptr[row] as usize..indptr[row + 1] as usize;
         for (index, one) in self.moves.iter().enumerate() {
             let place = index + AHEAD;
-            if let Some(next) = self.moves.get(place).or_else(|| self.ahead.get(place - self.moves.len())) {
+            if let Some(next) = self
+                .moves
+                .get(place)
+                .or_else(|| self.ahead.get(place - self.moves.len()))
+            {
                 bring(simd, &indices[span(next.row)]);
                 bring(simd, &values[span(next.row)]);
             }
@@ -343,7 +350,13 @@ mod tests {
     fn csr(values: &[f64]) -> Csr<'static> {
         let indices: Vec<u32> = (0..values.len() as u32).map(|row| row % 9).collect();
         let indptr: Vec<u64> = (0..=values.len() as u64).collect();
-        Csr::new(indptr.into(), indices.into(), CsrValues::Double(values.to_vec().into()), 9).unwrap()
+        Csr::new(
+            indptr.into(),
+            indices.into(),
+            CsrValues::Double(values.to_vec().into()),
+            9,
+        )
+        .unwrap()
     }
 
     fn sums(csr: &Csr<'_>) -> Option<ExactSums> {

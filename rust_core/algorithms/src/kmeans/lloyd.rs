@@ -123,7 +123,9 @@ impl<'a> Lloyd<'a> {
             strict = !changes.any;
             // Where no row with weight has moved, neither has a centre, but for rounding.
             converged = !changes.weighted || shift <= threshold;
-            self.sample.interrupt.iteration(Iteration { run, n_iter, objective });
+            if self.sample.interrupt.follows() {
+                self.sample.interrupt.iteration(Iteration { run, n_iter, objective });
+            }
         }
         let precision = self.sample.rows().precision();
         let inertia = if strict && precision == Precision::Double {
@@ -307,8 +309,8 @@ impl<'a> Lloyd<'a> {
         }
         // A cluster that stays empty joins the heaviest, rather than keep a place that no row asked for.
         let heaviest = heaviest(weights);
-        for cluster in 0..self.n_clusters {
-            if weights[cluster] <= 0.0 {
+        for (cluster, weight) in weights.iter().enumerate() {
+            if *weight <= 0.0 {
                 centers.copy_within(heaviest * columns..(heaviest + 1) * columns, cluster * columns);
             }
         }
@@ -330,11 +332,7 @@ impl<'a> Lloyd<'a> {
     }
 
     /// Moves each centre by the mean deviation of its rows. The rows that empty clusters go to.
-    fn update_by_deviations(
-        &mut self,
-        centers: &mut [f64],
-        labels: &[i32],
-    ) -> Result<Vec<(usize, usize)>, FitError> {
+    fn update_by_deviations(&mut self, centers: &mut [f64], labels: &[i32]) -> Result<Vec<(usize, usize)>, FitError> {
         self.total()?;
         let Buffers {
             centers: assigned,

@@ -119,7 +119,9 @@ impl Planes {
         for (cluster, square) in self.squares.iter().enumerate() {
             let center = centers.center(cluster);
             let columns = row.columns.iter().zip(scaled());
-            let products: f64 = columns.map(|(column, value)| value * (center[*column as usize] * self.scale)).sum();
+            let products: f64 = columns
+                .map(|(column, value)| value * (center[*column as usize] * self.scale))
+                .sum();
             let score = 0.5 * square - products;
             if score < best.1 {
                 second = best.1;
