@@ -108,18 +108,6 @@ impl Planes {
         self.greatest_square = self.squares.iter().copied().fold(0.0, f64::max);
     }
 
-    /// Asks for what a row will meet to be brought near: its first `W` vectors in each column.
-    #[inline(always)]
-    fn bring<S: Simd, const W: usize>(&self, simd: S, row: SparseRow<'_>) {
-        let start = self.values.as_ptr();
-        for column in row.columns {
-            let place = start.wrapping_add(*column as usize * self.vectors);
-            for vector in 0..W {
-                simd.prefetch(place.wrapping_add(vector).cast());
-            }
-        }
-    }
-
     /// The nearest centre by scores in float64; None where they too leave doubt. `centers` are those that were laid out.
     ///
     /// For n named columns a score's error is below (n + 48)ε/2 · (‖x‖² + ‖c‖²): n products and their sum, and a sum of squares
@@ -161,9 +149,6 @@ fn vectors(count: usize) -> usize {
 
 /// Values of centres that are worth other threads.
 const MANY_VALUES: usize = 1 << 17;
-
-/// Lines of the cache that are more than a second-level cache keeps beside other things: 512 KiB.
-const MANY_LINES: usize = 1 << 13;
 
 /// Columns that are laid out at once: their vectors stay near while all centres are gone through.
 const STRETCH: usize = 256;
@@ -212,14 +197,7 @@ impl Sparse<'_, '_> {
     #[inline(always)]
     fn label<S: Simd, const W: usize>(self, simd: S) {
         let Self { mut task, rows, planes } = self;
-        let far = planes.values.len() >= MANY_LINES;
-        let mut next = rows.iter().skip(1);
         for (index, row) in rows.iter().enumerate() {
-            if let Some(next) = next.next()
-                && far
-            {
-                planes.bring::<S, W>(simd, next);
-            }
             let cluster = nearest::<S, W>(simd, planes, row).or_else(|| planes.nearest(task.centers, row));
             match cluster {
                 Some(cluster) => task.give(index, Row::Sparse(row), cluster),
