@@ -111,6 +111,15 @@ impl<'a> Csr<'a> {
         }
     }
 
+    /// The arrays.
+    pub(crate) fn stored(&self) -> Stored<'_> {
+        Stored {
+            indptr: &self.indptr,
+            indices: &self.indices,
+            values: &self.values,
+        }
+    }
+
     /// The rows in `range`; float32 values are widened into `buffer`, and values are scaled there.
     pub(crate) fn tile<'b>(
         &'b self,
@@ -237,6 +246,14 @@ fn check_offsets(indptr: &[u64], values: u64) -> Result<(), CsrError> {
         return wrong(indptr.len() - 1, format!("the number of values, {values}"), last);
     }
     Ok(())
+}
+
+/// The arrays of a [`Csr`], for loops that take values as they are stored.
+#[derive(Clone, Copy)]
+pub(crate) struct Stored<'a> {
+    pub(crate) indptr: &'a [u64],
+    pub(crate) indices: &'a [u32],
+    pub(crate) values: &'a CsrValues<'a>,
 }
 
 /// Rows of a [`Csr`] gathered into another, in float64.

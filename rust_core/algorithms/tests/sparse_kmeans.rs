@@ -171,6 +171,35 @@ proptest! {
     }
 }
 
+/// Sums that follow rows from cluster to cluster, and sums made anew in each iteration, which weights need.
+#[test]
+fn sums_that_follow_rows_are_those_made_anew() {
+    for (seed, offset) in [(1, 0.0), (2, 1e6)] {
+        let mut blobs = gappy(seed, 3000, 300, 9);
+        blobs
+            .values
+            .iter_mut()
+            .filter(|value| **value != 0.0)
+            .for_each(|value| *value += offset);
+        let csr = sparse(&blobs.values, 300, |value| value != 0.0);
+        // Two starts in the same group, so that rows change their clusters and a cluster loses all of its rows.
+        let mut start = blobs.values[..9 * 300].to_vec();
+        start.copy_within(..300, 300);
+        start[600..900].fill(offset + 1e3);
+        let parameters = kmeans::Parameters {
+            init: Init::Centers(start),
+            tol: 0.0,
+            ..parameters(9, 0)
+        };
+        let follow = KMeans::fit(Rows::from(&csr), None, &parameters, &never).expect("a fit");
+        let anew = KMeans::fit(Rows::from(&csr), Some(&vec![1.0; 3000]), &parameters, &never).expect("a fit");
+        assert!(follow.n_iter > 2);
+        assert_eq!((&follow.labels, follow.n_iter), (&anew.labels, anew.n_iter));
+        assert!(close(follow.model.centers(), anew.model.centers(), 1e-14));
+        assert!((follow.inertia - anew.inertia).abs() <= 1e-12 * anew.inertia);
+    }
+}
+
 /// Memory for rows × columns values does not exist: these would be 1.6 TB.
 #[test]
 fn many_columns_take_no_more_memory_than_the_centres() {

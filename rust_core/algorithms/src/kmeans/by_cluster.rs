@@ -15,27 +15,19 @@ use crate::sample::Sample;
 /// Rows between two looks at the interrupt.
 const STRETCH: usize = 4096;
 
-/// Sums up the rows of each cluster, with deviations and weights if asked.
-pub(crate) fn sum(
-    sample: Sample<'_>,
-    centers: &Centers,
-    labels: &[i32],
-    gather: bool,
-    sums: &mut Sums,
-) -> Result<(), Interrupted> {
+/// Sums up the rows of each cluster: their deviations and weights, and the inertia.
+pub(crate) fn sum(sample: Sample<'_>, centers: &Centers, labels: &[i32], sums: &mut Sums) -> Result<(), Interrupted> {
     let (columns, count) = (centers.columns(), centers.count());
     let ordered = by_label(labels, count);
     let size = centers.values().len();
-    sums.deviations.resize(if gather { size } else { 0 }, 0.0);
+    sums.deviations.resize(size, 0.0);
     sums.named.resize(size, 0.0);
     sums.weights.resize(count, 0.0);
-    let mut deviations: Vec<&mut [f64]> = sums.deviations.chunks_mut(columns).collect();
-    deviations.resize_with(count, || &mut []);
     let inertias = sums
         .named
         .par_chunks_mut(columns)
         .zip(&mut sums.weights)
-        .zip(deviations)
+        .zip(sums.deviations.par_chunks_mut(columns))
         .zip(&ordered)
         .enumerate()
         .map(|(cluster, (((named, total), deviations), rows))| {

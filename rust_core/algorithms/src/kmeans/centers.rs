@@ -2,6 +2,8 @@
 
 use std::sync::OnceLock;
 
+use rayon::prelude::*;
+
 use crate::csr::SparseRow;
 use crate::kmeans::scores::Panels;
 use crate::kmeans::sparse::Planes;
@@ -39,19 +41,41 @@ struct Squares {
     greatest: f64,
 }
 
+impl Squares {
+    /// With the sums of the centres in order.
+    fn new(sums: &[LongSum]) -> Self {
+        let mut squares = Self {
+            sums: vec![[LongSum::default(); LANES]; sums.len().div_ceil(LANES)],
+            greatest: 0.0,
+        };
+        for (cluster, square) in sums.iter().enumerate() {
+            squares.sums[cluster / LANES][cluster % LANES] = *square;
+            // Not `max`: NaN must stay.
+            if square.high > squares.greatest || square.high.is_nan() {
+                squares.greatest = square.high;
+            }
+        }
+        squares
+    }
+}
+
 /// A sum whose rounding errors are summed too (D. E. Knuth, The Art of Computer Programming 2, 4.2.2, theorem B).
 #[derive(Debug, Clone, Copy, Default)]
-struct LongSum {
+pub(crate) struct LongSum {
     high: f64,
     low: f64,
 }
 
 impl LongSum {
-    fn add(&mut self, term: f64) {
+    pub(crate) fn add(&mut self, term: f64) {
         let sum = self.high + term;
         let added = sum - self.high;
         self.low += (self.high - (sum - added)) + (term - added);
         self.high = sum;
+    }
+
+    pub(crate) fn value(self) -> f64 {
+        self.high + self.low
     }
 
     /// What is left of this sum of squares when those of `part` are taken away.
@@ -61,6 +85,9 @@ impl LongSum {
         if rest < 0.0 { 0.0 } else { rest }
     }
 }
+
+/// Values that a thread copies at once.
+const STRETCH: usize = 1 << 16;
 
 impl Centers {
     /// Row-major `values`, a whole number of centres of `columns` values.
@@ -87,6 +114,24 @@ impl Centers {
         self.former_planes = self.planes.take().flatten().or(self.former_planes.take());
     }
 
+    /// [`Centers::set`] with all threads, where many rows need planes alone: what few rows need is made when one comes.
+    pub(crate) fn set_apart(&mut self, values: &[f64]) {
+        let stretches = self.values.par_chunks_mut(STRETCH).zip(values.par_chunks(STRETCH));
+        stretches.for_each(|(own, values)| own.copy_from_slice(values));
+        self.packed.take();
+        self.squares.take();
+        self.panels.take();
+        self.former_planes = self.planes.take().flatten().or(self.former_planes.take());
+    }
+
+    /// Makes the sums of squares now, with all threads.
+    pub(crate) fn prepare_squares(&mut self) {
+        if self.squares.get().is_none() {
+            let sums = self.values.par_chunks_exact(self.columns).map(sum_of_squares);
+            self.squares = OnceLock::from(Squares::new(&sums.collect::<Vec<_>>()));
+        }
+    }
+
     /// Makes [`Centers::planes`] now, with all threads.
     pub(crate) fn prepare_planes(&mut self) {
         if self.planes.get().is_none() {
@@ -97,19 +142,8 @@ impl Centers {
 
     fn squares(&self) -> &Squares {
         self.squares.get_or_init(|| {
-            let mut squares = Squares {
-                sums: vec![[LongSum::default(); LANES]; self.count().div_ceil(LANES)],
-                greatest: 0.0,
-            };
-            for (cluster, center) in self.values.chunks_exact(self.columns).enumerate() {
-                let square = sum_of_squares(center);
-                squares.sums[cluster / LANES][cluster % LANES] = square;
-                // Not `max`: NaN must stay.
-                if square.high > squares.greatest || square.high.is_nan() {
-                    squares.greatest = square.high;
-                }
-            }
-            squares
+            let sums = self.values.chunks_exact(self.columns).map(sum_of_squares);
+            Squares::new(&sums.collect::<Vec<_>>())
         })
     }
 

@@ -9,6 +9,7 @@ use crate::error::FitError;
 use crate::interrupt::{self, Interrupted, Iteration};
 use crate::kmeans::assign::{Changes, Outcome, Pass, Route, Stretch, choose};
 use crate::kmeans::centers::Centers;
+use crate::kmeans::exact_sums::ExactSums;
 use crate::kmeans::ledger::Ledger;
 use crate::kmeans::tally::Cuts;
 use crate::kmeans::{by_cluster, inertia, relocate};
@@ -38,6 +39,8 @@ pub(crate) struct Lloyd<'a> {
     blocks: Blocks,
     /// Where a block's sums would be long beside its rows: the blocks for labels alone. Sums are then made cluster by cluster.
     by_cluster: Option<Blocks>,
+    /// Sums by cluster that a run keeps, where they can be had.
+    exact: Option<ExactSums>,
     route: Route,
     /// Where sums follow the labels: known with the first run.
     cuts: OnceCell<Option<Cuts>>,
@@ -94,6 +97,7 @@ impl<'a> Lloyd<'a> {
             n_clusters,
             blocks,
             by_cluster,
+            exact: None,
             route,
             cuts: OnceCell::new(),
             buffers,
@@ -110,6 +114,11 @@ impl<'a> Lloyd<'a> {
         max_iter: usize,
         threshold: f64,
     ) -> Result<Run, FitError> {
+        match &mut self.exact {
+            Some(exact) => exact.clear(),
+            None if self.by_cluster.is_some() => self.exact = ExactSums::new(self.sample, self.n_clusters),
+            None => {}
+        }
         let mut labels = vec![-1; self.sample.len()];
         if self.route == Route::Scores && self.cuts.get().is_none() {
             let cuts = Cuts::of(self.sample)?;
@@ -233,10 +242,11 @@ impl<'a> Lloyd<'a> {
         gather: bool,
         write: bool,
     ) -> Result<(Changes, f64), FitError> {
-        self.buffers.centers.set(centers);
         if let Some(blocks) = self.by_cluster {
-            return self.pass_by_cluster(&blocks, labels, gather, write);
+            self.buffers.centers.set_apart(centers);
+            return self.pass_by_cluster(&blocks, labels, gather);
         }
+        self.buffers.centers.set(centers);
         let Self {
             sample,
             blocks,
@@ -287,13 +297,13 @@ impl<'a> Lloyd<'a> {
         Ok((changes, self.total_inertia()?))
     }
 
-    /// [`Lloyd::pass`] in two steps: labels by `blocks`, then sums by cluster.
+    /// [`Lloyd::pass`] in two steps: labels by `blocks`, which are written, then sums by cluster. The inertia of an iteration is a
+    /// number only where somebody follows it.
     fn pass_by_cluster(
         &mut self,
         blocks: &Blocks,
         labels: &mut [i32],
         gather: bool,
-        write: bool,
     ) -> Result<(Changes, f64), FitError> {
         let Self {
             sample, buffers, route, ..
@@ -305,7 +315,7 @@ impl<'a> Lloyd<'a> {
         let pass = Pass {
             centers,
             route: *route,
-            write,
+            write: true,
             gather: false,
             inertia: false,
         };
@@ -334,12 +344,82 @@ impl<'a> Lloyd<'a> {
             }
             changes.join(outcome.changes);
         }
-        by_cluster::sum(*sample, centers, labels, gather, &mut outcomes[0].sums)?;
-        Ok((changes, self.total_inertia()?))
+        let inertia = match &mut self.exact {
+            Some(exact) if gather => {
+                exact.follow(*sample, labels)?;
+                if sample.interrupt.follows() {
+                    self.distances(blocks, labels)?
+                } else {
+                    f64::NAN
+                }
+            }
+            None if gather => {
+                by_cluster::sum(*sample, centers, labels, &mut outcomes[0].sums)?;
+                self.total_inertia()?
+            }
+            _ => self.distances(blocks, labels)?,
+        };
+        Ok((changes, inertia))
+    }
+
+    /// Weighted sum of the squared distances of the rows to the centres of their labels, row by row.
+    fn distances(&mut self, blocks: &Blocks, labels: &[i32]) -> Result<f64, FitError> {
+        self.buffers.centers.prepare_squares();
+        let (sample, centers) = (self.sample, &self.buffers.centers);
+        let mut inertias = vec![0.0; blocks.count()];
+        blocks.reduce(&mut inertias, |block, inertia| {
+            sample.tiles(blocks, block, |tile, rows| {
+                for (index, row) in tile.zip(rows.rows(sample.columns())) {
+                    *inertia += sample.weight(index) * centers.squared_distance(row, labels[index] as usize);
+                }
+            })
+        })?;
+        finite(inertias.iter().sum())
     }
 
     /// Moves each centre to the weighted mean of its rows, and empty clusters as `relocate` says. The sum of squared shifts.
     fn update(&mut self, centers: &mut [f64], labels: &[i32]) -> Result<f64, FitError> {
+        let moves = if self.exact.is_some() {
+            self.update_exactly(centers, labels)?
+        } else {
+            self.update_by_deviations(centers, labels)?
+        };
+        let columns = self.sample.columns();
+        let interrupt = self.sample.interrupt;
+        let weights = &self.buffers.outcomes[0].sums.weights;
+        let assigned = &self.buffers.centers;
+        let many = centers.len() >= MANY_VALUES;
+        for (cluster, row) in moves {
+            if weights[cluster] > 0.0 {
+                centers[cluster * columns..(cluster + 1) * columns].copy_from_slice(&self.sample.row(row));
+            }
+        }
+        // A cluster that stays empty joins the heaviest, rather than keep a place that no row asked for.
+        let heaviest = heaviest(weights);
+        for (cluster, weight) in weights.iter().enumerate() {
+            if *weight <= 0.0 {
+                centers.copy_within(heaviest * columns..(heaviest + 1) * columns, cluster * columns);
+            }
+        }
+        let old = assigned.values();
+        let shift_of = |(old, new): (&[f64], &[f64])| {
+            interrupt::check(interrupt)?;
+            Ok::<f64, Interrupted>(squared_distance(old, new))
+        };
+        // The same sum, whoever adds.
+        let shift: f64 = if many {
+            let pairs = old.par_chunks_exact(columns).zip(centers.par_chunks_exact(columns));
+            let shifts = pairs.map(shift_of).collect::<Result<Vec<_>, _>>()?;
+            shifts.into_iter().sum()
+        } else {
+            let pairs = old.chunks_exact(columns).zip(centers.chunks_exact(columns));
+            pairs.map(shift_of).sum::<Result<_, _>>()?
+        };
+        if shift.is_finite() { Ok(shift) } else { Err(OVERFLOW) }
+    }
+
+    /// Moves each centre by the mean deviation of its rows. The rows that empty clusters go to.
+    fn update_by_deviations(&mut self, centers: &mut [f64], labels: &[i32]) -> Result<Vec<(usize, usize)>, FitError> {
         self.total()?;
         let Buffers {
             centers: assigned,
@@ -368,41 +448,33 @@ impl<'a> Lloyd<'a> {
             }
             Ok::<(), Interrupted>(())
         };
-        let many = centers.len() >= MANY_VALUES;
-        if many {
+        if centers.len() >= MANY_VALUES {
             let centers = centers.par_chunks_exact_mut(columns).enumerate();
             centers.try_for_each(|(cluster, center)| step(cluster, center))?;
         } else {
             let mut centers = centers.chunks_exact_mut(columns).enumerate();
             centers.try_for_each(|(cluster, center)| step(cluster, center))?;
         }
-        for (cluster, row) in moves {
-            if total.weights[cluster] > 0.0 {
-                centers[cluster * columns..(cluster + 1) * columns].copy_from_slice(&self.sample.row(row));
-            }
-        }
-        // A cluster that stays empty joins the heaviest, rather than keep a place that no row asked for.
-        let heaviest = heaviest(&total.weights);
-        for cluster in 0..self.n_clusters {
-            if total.weights[cluster] <= 0.0 {
-                centers.copy_within(heaviest * columns..(heaviest + 1) * columns, cluster * columns);
-            }
-        }
-        let old = assigned.values();
-        let shift_of = |(old, new): (&[f64], &[f64])| {
-            interrupt::check(interrupt)?;
-            Ok::<f64, Interrupted>(squared_distance(old, new))
+        Ok(moves)
+    }
+
+    /// [`Lloyd::update_by_deviations`] from the sums themselves.
+    fn update_exactly(&mut self, centers: &mut [f64], labels: &[i32]) -> Result<Vec<(usize, usize)>, FitError> {
+        let Some(exact) = &mut self.exact else {
+            return Ok(Vec::new());
         };
-        // The same sum, whoever adds.
-        let shift: f64 = if many {
-            let pairs = old.par_chunks_exact(columns).zip(centers.par_chunks_exact(columns));
-            let shifts = pairs.map(shift_of).collect::<Result<Vec<_>, _>>()?;
-            shifts.into_iter().sum()
-        } else {
-            let pairs = old.chunks_exact(columns).zip(centers.chunks_exact(columns));
-            pairs.map(shift_of).sum::<Result<_, _>>()?
-        };
-        if shift.is_finite() { Ok(shift) } else { Err(OVERFLOW) }
+        let weights = &mut self.buffers.outcomes[0].sums.weights;
+        weights.clear();
+        weights.extend(exact.counts().iter().map(|count| *count as f64));
+        let moves = relocate::moves(self.sample, &self.blocks, labels, &self.buffers.centers, weights)?;
+        for &(cluster, row) in &moves {
+            exact.leave_out(self.sample, row);
+            weights[labels[row] as usize] -= 1.0;
+            weights[cluster] = 1.0;
+        }
+        interrupt::check(self.sample.interrupt)?;
+        exact.means(centers);
+        Ok(moves)
     }
 
     /// Adds the blocks' deviations and weights, in block order.
@@ -426,6 +498,10 @@ impl<'a> Lloyd<'a> {
 
     /// Weighted sum of the squared distances of the rows to the centres of their labels.
     fn inertia(&mut self, centers: &[f64], labels: &mut [i32]) -> Result<f64, FitError> {
+        if let Some(blocks) = self.by_cluster {
+            self.buffers.centers.set_apart(centers);
+            return self.distances(&blocks, labels);
+        }
         // The labels are those of the nearest centres, unless rounding has parted a tie since: seldom, and then row by row.
         let (changes, inertia) = self.pass(centers, labels, false, false)?;
         if !changes.any {
@@ -438,10 +514,6 @@ impl<'a> Lloyd<'a> {
             ..
         } = self;
         let Buffers { centers, outcomes } = &mut **buffers;
-        if self.by_cluster.is_some() {
-            by_cluster::sum(*sample, centers, labels, false, &mut outcomes[0].sums)?;
-            return self.total_inertia();
-        }
         let columns = sample.columns();
         let check = || interrupt::check(sample.interrupt);
         blocks.write_reduce(labels, outcomes, |block, labels, outcome| {
@@ -460,17 +532,15 @@ impl<'a> Lloyd<'a> {
     }
 
     fn total_inertia(&self) -> Result<f64, FitError> {
-        let inertia = self
-            .buffers
-            .outcomes
-            .iter()
-            .map(|outcome| outcome.sums.inertia)
-            .sum::<f64>();
-        if inertia.is_finite() {
-            Ok(inertia)
-        } else {
-            Err(OVERFLOW)
-        }
+        finite(self.buffers.outcomes.iter().map(|outcome| outcome.sums.inertia).sum())
+    }
+}
+
+fn finite(inertia: f64) -> Result<f64, FitError> {
+    if inertia.is_finite() {
+        Ok(inertia)
+    } else {
+        Err(OVERFLOW)
     }
 }
 

@@ -13,6 +13,7 @@ mod bounds;
 mod by_cluster;
 mod centers;
 mod exact;
+mod exact_sums;
 mod few;
 mod inertia;
 mod init;

@@ -7,18 +7,16 @@ use crate::error::FitError;
 use crate::kmeans::centers::Centers;
 use crate::sample::Sample;
 
-/// Gives each cluster without weight one of the rows farthest from their own centres: the farthest row to the lowest such
-/// cluster, and so on (the lowest row among equals). The row's weight and deviation leave the sums of its former cluster.
-/// Nothing happens when every row sits on its centre.
+/// Finds for each cluster without weight one of the rows farthest from their own centres: the farthest row for the lowest such
+/// cluster, and so on (the lowest row among equals). None where every row sits on its centre.
 ///
 /// Returns the moves as (cluster, row); a moved cluster's new centre is that row.
-pub(crate) fn relocate(
+pub(crate) fn moves(
     sample: Sample<'_>,
     blocks: &Blocks,
     labels: &[i32],
     centers: &Centers,
-    deviations: &mut [f64],
-    cluster_weights: &mut [f64],
+    cluster_weights: &[f64],
 ) -> Result<Vec<(usize, usize)>, FitError> {
     let empty: Vec<usize> = (0..cluster_weights.len())
         .filter(|&cluster| cluster_weights[cluster] == 0.0)
@@ -27,7 +25,6 @@ pub(crate) fn relocate(
         return Ok(Vec::new());
     }
     let columns = sample.columns();
-    let span = |cluster: usize| cluster * columns..(cluster + 1) * columns;
     // Each block keeps its farthest rows: there are no more clusters than rows, so together they are enough.
     let mut far = vec![Vec::new(); blocks.count()];
     blocks.reduce(&mut far, |block, far| {
@@ -46,12 +43,24 @@ pub(crate) fn relocate(
     if far[0].0 == 0.0 {
         return Ok(Vec::new());
     }
+    Ok(empty.into_iter().zip(far.into_iter().map(|(_, row)| row)).collect())
+}
 
-    let moves: Vec<(usize, usize)> = empty.into_iter().zip(far.into_iter().map(|(_, row)| row)).collect();
+/// [`moves`]; the weights and deviations of the rows that move leave the sums of their former clusters.
+pub(crate) fn relocate(
+    sample: Sample<'_>,
+    blocks: &Blocks,
+    labels: &[i32],
+    centers: &Centers,
+    deviations: &mut [f64],
+    cluster_weights: &mut [f64],
+) -> Result<Vec<(usize, usize)>, FitError> {
+    let moves = moves(sample, blocks, labels, centers, cluster_weights)?;
+    let columns = sample.columns();
     for &(cluster, row) in &moves {
         let weight = sample.weight(row);
         let donor = labels[row] as usize;
-        for ((sum, value), center) in deviations[span(donor)]
+        for ((sum, value), center) in deviations[donor * columns..(donor + 1) * columns]
             .iter_mut()
             .zip(&sample.row(row))
             .zip(centers.center(donor))

@@ -1,0 +1,444 @@
+//! Sums of the rows of each cluster, without a rounding error.
+//!
+//! Sums of sparse rows are as long as the centres, and rows write to them here and there. So the sums of an iteration are those of
+//! the one before, with the rows that went from one cluster to another: few after a while. As every value is a whole number of
+//! units, and a sum has room for all rows together, nothing is ever rounded: it does not matter which rows came, went, or in
+//! what order. A centre is the quotient, within two units of its last digit; a cluster of equal rows has them for its centre.
+
+use rayon::prelude::*;
+
+use crate::csr::{Csr, CsrValues, Stored};
+use crate::interrupt::{self, Interrupted};
+use crate::sample::Sample;
+use crate::simd::{DOUBLES, Kernel, Simd, dispatch};
+
+/// Sums of eight columns: the low halves, then the high ones (two's complement).
+type Group = [u64; 2 * DOUBLES];
+
+/// Bits of a sum, its sign included: a high half can be read as float64 at once.
+const MOST_BITS: u32 = 64 + 51;
+
+/// Bits of a value.
+const MANTISSA: u32 = 53;
+
+/// The least exponent, as stored, that values may have: means must not be too small for all digits.
+const LEAST_EXPONENT: u32 = 256;
+
+/// Bytes of a line of the cache.
+const LINE: usize = 64;
+
+/// Rows between two looks at the interrupt.
+const STRETCH: usize = 4096;
+
+/// Rows that are asked for ahead of the one that is added.
+const AHEAD: usize = 4;
+
+/// What clusters sum up to, and who is counted where.
+pub(crate) struct ExactSums {
+    columns: usize,
+    /// The exponent, as stored, of the smallest value: its last bit is the unit.
+    base: u32,
+    /// Cluster after cluster, a group for each eight columns: the first one at the start of a line of the cache.
+    sums: Vec<u64>,
+    /// Where that is.
+    start: usize,
+    /// Rows of each cluster.
+    counts: Vec<u64>,
+    /// The cluster that a row is counted in; −1 is none.
+    counted: Vec<i32>,
+}
+
+impl ExactSums {
+    /// Empty sums for the rows of `sample`. None where a sum may need more bits, rows have weights, or are not sparse.
+    pub(crate) fn new(sample: Sample<'_>, n_clusters: usize) -> Option<Self> {
+        let csr = sample.rows().as_csr().filter(|_| sample.is_plain())?;
+        let (least, most) = exponents(csr);
+        let bits = (most.saturating_sub(least) + MANTISSA).saturating_add(usize::BITS - csr.rows().leading_zeros() + 1);
+        if least <= LEAST_EXPONENT || bits > MOST_BITS {
+            return None;
+        }
+        let columns = csr.columns();
+        // Zeros that nobody has written take no time.
+        let sums = vec![0_u64; n_clusters * columns.div_ceil(DOUBLES) * 2 * DOUBLES + DOUBLES];
+        Some(Self {
+            columns,
+            base: least,
+            start: sums.as_ptr().align_offset(LINE).min(DOUBLES),
+            sums,
+            counts: vec![0; n_clusters],
+            counted: vec![-1; csr.rows()],
+        })
+    }
+
+    /// Counts no row any more.
+    pub(crate) fn clear(&mut self) {
+        if self.counts.iter().all(|count| *count == 0) {
+            return;
+        }
+        self.sums.par_chunks_mut(1 << 16).for_each(|sums| sums.fill(0));
+        self.counts.fill(0);
+        self.counted.fill(-1);
+    }
+
+    /// Rows of each cluster.
+    pub(crate) fn counts(&self) -> &[u64] {
+        &self.counts
+    }
+
+    /// Counts every row in the cluster that its label says.
+    pub(crate) fn follow(&mut self, sample: Sample<'_>, labels: &[i32]) -> Result<(), Interrupted> {
+        let Some(csr) = sample.rows().as_csr() else {
+            return Ok(());
+        };
+        let mut moves = vec![Vec::new(); self.counts.len()];
+        for (row, (counted, label)) in self.counted.iter_mut().zip(labels).enumerate() {
+            if counted != label {
+                if let Ok(former) = usize::try_from(*counted) {
+                    moves[former].push(Move { row, leaves: true });
+                }
+                moves[*label as usize].push(Move { row, leaves: false });
+                *counted = *label;
+            }
+        }
+        let of_cluster = self.columns.div_ceil(DOUBLES);
+        let base = self.base;
+        let (groups, _) = self.sums[self.start..].as_chunks_mut::<{ 2 * DOUBLES }>();
+        groups
+            .par_chunks_mut(of_cluster)
+            .zip(&mut self.counts)
+            .zip(&moves)
+            .try_for_each(|((groups, count), moves)| {
+                for stretch in 0..moves.len().div_ceil(STRETCH) {
+                    interrupt::check(sample.interrupt)?;
+                    let range = stretch * STRETCH..moves.len().min((stretch + 1) * STRETCH);
+                    let ahead = &moves[range.end..moves.len().min(range.end + AHEAD)];
+                    dispatch(Count {
+                        csr,
+                        moves: &moves[range],
+                        ahead,
+                        base,
+                        groups,
+                    });
+                }
+                let leaving = moves.iter().filter(|one| one.leaves).count() as u64;
+                *count = *count + (moves.len() as u64 - leaving) - leaving;
+                Ok(())
+            })
+    }
+
+    /// Counts a row in no cluster until its label is followed again.
+    pub(crate) fn leave_out(&mut self, sample: Sample<'_>, row: usize) {
+        let (Some(csr), Ok(cluster)) = (sample.rows().as_csr(), usize::try_from(self.counted[row])) else {
+            return;
+        };
+        let of_cluster = self.columns.div_ceil(DOUBLES);
+        let (groups, _) = self.sums[self.start..].as_chunks_mut::<{ 2 * DOUBLES }>();
+        dispatch(Count {
+            csr,
+            moves: &[Move { row, leaves: true }],
+            ahead: &[],
+            base: self.base,
+            groups: &mut groups[cluster * of_cluster..(cluster + 1) * of_cluster],
+        });
+        self.counts[cluster] -= 1;
+        self.counted[row] = -1;
+    }
+
+    /// Writes the mean of each cluster that has rows to `centers`, with all threads.
+    pub(crate) fn means(&self, centers: &mut [f64]) {
+        let of_cluster = self.columns.div_ceil(DOUBLES);
+        let unit = self.unit();
+        let (groups, _) = self.sums[self.start..].as_chunks::<{ 2 * DOUBLES }>();
+        let clusters = centers
+            .par_chunks_mut(self.columns)
+            .zip(groups.par_chunks(of_cluster))
+            .zip(&self.counts);
+        clusters.for_each(|((center, groups), &count)| {
+            if count > 0 {
+                let centers = center.par_chunks_mut(MEANS * DOUBLES).zip(groups.par_chunks(MEANS));
+                centers.for_each(|(center, groups)| {
+                    dispatch(Means {
+                        groups,
+                        count: count as f64,
+                        unit,
+                        center,
+                    });
+                });
+            }
+        });
+    }
+
+    /// What a sum of 1 is worth.
+    fn unit(&self) -> f64 {
+        // As stored, exponents are 1023 too great, and the last bit of a value stands 52 places lower.
+        f64::from_bits(u64::from(self.base - 52) << 52)
+    }
+}
+
+/// Groups whose means are worked out at once.
+const MEANS: usize = 2048;
+
+/// The least and the greatest exponent of values that are not zero, as they are stored in float64. (1023, 1023) where there are
+/// only zeros.
+fn exponents(csr: &Csr<'_>) -> (u32, u32) {
+    /// Values that a thread looks at.
+    const STRETCH: usize = 1 << 17;
+    fn of<T: Copy + Into<f64>>(values: &[T]) -> (u64, u64) {
+        values.iter().fold((u64::MAX, 0), |(least, most), &value| {
+            let magnitude: u64 = Into::<f64>::into(value).to_bits() & !(1 << 63);
+            // Zero, less one, is greater than all.
+            (least.min(magnitude.wrapping_sub(1)), most.max(magnitude))
+        })
+    }
+    let join = |left: (u64, u64), right: (u64, u64)| (left.0.min(right.0), left.1.max(right.1));
+    let (least, most) = match csr.stored().values {
+        CsrValues::Single(values) => values.par_chunks(STRETCH).map(of).reduce(|| (u64::MAX, 0), join),
+        CsrValues::Double(values) => values.par_chunks(STRETCH).map(of).reduce(|| (u64::MAX, 0), join),
+    };
+    if most == 0 {
+        return (1023, 1023);
+    }
+    (((least + 1) >> 52) as u32, (most >> 52) as u32)
+}
+
+/// A row that comes to a cluster, or leaves it.
+#[derive(Clone, Copy)]
+struct Move {
+    row: usize,
+    leaves: bool,
+}
+
+/// Adds rows to one cluster's sums, and takes rows away.
+struct Count<'a> {
+    csr: &'a Csr<'a>,
+    moves: &'a [Move],
+    /// Those that come next.
+    ahead: &'a [Move],
+    base: u32,
+    groups: &'a mut [Group],
+}
+
+impl Kernel for Count<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let stored = self.csr.stored();
+        match stored.values {
+            CsrValues::Single(values) => self.count(simd, stored, values),
+            CsrValues::Double(values) => self.count(simd, stored, values),
+        }
+    }
+}
+
+impl Count<'_> {
+    #[inline(always)]
+    fn count<S: Simd, T: Copy + Into<f64>>(self, simd: S, stored: Stored<'_>, values: &[T]) {
+        let Stored { indptr, indices, .. } = stored;
+        let span = |row: usize| indptr[row] as usize..indptr[row + 1] as usize;
+        for (index, one) in self.moves.iter().enumerate() {
+            let place = index + AHEAD;
+            if let Some(next) = self
+                .moves
+                .get(place)
+                .or_else(|| self.ahead.get(place - self.moves.len()))
+            {
+                bring(simd, &indices[span(next.row)]);
+                bring(simd, &values[span(next.row)]);
+            }
+            let span = span(one.row);
+            for (&column, &value) in indices[span.clone()].iter().zip(&values[span]) {
+                let bits = Into::<f64>::into(value).to_bits();
+                let units = units(bits ^ (u64::from(one.leaves) << 63), self.base);
+                let (group, lane) = (&mut self.groups[column as usize / DOUBLES], column as usize % DOUBLES);
+                let sum = (i128::from(group[DOUBLES + lane] as i64) << 64) | i128::from(group[lane]);
+                // It does not overflow: there is room for all rows.
+                let sum = sum.wrapping_add(units);
+                group[lane] = sum as u64;
+                group[DOUBLES + lane] = (sum >> 64) as u64;
+            }
+        }
+    }
+}
+
+/// Asks for what lies in `values` to be brought near.
+#[inline(always)]
+fn bring<S: Simd, T>(simd: S, values: &[T]) {
+    let range = values.as_ptr_range();
+    let (mut place, end) = (range.start.cast::<u8>(), range.end.cast::<u8>());
+    while place < end {
+        simd.prefetch(place);
+        place = place.wrapping_add(LINE);
+    }
+}
+
+/// A value, from its bits, in units.
+#[inline(always)]
+fn units(bits: u64, base: u32) -> i128 {
+    let exponent = (bits >> 52) as u32 & 0x7ff;
+    if exponent == 0 {
+        return 0;
+    }
+    let magnitude = i128::from(bits & ((1 << 52) - 1) | 1 << 52) << ((exponent - base) & 127);
+    // All ones where negative: −x is the complement of x − 1.
+    let sign = i128::from(bits as i64 >> 63);
+    (magnitude ^ sign).wrapping_sub(sign)
+}
+
+/// Means of a stretch of columns.
+struct Means<'a> {
+    groups: &'a [Group],
+    count: f64,
+    unit: f64,
+    center: &'a mut [f64],
+}
+
+impl Kernel for Means<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) {
+        let inverse = 1.0 / self.count;
+        let mean = |group: &Group| -> [f64; DOUBLES] {
+            std::array::from_fn(|lane| mean(group[lane], group[DOUBLES + lane], self.count, inverse) * self.unit)
+        };
+        let (vectors, last) = self.center.as_chunks_mut::<DOUBLES>();
+        for (vector, group) in vectors.iter_mut().zip(self.groups) {
+            *vector = mean(group);
+        }
+        if let Some(group) = self.groups.get(vectors.len()) {
+            last.copy_from_slice(&mean(group)[..last.len()]);
+        }
+    }
+}
+
+/// A sum, in two halves, by a count.
+#[inline(always)]
+fn mean(low: u64, high: u64, count: f64, inverse: f64) -> f64 {
+    const HALF: u64 = 1 << 32;
+    // Three parts that float64 holds: the sum is high × 2⁶⁴ + middle × 2³² + last.
+    let (middle, last) = (((low as i64) >> 32) as u64, low % HALF);
+    let high = high.wrapping_add(low >> 63);
+    let high = whole(high) * 18_446_744_073_709_551_616.0;
+    let middle = whole(middle) * 4_294_967_296.0;
+    let last = whole(last);
+    // The greater ones first: what is lost of each sum is known.
+    let upper = high + middle;
+    let lost_of_upper = middle - (upper - high);
+    let sum = upper + last;
+    let added = sum - upper;
+    let lost = (upper - (sum - added)) + (last - added) + lost_of_upper;
+    let quotient = sum * inverse;
+    let rest = f64::mul_add(-quotient, count, sum) + lost;
+    quotient + rest * inverse
+}
+
+/// A whole number of at most 51 bits (two's complement) as float64: added to the last bits of 3 × 2⁵¹.
+#[inline(always)]
+fn whole(number: u64) -> f64 {
+    const SHIFT: f64 = 6_755_399_441_055_744.0;
+    f64::from_bits(SHIFT.to_bits().wrapping_add(number)) - SHIFT
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::interrupt::never;
+    use crate::rows::Rows;
+
+    /// Rows of one value each, in the columns 0 to 8 by turns.
+    fn csr(values: &[f64]) -> Csr<'static> {
+        let indices: Vec<u32> = (0..values.len() as u32).map(|row| row % 9).collect();
+        let indptr: Vec<u64> = (0..=values.len() as u64).collect();
+        Csr::new(
+            indptr.into(),
+            indices.into(),
+            CsrValues::Double(values.to_vec().into()),
+            9,
+        )
+        .unwrap()
+    }
+
+    fn sums(csr: &Csr<'_>) -> Option<ExactSums> {
+        ExactSums::new(Sample::check(Rows::from(csr), None, &never).unwrap(), 2)
+    }
+
+    fn means(csr: &Csr<'_>, labels: &[&[i32]]) -> Vec<f64> {
+        let sample = Sample::check(Rows::from(csr), None, &never).unwrap();
+        let mut sums = ExactSums::new(sample, 2).unwrap();
+        for labels in labels {
+            sums.follow(sample, labels).unwrap();
+        }
+        let mut centers = vec![7.0; 18];
+        sums.means(&mut centers);
+        centers
+    }
+
+    #[test]
+    fn equal_rows_have_themselves_for_their_mean() {
+        for value in [0.1, -0.1, 1.0 / 3.0, -1e30, 5e-100, 123_456.789, f64::from(0.3_f32)] {
+            for rows in [1, 3, 49, 4097] {
+                let csr = Csr::new(
+                    (0..=rows as u64).collect(),
+                    vec![8; rows].into(),
+                    CsrValues::Double(vec![value; rows].into()),
+                    9,
+                )
+                .unwrap();
+                let centers = means(&csr, &[&vec![1; rows]]);
+                assert_eq!(centers[17], value, "{rows} rows");
+                // No row, no mean.
+                assert_eq!(centers[..9], [7.0; 9]);
+                assert_eq!(centers[9..17], [0.0; 8]);
+            }
+        }
+    }
+
+    #[test]
+    fn what_has_left_leaves_nothing_behind() {
+        // The sums of column 0 pass 2⁶⁴ units and change their sign.
+        let values = [1e9, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, -3e9, 1e-3, 1.0, 0.0];
+        let csr = csr(&values);
+        let alone = |row: usize| {
+            let mut labels = [1; 13];
+            labels[row] = 0;
+            labels
+        };
+        for row in 0..13 {
+            let there_and_back = means(&csr, &[&[0; 13], &alone(3), &[1; 13], &alone(9), &alone(row)]);
+            assert_eq!(there_and_back, means(&csr, &[&alone(row)]));
+            assert_eq!(there_and_back[row % 9], values[row]);
+        }
+    }
+
+    #[test]
+    fn a_row_that_is_left_out_counts_again_later() {
+        let csr = csr(&[4.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 2.0]);
+        let sample = Sample::check(Rows::from(&csr), None, &never).unwrap();
+        let mut sums = ExactSums::new(sample, 2).unwrap();
+        let mean = |sums: &ExactSums| {
+            let mut centers = vec![0.0; 18];
+            sums.means(&mut centers);
+            centers[0]
+        };
+        sums.follow(sample, &[0; 10]).unwrap();
+        assert_eq!((mean(&sums), sums.counts()), (6.0 / 10.0, &[10, 0][..]));
+        sums.leave_out(sample, 0);
+        assert_eq!((mean(&sums), sums.counts()), (2.0 / 9.0, &[9, 0][..]));
+        sums.follow(sample, &[0; 10]).unwrap();
+        assert_eq!((mean(&sums), sums.counts()), (6.0 / 10.0, &[10, 0][..]));
+        sums.clear();
+        assert_eq!(sums.counts(), [0, 0]);
+        sums.follow(sample, &[0; 10]).unwrap();
+        assert_eq!(mean(&sums), 6.0 / 10.0);
+    }
+
+    #[test]
+    fn values_of_too_many_bits_are_refused() {
+        assert!(sums(&csr(&[1.0, 1e-15, 0.0])).is_some());
+        assert!(sums(&csr(&[1.0, 1e-30])).is_none());
+        assert!(sums(&csr(&[1e-300, 1e-300])).is_none());
+        assert!(sums(&csr(&[0.0, 0.0])).is_some());
+        assert!(sums(&csr(&[1e300, -1e300])).is_some());
+    }
+}
