@@ -221,6 +221,14 @@ impl<'a> Rows<'a> {
         Tile::Dense(buffer)
     }
 
+    /// All values, row after row, of float32 rows that can be read where they lie.
+    pub(crate) fn singles(&self) -> Option<&'a [f32]> {
+        match self.storage {
+            Storage::Single(all) if self.scaling.is_none() => Some(all),
+            _ => None,
+        }
+    }
+
     /// Where dense rows lie that are aligned; `range` is cut to the rows that exist.
     pub(crate) fn ahead(&self, range: Range<usize>) -> Ahead<'a> {
         let end = range.end.min(self.rows);

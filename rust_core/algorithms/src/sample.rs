@@ -28,18 +28,21 @@ impl<'a> Sample<'a> {
         let weight_sum = weight_sum(weights, rows.rows(), interrupt)?;
         let blocks = Blocks::new(rows.rows(), rows.row_values(), rows.row_values(), 1);
         let mut finite = vec![true; blocks.count()];
-        blocks.reduce(&mut finite, |block, finite| {
-            blocks.row_tiles(rows, block, interrupt, |_, tile| {
+        let columns = rows.columns();
+        blocks.reduce(&mut finite, |block, finite| match rows.singles() {
+            Some(all) => blocks.tiles(block, interrupt, |tile| {
+                *finite &= all_finite(&all[tile.start * columns..tile.end * columns]);
+            }),
+            None => blocks.row_tiles(rows, block, interrupt, |_, tile| {
                 *finite &= all_finite(match tile {
                     Tile::Dense(values) => values,
                     Tile::Sparse(rows) => rows.values(),
                 });
-            })
+            }),
         })?;
         let finite = finite.into_iter().all(|finite| finite);
-        if !finite && let Some((row, column)) = rows.first_non_finite() {
-            let got = format!("NaN or infinity at row {row}, column {column}");
-            return Err(FitError::invalid(Field::Rows, "finite values", got));
+        if !finite && let Some(error) = not_finite(rows) {
+            return Err(error);
         }
         Ok(Self {
             rows,
@@ -169,6 +172,13 @@ impl<'a> Sample<'a> {
     pub(crate) fn weight_sum(&self) -> f64 {
         self.weight_sum
     }
+}
+
+/// What is wrong with rows that have a NaN or infinity.
+pub(crate) fn not_finite(rows: Rows<'_>) -> Option<FitError> {
+    let (row, column) = rows.first_non_finite()?;
+    let got = format!("NaN or infinity at row {row}, column {column}");
+    Some(FitError::invalid(Field::Rows, "finite values", got))
 }
 
 /// Weights between two looks at the interrupt.

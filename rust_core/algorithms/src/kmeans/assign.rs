@@ -11,6 +11,7 @@ use crate::kmeans::sparse::Sparse;
 use crate::kmeans::sums::{Sums, by_lane};
 use crate::rows::{Ahead, Row, Rows, Tile};
 use crate::simd::{DOUBLES, dispatch};
+use crate::values::Value;
 
 /// How dense rows are compared with centres. The labels are the same, whichever it is: see `KERNELS.md`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,10 +73,10 @@ pub(crate) struct Pass<'a> {
 }
 
 /// One tile of dense rows in the hands of a kernel.
-pub(crate) struct Task<'a, 't> {
+pub(crate) struct Task<'a, 't, V = f64> {
     pub(crate) centers: &'a Centers,
     /// Row after row.
-    pub(crate) values: &'t [f64],
+    pub(crate) values: &'t [V],
     /// The first row's place in its block, a multiple of [`DOUBLES`].
     pub(crate) place: usize,
     pub(crate) labels: &'t mut [i32],
@@ -137,58 +138,75 @@ impl Pass<'_> {
         weights: Option<&[f64]>,
         outcome: &mut Outcome,
     ) {
-        let Self {
-            centers,
-            write,
-            gather,
-            inertia,
-            ..
-        } = *self;
+        match tile {
+            Tile::Dense(values) => self.dense(values, ahead, place, labels, weights, outcome),
+            Tile::Sparse(rows) => {
+                let mut task = self.task(&[] as &[f64], place, labels, weights, outcome);
+                let planes = (self.route == Route::SparseScores).then(|| self.centers.planes());
+                match planes.flatten() {
+                    Some(planes) => dispatch(Sparse { task, rows, planes }),
+                    None => {
+                        for (index, row) in rows.iter().enumerate() {
+                            task.one(index, Row::Sparse(row));
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// [`Pass::tile`] of dense rows as they lie.
+    pub(crate) fn dense<V: Value>(
+        &self,
+        values: &[V],
+        ahead: Ahead<'_>,
+        place: usize,
+        labels: &mut [i32],
+        weights: Option<&[f64]>,
+        outcome: &mut Outcome,
+    ) {
+        let task = self.task(values, place, labels, weights, outcome);
+        let panels = (self.route == Route::Scores).then(|| self.centers.panels());
+        match (self.route, panels.flatten()) {
+            (Route::Few, _) => dispatch(Few(task)),
+            (_, Some(panels)) => {
+                let mut scratch = SCRATCH.take();
+                dispatch(Scores {
+                    task,
+                    panels,
+                    ahead,
+                    scratch: &mut scratch,
+                });
+                SCRATCH.set(scratch);
+            }
+            (_, None) => dispatch(Exact(task)),
+        }
+    }
+
+    fn task<'t, V>(
+        &'t self,
+        values: &'t [V],
+        place: usize,
+        labels: &'t mut [i32],
+        weights: Option<&'t [f64]>,
+        outcome: &'t mut Outcome,
+    ) -> Task<'t, 't, V> {
         debug_assert_eq!(place % DOUBLES, 0);
-        let task = Task {
-            centers,
-            values: match tile {
-                Tile::Dense(values) => values,
-                Tile::Sparse(_) => &[],
-            },
+        Task {
+            centers: self.centers,
+            values,
             place,
             labels,
             weights,
             outcome,
-            write,
-            gather,
-            inertia,
-        };
-        match (tile, self.route) {
-            (Tile::Sparse(rows), route) => match (route == Route::SparseScores).then(|| centers.planes()).flatten() {
-                Some(planes) => dispatch(Sparse { task, rows, planes }),
-                None => {
-                    let mut task = task;
-                    for (index, row) in rows.iter().enumerate() {
-                        task.one(index, Row::Sparse(row));
-                    }
-                }
-            },
-            (Tile::Dense(_), Route::Few) => dispatch(Few(task)),
-            (Tile::Dense(_), Route::Exact | Route::SparseExact | Route::SparseScores) => dispatch(Exact(task)),
-            (Tile::Dense(_), Route::Scores) => match centers.panels() {
-                None => dispatch(Exact(task)),
-                Some(panels) => {
-                    let mut scratch = SCRATCH.take();
-                    dispatch(Scores {
-                        task,
-                        panels,
-                        ahead,
-                        scratch: &mut scratch,
-                    });
-                    SCRATCH.set(scratch);
-                }
-            },
+            write: self.write,
+            gather: self.gather,
+            inertia: self.inertia,
         }
     }
 }
 
-impl Task<'_, '_> {
+impl<V> Task<'_, '_, V> {
     /// Labels the row at `index` of the tile, and adds what it says, without vectors.
     pub(crate) fn one(&mut self, index: usize, row: Row<'_>) {
         match self.centers.nearest(row) {

@@ -1,5 +1,7 @@
 //! Lloyd's iterations from given centres.
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 
 use crate::blocks::Blocks;
@@ -185,15 +187,24 @@ impl<'a> Lloyd<'a> {
             inertia: true,
         };
         let check = || interrupt::check(sample.interrupt);
+        let columns = sample.columns();
         blocks.write_reduce(labels, outcomes, |block, labels, outcome| {
             outcome.clear(pass.centers, gather, sample.rows().is_sparse(), check)?;
             let first = block.start;
-            sample.tiles(blocks, block, |tile, rows| {
-                let labels = &mut labels[tile.start - first..tile.end - first];
-                let place = tile.start - first;
-                let ahead = sample.rows().ahead(tile.end..tile.end + tile.len());
-                pass.tile(rows, ahead, place, labels, sample.weights_of(tile), outcome);
-            })?;
+            let ahead = |tile: &Range<usize>| sample.rows().ahead(tile.end..tile.end + tile.len());
+            match sample.rows().singles() {
+                Some(values) => blocks.tiles(block, sample.interrupt, |tile| {
+                    let values = &values[tile.start * columns..tile.end * columns];
+                    let labels = &mut labels[tile.start - first..tile.end - first];
+                    let (place, ahead) = (tile.start - first, ahead(&tile));
+                    pass.dense(values, ahead, place, labels, sample.weights_of(tile), outcome);
+                })?,
+                None => sample.tiles(blocks, block, |tile, rows| {
+                    let labels = &mut labels[tile.start - first..tile.end - first];
+                    let (place, ahead) = (tile.start - first, ahead(&tile));
+                    pass.tile(rows, ahead, place, labels, sample.weights_of(tile), outcome);
+                })?,
+            }
             outcome.sums.finish(pass.centers, gather, check)?;
             Ok(())
         })?;

@@ -16,6 +16,7 @@ use crate::kmeans::assign::Task;
 use crate::kmeans::exact;
 use crate::rows::Ahead;
 use crate::simd::{DOUBLES, Kernel, SINGLES, Simd};
+use crate::values::Value;
 
 /// Columns that rows are rounded to a multiple of, to be turned.
 const TURNED: usize = 16;
@@ -101,8 +102,8 @@ impl Panels {
 }
 
 /// A tile of rows.
-pub(crate) struct Scores<'a, 't> {
-    pub(crate) task: Task<'a, 't>,
+pub(crate) struct Scores<'a, 't, V> {
+    pub(crate) task: Task<'a, 't, V>,
     pub(crate) panels: &'a Panels,
     /// Rows that come next: brought near while these are scored, which leaves memory idle.
     pub(crate) ahead: Ahead<'t>,
@@ -110,7 +111,7 @@ pub(crate) struct Scores<'a, 't> {
     pub(crate) scratch: &'t mut Vec<f32>,
 }
 
-impl Kernel for Scores<'_, '_> {
+impl<V: Value> Kernel for Scores<'_, '_, V> {
     type Output = ();
 
     #[inline(always)]
@@ -166,7 +167,7 @@ impl Kernel for Scores<'_, '_> {
 /// Writes up to [`ROWS`] rows, shifted and scaled, to `turned`, column after column. What lies there of rows that do not exist is
 /// of no account.
 #[inline(always)]
-fn turn<S: Simd>(simd: S, panels: &Panels, rows: &[f64], straight: &mut [f32], turned: &mut [f32]) {
+fn turn<S: Simd, V: Value>(simd: S, panels: &Panels, rows: &[V], straight: &mut [f32], turned: &mut [f32]) {
     let columns = panels.columns;
     let padded = panels.shift.len();
     let scale = simd.double(panels.scale);
@@ -177,18 +178,18 @@ fn turn<S: Simd>(simd: S, panels: &Panels, rows: &[f64], straight: &mut [f32], t
             let (pairs, last) = row.as_chunks::<SINGLES>();
             for (index, (pair, straight)) in pairs.iter().zip(&mut *straight).enumerate() {
                 let (halves, _) = pair.as_chunks::<DOUBLES>();
-                let low = offset(simd, simd.load(&halves[0]), &shifts[2 * index], scale);
-                let high = offset(simd, simd.load(&halves[1]), &shifts[2 * index + 1], scale);
+                let low = offset(simd, V::load(simd, &halves[0]), &shifts[2 * index], scale);
+                let high = offset(simd, V::load(simd, &halves[1]), &shifts[2 * index + 1], scale);
                 simd.store_singles(simd.narrow(low, high), straight);
             }
             if !last.is_empty() {
                 let index = pairs.len();
                 let (low, high) = last.split_at(last.len().min(DOUBLES));
-                let low = offset(simd, simd.load_some(low), &shifts[2 * index], scale);
+                let low = offset(simd, V::load_some(simd, low), &shifts[2 * index], scale);
                 let high = if high.is_empty() {
                     simd.double(0.0)
                 } else {
-                    offset(simd, simd.load_some(high), &shifts[2 * index + 1], scale)
+                    offset(simd, V::load_some(simd, high), &shifts[2 * index + 1], scale)
                 };
                 simd.store_singles(simd.narrow(low, high), &mut straight[index]);
             }

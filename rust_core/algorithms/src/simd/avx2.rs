@@ -111,6 +111,24 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
+    fn load_widened(self, values: &[f32; DOUBLES]) -> Self::Double {
+        // SAFETY: the CPU has the level; eight values are two registers of four.
+        unsafe {
+            [
+                _mm256_cvtps_pd(_mm_loadu_ps(values.as_ptr())),
+                _mm256_cvtps_pd(_mm_loadu_ps(values.as_ptr().add(4))),
+            ]
+        }
+    }
+
+    #[inline(always)]
+    fn load_some_widened(self, values: &[f32]) -> Self::Double {
+        let mut vector = [0.0; DOUBLES];
+        vector[..values.len()].copy_from_slice(values);
+        self.load_widened(&vector)
+    }
+
+    #[inline(always)]
     fn store(self, vector: Self::Double, values: &mut [f64; DOUBLES]) {
         // SAFETY: the CPU has the level; eight values are two registers.
         unsafe {

@@ -64,6 +64,7 @@ impl Simd for Avx512 {
     instructions! {
         double(value: f64) -> __m512d = _mm512_set1_pd(value);
         load(values: &[f64; DOUBLES]) -> __m512d = _mm512_loadu_pd(values.as_ptr());
+        load_widened(values: &[f32; DOUBLES]) -> __m512d = _mm512_cvtps_pd(_mm256_loadu_ps(values.as_ptr()));
         store(vector: __m512d, values: &mut [f64; DOUBLES]) -> () = _mm512_storeu_pd(values.as_mut_ptr(), vector);
         add(a: __m512d, b: __m512d) -> __m512d = _mm512_add_pd(a, b);
         sub(a: __m512d, b: __m512d) -> __m512d = _mm512_sub_pd(a, b);
@@ -109,6 +110,13 @@ impl Simd for Avx512 {
         let mask = first(values.len().min(DOUBLES));
         // SAFETY: the CPU has the level; lanes beyond the mask are not read.
         unsafe { _mm512_maskz_loadu_pd(mask, values.as_ptr()) }
+    }
+
+    #[inline(always)]
+    fn load_some_widened(self, values: &[f32]) -> __m512d {
+        let mask = first(values.len().min(DOUBLES));
+        // SAFETY: the CPU has the level; lanes beyond the mask are not read.
+        unsafe { _mm512_cvtps_pd(_mm256_maskz_loadu_ps(mask, values.as_ptr())) }
     }
 
     #[inline(always)]

@@ -27,6 +27,10 @@ pub(crate) trait Simd: Copy {
     fn load(self, values: &[f64; DOUBLES]) -> Self::Double;
     /// Up to [`DOUBLES`] values from memory; zeros in the other lanes.
     fn load_some(self, values: &[f64]) -> Self::Double;
+    /// float32 values from memory.
+    fn load_widened(self, values: &[f32; DOUBLES]) -> Self::Double;
+    /// Up to [`DOUBLES`] float32 values from memory; zeros in the other lanes.
+    fn load_some_widened(self, values: &[f32]) -> Self::Double;
     /// Values to memory.
     fn store(self, vector: Self::Double, values: &mut [f64; DOUBLES]);
     /// The first lanes to memory, as many as there are places, up to [`DOUBLES`].

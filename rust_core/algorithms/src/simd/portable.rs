@@ -50,6 +50,16 @@ impl Simd for Portable {
         vector
     }
     #[inline(always)]
+    fn load_widened(self, values: &[f32; DOUBLES]) -> Self::Double {
+        values.map(f64::from)
+    }
+    #[inline(always)]
+    fn load_some_widened(self, values: &[f32]) -> Self::Double {
+        let mut vector = [0.0; DOUBLES];
+        vector[..values.len()].copy_from_slice(values);
+        self.load_widened(&vector)
+    }
+    #[inline(always)]
     fn store(self, vector: Self::Double, values: &mut [f64; DOUBLES]) {
         *values = vector;
     }

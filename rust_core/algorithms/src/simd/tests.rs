@@ -56,9 +56,16 @@ fn doubles<S: Simd>(simd: S, seen: &mut Vec<u64>) {
     seen.push(simd.bits(simd.equal(a, b)).into());
     let whole = simd.load(&[0.0, -1.0, 2.0, 3.0, 2e9, -2e9, 6.0, 7.0]);
     seen.extend(simd.integers(whole).map(|value| i64::from(value).cast_unsigned()));
+    let mut values = [9.0; DOUBLES];
+    let half: &[f32; DOUBLES] = singles(1)[..DOUBLES].try_into().expect("eight of sixteen");
+    simd.store(simd.load_widened(half), &mut values);
+    seen.extend(values.map(bits));
     for count in 0..=DOUBLES {
         let mut values = [9.0; DOUBLES];
         simd.store(simd.load_some(&DOUBLE[0][..count]), &mut values);
+        seen.extend(values.map(bits));
+        let mut values = [9.0; DOUBLES];
+        simd.store(simd.load_some_widened(&singles(0)[..count]), &mut values);
         seen.extend(values.map(bits));
         let mut values = [9.0; DOUBLES];
         simd.store_some(a, &mut values[..count]);

@@ -5,11 +5,11 @@ use crate::interrupt::Interrupt;
 use crate::kmeans::lloyd::{Buffers, Lloyd};
 use crate::kmeans::mini_batch::check_reassignment_ratio;
 use crate::kmeans::{KMeans, check_centers, check_label_range};
-use crate::numpy_random::RandomState;
+use crate::numpy_random::Draws;
 use crate::packed::squared_distance;
 use crate::precision::Precision;
 use crate::rows::Rows;
-use crate::sample::Sample;
+use crate::sample::{self, Sample};
 
 /// Centres, and what they have learnt from so far.
 #[derive(Debug, Clone, PartialEq)]
@@ -109,7 +109,7 @@ impl State {
         weights: Option<&[f64]>,
         batch_size: usize,
         reassignment_ratio: f64,
-        random: &mut RandomState,
+        random: &mut dyn Draws,
         interrupt: Interrupt<'_>,
     ) -> Result<(), FitError> {
         let batch = Batch {
@@ -130,7 +130,7 @@ impl State {
         weights: Option<&[f64]>,
         batch_size: usize,
         reassignment_ratio: f64,
-        random: &mut RandomState,
+        random: &mut dyn Draws,
         interrupt: Interrupt<'_>,
     ) -> Result<(Vec<i32>, f64), FitError> {
         let batch = Batch {
@@ -150,7 +150,7 @@ impl State {
         &mut self,
         batch: Batch<'_>,
         reassignment_ratio: f64,
-        random: &mut RandomState,
+        random: &mut dyn Draws,
         interrupt: Interrupt<'_>,
         more: impl FnOnce(&Self, Sample<'_>, &mut Buffers) -> Result<T, FitError>,
     ) -> Result<T, FitError> {
@@ -167,10 +167,19 @@ impl State {
         if rows.rows() == 0 {
             return Err(FitError::invalid(Field::Rows, "at least one row", 0));
         }
-        let sample = Sample::check(rows, weights, interrupt)?;
+        // A dense row that is not finite has no nearest centre, which the step notices without reading the rows twice.
+        let sample = if rows.is_sparse() {
+            Sample::check(rows, weights, interrupt)?
+        } else {
+            Sample::of_finite(rows, weights, interrupt)?
+        };
         let mut next = self.clone();
         let mut buffers = Buffers::new(self.counts.len(), self.columns);
-        next.step(sample, batch_size, reassignment_ratio, random, &mut buffers)?;
+        next.step(sample, batch_size, reassignment_ratio, random, &mut buffers)
+            .map_err(|error| match error {
+                FitError::Overflow { .. } => sample::not_finite(rows).unwrap_or(error),
+                _ => error,
+            })?;
         next.round(rows.precision());
         let more = more(&next, sample, &mut buffers)?;
         *self = next;
@@ -182,7 +191,7 @@ impl State {
         batch: Sample<'_>,
         batch_size: usize,
         reassignment_ratio: f64,
-        random: &mut RandomState,
+        random: &mut dyn Draws,
         buffers: &mut Buffers,
     ) -> Result<Step, FitError> {
         self.rows_since_reassignment = self.rows_since_reassignment.saturating_add(batch_size);
@@ -224,7 +233,7 @@ impl State {
 
     /// Moves centres that have won less than `ratio` of the most that one has won to random rows of the batch, at most half as
     /// many as it has rows, the centres that have won least first.
-    fn reassign(&mut self, batch: Sample<'_>, centers: &mut [f64], ratio: f64, random: &mut RandomState) {
+    fn reassign(&mut self, batch: Sample<'_>, centers: &mut [f64], ratio: f64, random: &mut dyn Draws) {
         let most = self.counts.iter().copied().fold(0.0, f64::max);
         let mut chosen: Vec<bool> = self.counts.iter().map(|count| *count < ratio * most).collect();
         let limit = batch.len() / 2;
@@ -241,7 +250,7 @@ impl State {
         if moved.is_empty() {
             return;
         }
-        for (&cluster, row) in moved.iter().zip(random.distinct(batch.len(), moved.len())) {
+        for (&cluster, row) in moved.iter().zip(random.generator().distinct(batch.len(), moved.len())) {
             let center = &mut centers[cluster * self.columns..(cluster + 1) * self.columns];
             batch.rows().copy_row(row, center);
         }
@@ -266,6 +275,7 @@ impl State {
 mod tests {
     use super::*;
     use crate::interrupt::never;
+    use crate::numpy_random::RandomState;
 
     #[test]
     fn a_centre_is_the_mean_of_all_it_has_won() {
