@@ -119,7 +119,20 @@ fn memory<S: Simd>(simd: S, seen: &mut Vec<u64>) {
     }
     let from: Vec<f32> = (0..7 * 9 + 8).map(|value| value as f32).collect();
     let mut to = vec![-1.0; 7 * 16 + 8];
-    simd.transpose(&from, 9, &mut to, 16);
+    let rows = from_fn(|row| {
+        let values = from[9 * row..][..DOUBLES].try_into().expect("eight values");
+        simd.sub_halves(
+            simd.mul_halves(simd.load_half(values), simd.load_half(&[3.0; DOUBLES])),
+            simd.load_half(&[0.5; DOUBLES]),
+        )
+    });
+    simd.transpose(rows, &mut to, 16);
+    seen.extend(to.iter().map(|&value| bits(value.into())));
+    for count in 0..=DOUBLES {
+        simd.transpose([simd.load_some_half(&from[..count]); DOUBLES], &mut to, 16);
+        seen.extend(to.iter().map(|&value| bits(value.into())));
+    }
+    simd.transpose([simd.narrow_half(simd.load(&DOUBLE[2])); DOUBLES], &mut to, 16);
     seen.extend(to.iter().map(|&value| bits(value.into())));
 }
 
