@@ -6,6 +6,7 @@ use crate::interrupt::Interrupted;
 use crate::kmeans::centers::Centers;
 use crate::kmeans::exact::Exact;
 use crate::kmeans::few::Few;
+use crate::kmeans::margins::{Kept, Ways};
 use crate::kmeans::scores::Scores;
 use crate::kmeans::sparse::Sparse;
 use crate::kmeans::sums::{Sums, by_lane};
@@ -70,6 +71,8 @@ pub(crate) struct Pass<'a> {
     pub(crate) gather: bool,
     /// Whether the inertia is wanted; it is where deviations are.
     pub(crate) inertia: bool,
+    /// Whether scores note rows' margins.
+    pub(crate) margins: bool,
 }
 
 /// One tile of dense rows in the hands of a kernel.
@@ -86,6 +89,7 @@ pub(crate) struct Task<'a, 't, V = f64> {
     pub(crate) write: bool,
     pub(crate) gather: bool,
     pub(crate) inertia: bool,
+    pub(crate) margins: bool,
 }
 
 /// What the rows of one block say.
@@ -95,6 +99,8 @@ pub(crate) struct Outcome {
     pub(crate) changes: Changes,
     /// A row has no finite distance.
     pub(crate) not_finite: bool,
+    /// Margins of the rows, where they are asked for and come from scores.
+    pub(crate) margins: Vec<f32>,
 }
 
 /// Which rows have another label than before.
@@ -116,6 +122,7 @@ impl Outcome {
     ) -> Result<(), Interrupted> {
         self.changes = Changes::default();
         self.not_finite = false;
+        self.margins.clear();
         self.sums.clear(centers, gather, sparse, check)
     }
 }
@@ -183,6 +190,20 @@ impl Pass<'_> {
         }
     }
 
+    /// [`Pass::tile`] of dense rows that were labelled before the centres went these `ways`; `margins` are those of the tile.
+    pub(crate) fn kept<V: Value>(
+        &self,
+        values: &[V],
+        place: usize,
+        labels: &mut [i32],
+        weights: Option<&[f64]>,
+        outcome: &mut Outcome,
+        (margins, ways): (&[f32], &Ways),
+    ) {
+        let task = self.task(values, place, labels, weights, outcome);
+        dispatch(Kept { task, margins, ways });
+    }
+
     fn task<'t, V>(
         &'t self,
         values: &'t [V],
@@ -202,6 +223,7 @@ impl Pass<'_> {
             write: self.write,
             gather: self.gather,
             inertia: self.inertia,
+            margins: self.margins,
         }
     }
 }

@@ -15,6 +15,7 @@ mod exact;
 mod few;
 mod init;
 mod lloyd;
+mod margins;
 pub mod mini_batch;
 mod model;
 mod moments;

@@ -100,6 +100,7 @@ impl KMeans {
             write: true,
             gather: false,
             inertia: false,
+            margins: false,
         };
         self.prediction(rows, 1, interrupt)?
             .write_tiles(labels, |tile, labels| {

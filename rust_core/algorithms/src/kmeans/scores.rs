@@ -13,7 +13,7 @@
 use std::ops::Range;
 
 use crate::kmeans::assign::Task;
-use crate::kmeans::exact;
+use crate::kmeans::{exact, margins};
 use crate::rows::Ahead;
 use crate::simd::{DOUBLES, Kernel, SINGLES, Simd};
 use crate::values::{Frame, Value};
@@ -25,7 +25,7 @@ const TURNED: usize = DOUBLES;
 const ABREAST: usize = 4;
 
 /// Rows of a tile that are scored at once.
-const ROWS: usize = ABREAST * SINGLES;
+pub(crate) const ROWS: usize = ABREAST * SINGLES;
 
 /// Centres, as scores need them.
 #[derive(Debug, Clone)]
@@ -121,6 +121,13 @@ impl Panels {
     }
 }
 
+impl Panels {
+    /// What distances are multiplied by: a power of two.
+    pub(crate) fn scale(&self) -> f64 {
+        self.scale
+    }
+}
+
 /// A tile of rows.
 pub(crate) struct Scores<'a, 't, V> {
     pub(crate) task: Task<'a, 't, V>,
@@ -148,19 +155,23 @@ impl<V: Value> Kernel for Scores<'_, '_, V> {
         let values = task.values;
         let mut ahead = Lines(ahead.span());
         let mut inertias = task.outcome.sums.inertias(simd);
+        let mut found = Found::default();
         for (block, rows) in values.chunks(ROWS * columns).enumerate() {
             turn(simd, panels, rows, turned);
-            let mut labels = [0; ROWS];
             let doubtful = match (S::REGISTERS >= 32, panels.width) {
-                (true, 4) => score::<S, ABREAST, 4>(simd, panels, &mut ahead, turned, &mut labels),
-                (true, 5) => score::<S, ABREAST, 5>(simd, panels, &mut ahead, turned, &mut labels),
-                (true, _) => score::<S, ABREAST, 6>(simd, panels, &mut ahead, turned, &mut labels),
-                (false, 4) => score::<S, 1, 4>(simd, panels, &mut ahead, turned, &mut labels),
-                (false, 5) => score::<S, 1, 5>(simd, panels, &mut ahead, turned, &mut labels),
-                (false, _) => score::<S, 1, 6>(simd, panels, &mut ahead, turned, &mut labels),
+                (true, 4) => score::<S, ABREAST, 4>(simd, panels, &mut ahead, turned, &mut found),
+                (true, 5) => score::<S, ABREAST, 5>(simd, panels, &mut ahead, turned, &mut found),
+                (true, _) => score::<S, ABREAST, 6>(simd, panels, &mut ahead, turned, &mut found),
+                (false, 4) => score::<S, 1, 4>(simd, panels, &mut ahead, turned, &mut found),
+                (false, 5) => score::<S, 1, 5>(simd, panels, &mut ahead, turned, &mut found),
+                (false, _) => score::<S, 1, 6>(simd, panels, &mut ahead, turned, &mut found),
             };
+            if task.margins {
+                let rows = rows.len() / columns;
+                margins::note(&mut task.outcome.margins, rows, &found.nearest, &found.next, doubtful);
+            }
             for (index, row) in rows.chunks_exact(columns).enumerate() {
-                let mut cluster = labels[index] as usize;
+                let mut cluster = found.labels[index] as usize;
                 if doubtful >> index & 1 == 1 {
                     match exact::nearest(simd, task.centers.packed(), row) {
                         Some(nearest) => cluster = nearest,
@@ -235,6 +246,26 @@ impl Lines {
     }
 }
 
+/// What scores say of rows.
+struct Found {
+    /// The centre with the least score.
+    labels: [i32; ROWS],
+    /// Its squared distance, or more.
+    nearest: [f32; ROWS],
+    /// The squared distance of any other centre, or less.
+    next: [f32; ROWS],
+}
+
+impl Default for Found {
+    fn default() -> Self {
+        Self {
+            labels: [0; ROWS],
+            nearest: [0.0; ROWS],
+            next: [0.0; ROWS],
+        }
+    }
+}
+
 /// The centre with the least score for each of [`ROWS`] rows, and a bit for each row where that is in doubt.
 #[inline(always)]
 fn score<S: Simd, const R: usize, const C: usize>(
@@ -242,7 +273,7 @@ fn score<S: Simd, const R: usize, const C: usize>(
     panels: &Panels,
     ahead: &mut Lines,
     turned: &[f32],
-    labels: &mut [i32; ROWS],
+    found: &mut Found,
 ) -> u64 {
     let (turned, _) = turned.as_chunks::<SINGLES>();
     let (turned, _) = turned[..panels.columns * ABREAST].as_chunks::<ABREAST>();
@@ -300,8 +331,14 @@ fn score<S: Simd, const R: usize, const C: usize>(
             let clear = simd.less_singles(limit, simd.sub_singles(second[row], best[row]));
             let bits = u64::from(!simd.bits_singles(clear) & 0xFFFF);
             doubtful |= bits << ((first + row) * SINGLES);
-            let (_, labels) = labels.split_at_mut((first + row) * SINGLES);
-            labels[..SINGLES].copy_from_slice(&simd.integers_singles(place[row]));
+            let span = (first + row) * SINGLES;
+            found.labels[span..].as_chunks_mut().0[0] = simd.integers_singles(place[row]);
+            // ‖x‖² + 2 × score; the limit is more than twice a score's error and that of the square.
+            let two = simd.single(2.0);
+            let most = simd.mul_add_singles(two, best[row], simd.add_singles(squares[row], limit));
+            let least = simd.mul_add_singles(two, second[row], simd.sub_singles(squares[row], limit));
+            simd.store_singles(most, &mut found.nearest[span..].as_chunks_mut().0[0]);
+            simd.store_singles(least, &mut found.next[span..].as_chunks_mut().0[0]);
         }
     }
     doubtful

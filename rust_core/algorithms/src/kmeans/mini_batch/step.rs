@@ -35,6 +35,8 @@ pub(crate) struct Step {
     pub(crate) inertia: f64,
     /// Sum of the centres' squared shifts.
     pub(crate) shift: f64,
+    /// Of its rows, before the centres moved.
+    labels: Vec<i32>,
 }
 
 impl State {
@@ -117,7 +119,7 @@ impl State {
             weights,
             batch_size,
         };
-        self.learnt(batch, reassignment_ratio, random, interrupt, |_, _, _| Ok(()))
+        self.learnt(batch, reassignment_ratio, random, interrupt, |_, _, _, _| Ok(()))
     }
 
     /// [`State::learn`]; then each row's cluster by the new centres, and the inertia, as [`KMeans::label`] says them.
@@ -138,11 +140,16 @@ impl State {
             weights,
             batch_size,
         };
-        self.learnt(batch, reassignment_ratio, random, interrupt, |next, sample, buffers| {
-            let mut labels = vec![-1; sample.len()];
-            let inertia = Lloyd::new(sample, buffers).label(&next.centers, &mut labels)?;
-            Ok((labels, inertia))
-        })
+        self.learnt(
+            batch,
+            reassignment_ratio,
+            random,
+            interrupt,
+            |next, sample, buffers, mut labels| {
+                let inertia = Lloyd::new(sample, buffers).label_again(&next.centers, &mut labels)?;
+                Ok((labels, inertia))
+            },
+        )
     }
 
     /// Learns from a batch, and does `more` with what came of it; the state changes when that succeeds too.
@@ -152,7 +159,7 @@ impl State {
         reassignment_ratio: f64,
         random: &mut dyn Draws,
         interrupt: Interrupt<'_>,
-        more: impl FnOnce(&Self, Sample<'_>, &mut Buffers) -> Result<T, FitError>,
+        more: impl FnOnce(&Self, Sample<'_>, &mut Buffers, Vec<i32>) -> Result<T, FitError>,
     ) -> Result<T, FitError> {
         let Batch {
             rows,
@@ -175,13 +182,14 @@ impl State {
         };
         let mut next = self.clone();
         let mut buffers = Buffers::new(self.counts.len(), self.columns);
-        next.step(sample, batch_size, reassignment_ratio, random, &mut buffers)
+        let step = next
+            .step(sample, batch_size, reassignment_ratio, random, &mut buffers)
             .map_err(|error| match error {
                 FitError::Overflow { .. } => sample::not_finite(rows).unwrap_or(error),
                 _ => error,
             })?;
         next.round(rows.precision());
-        let more = more(&next, sample, &mut buffers)?;
+        let more = more(&next, sample, &mut buffers, step.labels)?;
         *self = next;
         Ok(more)
     }
@@ -228,6 +236,7 @@ impl State {
         Ok(Step {
             inertia: won.inertia,
             shift,
+            labels,
         })
     }
 
