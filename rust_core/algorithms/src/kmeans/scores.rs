@@ -58,26 +58,25 @@ impl Panels {
                 *mean += value / count as f64;
             }
         }
-        let spread = centers
+        let greatest = centers
             .chunks_exact(columns)
             .flat_map(|center| center.iter().zip(&shift).map(|(value, mean)| value - mean))
             .fold(0.0, |most: f64, offset| most.max(offset.abs()));
+        if !(1e-100..1e100).contains(&greatest) || shift.iter().any(|mean| mean.abs() > 1e100) {
+            return None;
+        }
         // float32 rows are shifted in float32 where centres stay about as near to the shift.
         let rounded: Vec<f64> = shift.iter().map(|mean| f64::from(*mean as f32)).collect();
         let in_single = shift
             .iter()
             .zip(&rounded)
-            .all(|(mean, rounded)| (mean - rounded).abs() <= spread / 16.0);
+            .all(|(mean, rounded)| (mean - rounded).abs() <= greatest / 16.0);
         if in_single {
             shift = rounded;
         }
         let offsets = centers
             .chunks_exact(columns)
             .flat_map(|center| center.iter().zip(&shift).map(|(value, mean)| value - mean));
-        let greatest = offsets.clone().fold(0.0, |most: f64, offset| most.max(offset.abs()));
-        if !(1e-100..1e100).contains(&greatest) || shift.iter().any(|mean| mean.abs() > 1e100) {
-            return None;
-        }
         let scale = (-greatest.log2().floor()).exp2();
         let single = (in_single && (1e-30..1e30).contains(&scale)).then(|| {
             let shift = shift.iter().map(|mean| *mean as f32).collect();

@@ -29,7 +29,7 @@ class MiniBatchKMeans(NearestCenter):
     """K-Means clustering in steps over small batches (Sculley 2010).
 
     Parameters, attributes and answers are those of `sklearn.cluster.MiniBatchKMeans`: a seed, or a `RandomState` in the
-    same state, draws the same first centres and the same batches. Batches are float64 copies of the drawn rows; all else is
+    same state, draws the same first centres and the same batches. The batches of a fit are float64 copies of the drawn rows; all else is
     read where it lies. What differs: as in `KMeans`, and `verbose` prints fewer lines.
 
     Args:
@@ -144,7 +144,8 @@ class MiniBatchKMeans(NearestCenter):
             KeyboardInterrupt: Ctrl-C; the estimator keeps what it had before.
         """
         if "cluster_centers_" not in vars(self):
-            return self._learn_first(X, sample_weight)
+            first: Self = self._learn_first(X, sample_weight)
+            return first
         # Parameters are not checked again, as in scikit-learn.
         rows = known_rows(self, X)
         weights = checked_weights(sample_weight, row_count(rows))
