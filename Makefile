@@ -158,6 +158,21 @@ test-rust: check-prerequisites ## Run the Rust tests
 test-python: build ## Run the Python tests (PYTEST_ARGS="-k words")
 	$(VENV_PYTHON) -m pytest $(PYTEST_ARGS)
 
+# The product's own compiler, which takes a -Z flag only so. No leaks: threads that end with the process keep what is theirs. A
+# test asks for more memory than there is: that must be an error here too. Of the binding, Python's own libraries would be seen.
+HOST = $(shell rustc --print host-tuple)
+.PHONY: sanitize
+sanitize: check-prerequisites ## Run the Rust tests under AddressSanitizer (some minutes)
+	RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 \
+		cargo test --locked --target $(HOST) --target-dir target/sanitize -p ferrule-algorithms -p ferrule-engine
+
+# Miri knows no AVX-512 masks: what uses them, AddressSanitizer sees. Threads and safe kernels are left out: they take it hours.
+MIRI := cargo +nightly miri test --locked --target-dir target/miri -p ferrule-algorithms --lib simd::
+.PHONY: miri
+miri: ## Run the tests of vector code under Miri (needs rustup toolchain install nightly -c miri -c rust-src)
+	MIRIFLAGS=-Zmiri-deterministic-floats $(MIRI)
+	MIRIFLAGS=-Zmiri-deterministic-floats RUSTFLAGS=-Ctarget-feature=+avx2,+fma $(MIRI)
+
 # A workspace of its own: nothing that it needs reaches the product.
 BENCH_NATIVE := rust_core/benchmarks/native/Cargo.toml
 

@@ -12,8 +12,8 @@ from rich.progress import Progress
 
 from loadtest import ghz, servers
 from loadtest.ghz import Ghz
-from loadtest.interruption import stop_on_termination
 from loadtest.servers import Server
+from measuring.interruption import stop_on_termination
 
 from . import serving
 from .cases import cases

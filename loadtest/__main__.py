@@ -8,9 +8,11 @@ from pathlib import Path
 from ferrule_client import FerruleError
 from rich.console import Console
 
-from . import command_line, environment, ghz, pacer, plan, scenario, selection, servers, terminal
+from measuring import provenance
+from measuring.interruption import stop_on_termination
+
+from . import command_line, ghz, pacer, plan, scenario, selection, servers, terminal
 from .command_line import Arguments
-from .interruption import stop_on_termination
 from .plan import Plan
 from .record import Record
 from .results import Results
@@ -57,7 +59,7 @@ def _run(arguments: Arguments, console: Console) -> int:
     if tools is None:
         return 1
     # Before the folder is there, which is a change that git sees when the run is to be kept.
-    described = environment.describe(tools.versions)
+    described = provenance.describe(tools.versions)
     arguments.results.mkdir(parents=True, exist_ok=True)
     file = arguments.results / FILE
 

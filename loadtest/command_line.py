@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from . import environment
+from measuring import provenance
+
 from .servers import ROOT
 
 _RESULTS = ROOT / "loadtest" / "results"
@@ -88,7 +89,7 @@ def read(arguments: list[str] | None = None) -> Arguments:
 
 def _kept() -> Path:
     """Where a run goes that is to be quoted: today's date, and the machine as its processor and cores."""
-    return _RESULTS / f"{datetime.now(UTC):%Y-%m-%d}-{environment.machine_name()}"
+    return _RESULTS / f"{datetime.now(UTC):%Y-%m-%d}-{provenance.machine_name()}"
 
 
 def _duration(text: str) -> float:

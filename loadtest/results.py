@@ -244,7 +244,7 @@ class Results:
     """A run of the load test."""
 
     environment: Mapping[str, Any]
-    """Machine, versions, commit, date and the command; see ``environment.describe``."""
+    """Machine, versions, commit, date and the command; see ``measuring.provenance.describe``."""
     command: tuple[str, ...]
     plan: Mapping[str, Any]
     """Rounds, seconds, cores of servers and client, budget; see ``plan``."""

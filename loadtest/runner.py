@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from measuring.rounds import orders
+
 from . import answers, ceiling, ghz, pacer, points, servers
 from .ghz import Ghz
 from .plan import Cores, Part
@@ -19,7 +21,6 @@ from .processes import ServerGoneError, Tree, Watch
 from .questions import Questions
 from .record import Record
 from .results import BY_THE_CLOCK, Answers, Limit, Load, Mode, Point
-from .rounds import orders
 from .stage import Stage, Started, WrongAnswerError
 from .transport import h2load
 from .transport.h2load import H2load, H2loadError

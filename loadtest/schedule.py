@@ -35,3 +35,16 @@ def offered_rate(starts_us: Microseconds) -> float:
     if starts_us.size < 2 or starts_us[-1] <= starts_us[0]:
         return 0.0
     return float((starts_us.size - 1) / (starts_us[-1] - starts_us[0]) * 1e6)
+
+
+#: The part of the answers at either end that says nothing of the rate: the first are waited for, the last may be stragglers.
+_ENDS = 0.1
+
+
+def answered_rate(ends_us: Microseconds) -> float | None:
+    """Calls that ended in a second, of the middle ones by when they ended; None for too few to tell."""
+    ordered = np.sort(ends_us)
+    first, last = int(_ENDS * ordered.size), ordered.size - 1 - int(_ENDS * ordered.size)
+    if last <= first or ordered[last] <= ordered[first]:
+        return None
+    return float((last - first) / (ordered[last] - ordered[first]) * 1e6)

@@ -47,7 +47,7 @@ class Seen:
     client_busy: float
     """As a part of the load generator's cores."""
     answered: float | None = None
-    """Open loop: calls that ended in a second, to the last answer."""
+    """Open loop: calls that ended in a second, but for the first and last of them."""
     held_up: bool = False
     """Paced: whether calls waited because so many others had no answer that no more were begun."""
     latencies: Latencies | None = None

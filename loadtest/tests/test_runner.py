@@ -11,7 +11,6 @@ import pytest
 from loadtest import plan, points, scenario, servers
 from loadtest.dialects import FERRULE
 from loadtest.ghz import Ghz
-from loadtest.interruption import stop_on_termination
 from loadtest.plan import Choice
 from loadtest.record import Record
 from loadtest.results import Answers, Load, Mode, Setting
@@ -19,6 +18,7 @@ from loadtest.runner import Runner, Tools
 from loadtest.subjects import Kind, Launch, Subject
 from loadtest.tests.test_results import point
 from loadtest.transport.h2load import H2load
+from measuring.interruption import stop_on_termination
 
 CAPTURED = json.loads((Path(__file__).parent / "data" / "ghz-report.json").read_text(encoding="utf-8"))
 HEALTH = """

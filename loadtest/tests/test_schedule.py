@@ -51,6 +51,17 @@ def test_a_client_that_falls_behind_is_told_by_its_rate() -> None:
     assert schedule.offered_rate(np.multiply(DUE, 2.0)) == pytest.approx(RATE / 2)
 
 
+def test_the_rate_of_answers_is_the_servers_whatever_one_straggler_does() -> None:
+    ends = DUE + 250.0
+    assert schedule.answered_rate(ends) == pytest.approx(RATE)
+    # Waits that are long and the same for all are no sign of falling behind, nor is one call that hangs for seconds.
+    ends[17] += 30e6
+    assert schedule.answered_rate(ends + 5e6) == pytest.approx(RATE, rel=1e-2)
+    assert schedule.answered_rate(np.multiply(DUE, 2.0)) == pytest.approx(RATE / 2)
+    assert schedule.answered_rate(np.zeros(1)) is None
+    assert schedule.answered_rate(np.zeros(0)) is None
+
+
 @pytest.mark.parametrize("count", [0, 1])
 def test_too_few_calls(count: int) -> None:
     starts = np.zeros(count)

@@ -50,7 +50,7 @@ def test_a_run_that_is_kept_lies_where_git_sees_it(
         return subprocess.run(["git", "check-ignore", "-q", str(folder / "x")], cwd=ROOT, check=False).returncode == 0
 
     # Not the name of a run that was kept.
-    monkeypatch.setattr("loadtest.environment.machine_name", lambda: "no-machine-3-cores")
+    monkeypatch.setattr("measuring.provenance.machine_name", lambda: "no-machine-3-cores")
     kept = command_line.read(["--keep"]).results
     assert re.fullmatch(r"\d{4}-\d\d-\d\d-[a-z0-9-]+-\d+-cores", kept.name)
     if (ROOT / ".git").exists():

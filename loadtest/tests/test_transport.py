@@ -17,7 +17,7 @@ from loadtest.transport.h2load import Drive, H2load, H2loadError, Load
 from loadtest.transport.latency import Run
 from loadtest.transport.subjects import Question, Subject, command_line, others
 from loadtest.transport.table import Table
-from loadtest.transport.targets import Figures, Spread, Target
+from loadtest.transport.targets import Figures, Interval, Target
 
 ROUNDS = [
     {"a": Figures(100.0, 10.0), "b": Figures(50.0, 4.0), "c": Figures(1.0, 1.0)},
@@ -33,15 +33,15 @@ requests: 27 total, 91 started, 25 done, 23 succeeded, 2 failed, 2 errored, 0 ti
 
 
 def test_a_ratio_is_taken_round_by_round() -> None:
-    assert Target("a against b and c", "a", ("b", "c")).ratio(ROUNDS) == Spread(4.0, 2.0, 6.0)
-    assert Target("a against b", "a", ("b",), figure="requests_per_second").ratio(ROUNDS) == Spread(4.0, 2.0, 5.0)
+    assert Target("a against b and c", "a", ("b", "c")).ratio(ROUNDS) == Interval(4.0, 2.0, 6.0)
+    assert Target("a against b", "a", ("b",), figure="requests_per_second").ratio(ROUNDS) == Interval(4.0, 2.0, 5.0)
 
 
 @pytest.mark.parametrize(("count", "cut"), [(1, 0), (4, 0), (5, 0), (7, 0), (8, 1), (11, 2), (20, 5)])
 def test_an_interval_cuts_as_many_values_as_its_confidence_allows(count: int, cut: int) -> None:
     # Of 8 values the second and the seventh hold the true median with 1 - 2 * (1 + 8) / 2^8 = 93%.
     values = [float(value) for value in range(count)]
-    spread = Spread.of(values[::-1])
+    spread = Interval.of(values[::-1])
     assert (spread.low, spread.high) == (values[cut], values[-1 - cut])
 
 
@@ -65,14 +65,14 @@ def test_a_verdict_says_what_the_spread_leaves_of_it(
     bound: float | None, at_least: bool, low: float, high: float, verdict: str
 ) -> None:
     target = Target("", "a", ("b",), bound, at_least=at_least)
-    assert target.verdict(Spread(1.0, low, high)) == verdict
+    assert target.verdict(Interval(1.0, low, high)) == verdict
 
 
 def test_rounds_go_on_while_they_may_tell_more() -> None:
     target = Target("", "a", ("b",), 1.0)
-    assert target.settled(Spread(1.5, 1.1, 1.9))
-    assert target.settled(Spread(1.0, 0.99, 1.01))
-    assert not target.settled(Spread(1.0, 0.9, 1.1))
+    assert target.settled(Interval(1.5, 1.1, 1.9))
+    assert target.settled(Interval(1.0, 0.99, 1.01))
+    assert not target.settled(Interval(1.0, 0.9, 1.1))
 
 
 @pytest.fixture

@@ -16,9 +16,10 @@ from typing import Any
 from ferrule_client import FerruleError
 from rich.console import Console
 
-from loadtest import environment, servers
-from loadtest.interruption import stop_on_termination
+from loadtest import servers
 from loadtest.locations import unplaced
+from measuring import provenance
+from measuring.interruption import stop_on_termination
 
 from . import balance, cases, counts, footprint, h2load, in_process, latency, report, rounds, targets
 from .cases import Case
@@ -123,7 +124,7 @@ def main() -> int:
             )
             parts = Programme(bench, Path(folder)).parts
             # Before the first part is kept, which may itself change a file of the project.
-            described = environment.describe({"h2load": program.version})
+            described = provenance.describe({"h2load": program.version})
             chosen = arguments.only or [name for name in parts if name != BEFORE]
             for number, name in enumerate(chosen, start=1):
                 took = time.monotonic() - began

@@ -13,7 +13,7 @@ from loadtest.servers import Server
 
 from .rounds import Bench
 from .subjects import Subject, running
-from .targets import Spread
+from .targets import Interval
 
 _CONNECTIONS = 500
 #: Of each subject.
@@ -40,7 +40,7 @@ def measure(bench: Bench, subjects: Sequence[Subject]) -> dict[str, Any]:
 
 
 def _spread(values: Sequence[float | None]) -> list[float]:
-    spread = Spread.of([value for value in values if value is not None])
+    spread = Interval.of([value for value in values if value is not None])
     return [spread.median, spread.low, spread.high]
 
 

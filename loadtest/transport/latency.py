@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from loadtest.rounds import orders
 from loadtest.validity import RATE_KEPT, SMALL_DELAY
+from measuring.rounds import orders
 
 from .h2load import Drive, Load
 from .rounds import Bench
 from .subjects import PROBES, Subject, running
-from .targets import Spread
+from .targets import Interval
 
 PERCENTILES = ("p50", "p99", "p99.9")
 _CONNECTIONS = 16
@@ -107,11 +107,11 @@ def _summary(runs: Sequence[Run], rate: float | None) -> dict[str, Any]:
     latencies: dict[str, Any] = {}
     for percentile in PERCENTILES:
         values = [each.latency_us[percentile] for each in held if each.believed(percentile)]
-        spread = Spread.of(values) if values else None
+        spread = Interval.of(values) if values else None
         latencies[percentile] = None if spread is None else [spread.median, spread.low, spread.high, len(values)]
     return {
         "runs": len(runs),
         "held": len(held),
-        "rate": Spread.of([each.rate for each in runs]).median,
+        "rate": Interval.of([each.rate for each in runs]).median,
         "latency_us": latencies,
     }

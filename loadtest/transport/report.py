@@ -7,7 +7,7 @@ from typing import Any
 from .balance import FOR_EACH
 from .latency import PERCENTILES
 from .table import Table
-from .targets import Figures, Round, Spread, Target
+from .targets import Figures, Interval, Round, Target
 
 Record = Mapping[str, Any]
 
@@ -22,8 +22,8 @@ def case(record: Record) -> list[Table]:
     for name, title in record["subjects"].items():
         cells = [title]
         for many in rounds.values():
-            cells.append(f"{Spread.of([each[name].requests_per_second for each in many]).median:,.0f}")
-            cells.append(f"{Spread.of([each[name].cpu_us for each in many]).median:,.1f}")
+            cells.append(f"{Interval.of([each[name].requests_per_second for each in many]).median:,.0f}")
+            cells.append(f"{Interval.of([each[name].cpu_us for each in many]).median:,.1f}")
         rows.append(cells)
     count = min(len(many) for many in rounds.values())
     stopped = "; stopped before the end" if record.get("interrupted") else ""

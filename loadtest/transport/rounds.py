@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from loadtest.rounds import orders
 from loadtest.servers import Server
+from measuring.rounds import orders
 
 from . import cpu_clock, engine_alone
 from .cases import Case

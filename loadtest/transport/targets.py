@@ -28,7 +28,7 @@ Round = Mapping[str, Figures]
 
 
 @dataclass(frozen=True)
-class Spread:
+class Interval:
     """A median, and an interval that holds the true median with 90% probability, whatever the distribution.
 
     Its ends are order statistics: of n values, as many lie below the median as heads fall in n tosses. Of fewer than
@@ -40,7 +40,7 @@ class Spread:
     high: float
 
     @classmethod
-    def of(cls, values: Sequence[float]) -> "Spread":
+    def of(cls, values: Sequence[float]) -> "Interval":
         """Of at least one value."""
         ordered, n = sorted(values), len(values)
         cut, below = 0, 0.0
@@ -73,7 +73,7 @@ class Target:
     """Whether the ratio should be at least the bound; else at most."""
     figure: Literal["cpu_us", "requests_per_second"] = "cpu_us"
 
-    def ratio(self, rounds: Sequence[Round]) -> Spread:
+    def ratio(self, rounds: Sequence[Round]) -> Interval:
         """Of the rounds' ratios.
 
         A round measures all subjects within a minute or so: what slows the machine then slows all.
@@ -82,9 +82,9 @@ class Target:
         def figure(each: Round, *names: str) -> float:
             return float(sum(getattr(each[name], self.figure) for name in names))
 
-        return Spread.of([figure(each, self.above) / figure(each, *self.below) for each in rounds])
+        return Interval.of([figure(each, self.above) / figure(each, *self.below) for each in rounds])
 
-    def verdict(self, ratio: Spread) -> str:
+    def verdict(self, ratio: Interval) -> str:
         """Whether the median keeps to the bound, and what the spread leaves of that."""
         noisy = "too noisy to say" if ratio.width > WIDE else ""
         if self.bound is None:
@@ -93,13 +93,13 @@ class Target:
             return self._met(ratio)
         return noisy or f"{self._met(ratio)}, within the spread"
 
-    def settled(self, ratio: Spread) -> bool:
+    def settled(self, ratio: Interval) -> bool:
         """Whether more rounds would tell little more."""
         if self.bound is not None and not ratio.low <= self.bound <= ratio.high:
             return True
         return ratio.width <= WIDE / 3
 
-    def _met(self, ratio: Spread) -> str:
+    def _met(self, ratio: Interval) -> str:
         if self.bound is None:
             return ""
         met = ratio.median >= self.bound if self.at_least else ratio.median <= self.bound

@@ -16,8 +16,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from loadtest import environment
-from loadtest.interruption import stop_on_termination
+from measuring import provenance
+from measuring.interruption import stop_on_termination
 
 from . import growth, report, roofline, serving, works
 from .environments import HERE, Environments, MissingPeerError
@@ -130,7 +130,7 @@ def _conclude(
     kind = "growth" if arguments.growth else "core"
     written = arguments.results / f"{kind}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json"
     whole = {
-        "environment": {**environment.describe({}), "command": ["python", "-m", __package__, *sys.argv[1:]]},
+        "environment": {**provenance.describe({}), "command": ["python", "-m", __package__, *sys.argv[1:]]},
         "ceilings": None if ceilings is None else dataclasses.asdict(ceilings),
         "works": [report.document(outcome) for outcome in outcomes],
     }

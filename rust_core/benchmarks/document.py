@@ -9,14 +9,14 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from measuring.document import filled
 
-from . import plots
+from . import growth, plots
 from .environments import ROOT
 from .judgement import judge
 from .peers import OURS
@@ -54,7 +54,8 @@ def newest(runs: Sequence[Run]) -> dict[str, tuple[Run, Outcome]]:
 def section(runs: Sequence[Run], pictures: Sequence[str] = ()) -> str:
     """What stands between the markers; ``pictures`` are addresses relative to the page."""
     tabled = {name: both for name, both in newest(runs).items() if both[1].work.series is None}
-    parts = [_provenance(runs), *(f"![{Path(picture).stem}]({picture})" for picture in pictures)]
+    shown = {Path(picture).stem: f"![{Path(picture).stem}]({picture})" for picture in pictures}
+    parts = [_provenance(runs), *(shown[name] for name in shown if name.endswith("-ratios"))]
     for algorithm, title in (("kmeans", "K-Means"), ("logistic", "Logistic regression")):
         chosen = [outcome for _, outcome in tabled.values() if outcome.work.name.startswith(algorithm)]
         if chosen:
@@ -67,8 +68,30 @@ def section(runs: Sequence[Run], pictures: Sequence[str] = ()) -> str:
     ]
     if cells:
         parts += ["### Where a target is missed: what the machine allows", _table(ROOFLINE_COLUMNS, cells)]
-    parts += ["### Every subject", _table(_SUBJECTS, [row for _, outcome in tabled.values() for row in _rows(outcome)])]
+    grown = growth.series([outcome for _, outcome in newest(runs).values()])
+    if grown:
+        pictured = [shown[name] for name in shown if not name.endswith("-ratios")]
+        parts += ["### Time against size", _GROWTH, *pictured, _table(_SERIES, list(_growth_rows(grown)))]
+    subjects = _table(_SUBJECTS, [row for _, outcome in tabled.values() for row in _rows(outcome)])
+    parts += [
+        "### Every subject",
+        f"<details><summary>Each one's times, settings and answer</summary>\n\n{subjects}\n\n</details>",
+    ]
     return "\n\n".join(parts)
+
+
+_GROWTH = """One variable at a time, the others as the titles of the works in the results file say; the dotted line is growth in
+proportion. A slope is the exponent between two neighbouring sizes: 1 is in proportion, 0 does not grow."""
+_SERIES = ("series", "from", "time", "to", "time", "slope from end to end", "greatest slope between neighbours")
+
+
+def _growth_rows(grown: Mapping[str, Sequence[tuple[float, float]]]) -> Iterator[list[str]]:
+    for name, points in grown.items():
+        (least, first), (most, last) = points[0], points[-1]
+        slopes = growth.exponents(points)
+        whole = growth.exponents([points[0], points[-1]])[0]
+        cells = (f"{least:,g}", duration(first), f"{most:,g}", duration(last), f"{whole:.2f}", f"{max(slopes):.2f}")
+        yield [name, *cells]
 
 
 _SUBJECTS = ("work", "subject", "median", "least", "most", "settings", "answer")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from loadtest.rounds import orders
+from measuring.rounds import orders
 
 from . import answers
 from .answers import Score

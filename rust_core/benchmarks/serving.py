@@ -19,7 +19,7 @@ import numpy as np
 from ferrule_client import messages
 
 from loadtest import servers
-from loadtest.rounds import orders
+from measuring.rounds import orders
 
 from . import answers
 from .data import Arrays, Data, folder, load

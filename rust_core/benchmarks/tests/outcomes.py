@@ -12,6 +12,7 @@ from rust_core.benchmarks.works import Work
 def outcome(
     seconds: Mapping[str, Sequence[float]],
     *,
+    name: str = "kmeans/fit-a",
     wrong: Sequence[str] = (),
     missing: Mapping[str, str] | None = None,
     **more: Any,
@@ -19,18 +20,18 @@ def outcome(
     """Of a fit of K-Means; ``seconds`` by subject and round."""
     data = Data("blobs", {"rows": 1000, "columns": 10, "clusters": 4, "first": 4})
     options = {"n_clusters": 4, "given": True, "iterations": 10, "seed": 0}
-    work = Work("kmeans/fit-a", "fit a", "kmeans-fit", "kmeans-fit", data, options, **{"target": 2.0, **more})
+    work = Work(name, "fit a", "kmeans-fit", "kmeans-fit", data, options, **{"target": 2.0, **more})
     measured = [
         Measured(
-            name,
-            {"algorithm": "lloyd"} if name == "scikit-learn" else {},
-            right=name not in wrong,
-            words="far off" if name in wrong else "inertia off by 0",
+            peer,
+            {"algorithm": "lloyd"} if peer == "scikit-learn" else {},
+            right=peer not in wrong,
+            words="far off" if peer in wrong else "inertia off by 0",
             n_iter=10,
             value=1.0,
             versions={"numpy": "2"},
-            timings=[Timing(3, each, None if name == "linfa" else 1.5 * each) for each in taken],
+            timings=[Timing(3, each, None if peer == "linfa" else 1.5 * each) for each in taken],
         )
-        for name, taken in seconds.items()
+        for peer, taken in seconds.items()
     ]
     return Outcome(work, measured, dict(missing or {}), [0.5, 1.5])

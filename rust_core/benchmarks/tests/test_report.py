@@ -110,7 +110,13 @@ def test_pictures_are_drawn(tmp_path: Path) -> None:
 def grown() -> list[Outcome]:
     sizes = {100.0: 1.0, 200.0: 2.0, 400.0: 8.0}
     return [
-        outcome({"Ferrule": [seconds], "scikit-learn": [2 * seconds]}, target=None, series="K-Means: rows", size=size)
+        outcome(
+            {"Ferrule": [seconds], "scikit-learn": [2 * seconds]},
+            name=f"growth/rows/{size:g}",
+            target=None,
+            series="K-Means: rows",
+            size=size,
+        )
         for size, seconds in sizes.items()
     ]
 
@@ -135,6 +141,7 @@ def test_the_page_takes_tables_from_results_and_keeps_the_rest(tmp_path: Path) -
         "command": ["python", "-m", "rust_core.benchmarks"],
     }
     run = document.Run("raw.json", environment, CEILINGS, [MISSED])
+    series = document.Run("growth.json", environment, None, grown())
     again = document.Run("later.json", environment, None, [outcome({"Ferrule": [1.0], "scikit-learn": [3.0]})])
     text = document.section([run], ["benchmarks/core-ratios.svg"])
     assert "![core-ratios](benchmarks/core-ratios.svg)" in text
@@ -145,6 +152,10 @@ def test_the_page_takes_tables_from_results_and_keeps_the_rest(tmp_path: Path) -
     assert "what the machine allows" in text
     # The last file counts for a work that two have.
     assert "| 3× (3–3) | ≥ 2× | met |" in document.section([run, again])
+    both = document.section([run, series], ["benchmarks/core-ratios.svg", "benchmarks/core-kmeans.svg"])
+    assert "| K-Means: rows | 100 | 1 s | 400 | 8 s | 1.50 | 2.00 |" in both
+    assert both.index("core-ratios.svg") < both.index("### Time against size") < both.index("core-kmeans.svg")
+    assert "### Time against size" not in text
     page = f"# Page\n\n{document.BEGIN}\nold\n{document.END}\nrest\n"
     once = document.replaced(page, text)
     assert once.startswith("# Page\n")

@@ -112,6 +112,9 @@ mod tests {
         }
     }
 
+    /// Miri takes many thousand times as long.
+    const STEPS: i32 = if cfg!(miri) { 30 } else { 40_000 };
+
     fn at(level: Level, values: [f64; DOUBLES]) -> [[f64; DOUBLES]; 2] {
         match level {
             // SAFETY: only levels that the CPU has are asked for.
@@ -128,7 +131,7 @@ mod tests {
     fn four_units_in_the_last_place() {
         let close = |got: f64, expected: f64| (got - expected).abs() <= 4.0 * f64::EPSILON * expected.abs();
         for level in Level::ALL.into_iter().filter(|level| level.is_available()) {
-            for step in 0..40_000 {
+            for step in 0..STEPS {
                 let values: [f64; DOUBLES] = std::array::from_fn(|lane| {
                     let position = f64::from(step * DOUBLES as i32 + lane as i32);
                     match step % 3 {

@@ -327,4 +327,34 @@ mod tests {
         State::resume(vec![0.0, 9.0], 1, vec![1.0, -1.0], 5).unwrap_err();
         State::resume(vec![0.0], 1, vec![1.0, 1.0], 5).unwrap_err();
     }
+
+    #[test]
+    fn labels_are_those_of_a_fresh_look() {
+        let (rows, columns, clusters) = (300, 6, 7);
+        for offset in [0.0, 1e6] {
+            // A grid full of ties.
+            let grid: Vec<f64> = (0..rows * columns)
+                .map(|place| offset + (place * place % 11 % 5) as f64)
+                .collect();
+            let singles: Vec<f32> = grid.iter().map(|value| *value as f32).collect();
+            for rows in [
+                Rows::from_values(&grid, rows, columns).unwrap(),
+                Rows::from_single_values(&singles, rows, columns).unwrap(),
+            ] {
+                let centers = grid[..clusters * columns].iter().enumerate();
+                let centers = centers.map(|(place, value)| value + place as f64 / 64.0).collect();
+                let mut state = State::new(centers, columns);
+                let mut random = RandomState::new(0);
+                for _ in 0..40 {
+                    let (labels, inertia) = state
+                        .learn_and_label(rows, None, 300, 0.01, &mut random, &never)
+                        .unwrap();
+                    assert_eq!(
+                        state.model().unwrap().label(rows, None, &never).unwrap(),
+                        (labels, inertia)
+                    );
+                }
+            }
+        }
+    }
 }

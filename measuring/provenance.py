@@ -12,9 +12,9 @@ from pathlib import Path
 
 import psutil
 
-from measuring import inherited
+from . import inherited
 
-from .servers import ROOT
+ROOT = Path(__file__).resolve().parents[1]
 
 _DISTRIBUTIONS = ("ferrule", "ferrule-server", "ferrule-client", "grpcio", "numpy", "scikit-learn")
 
