@@ -57,8 +57,8 @@ fn doubles<S: Simd>(simd: S, seen: &mut Vec<u64>) {
     let whole = simd.load(&[0.0, -1.0, 2.0, 3.0, 2e9, -2e9, 6.0, 7.0]);
     seen.extend(simd.integers(whole).map(|value| i64::from(value).cast_unsigned()));
     let mut values = [9.0; DOUBLES];
-    let half: &[f32; DOUBLES] = singles(1)[..DOUBLES].try_into().expect("eight of sixteen");
-    simd.store(simd.load_widened(half), &mut values);
+    let half = from_fn(|lane| singles(1)[lane]);
+    simd.store(simd.load_widened(&half), &mut values);
     seen.extend(values.map(bits));
     for count in 0..=DOUBLES {
         let mut values = [9.0; DOUBLES];
