@@ -1,15 +1,16 @@
 //! Whether values are finite.
 
 use crate::simd::{DOUBLES, Kernel, Simd, dispatch};
+use crate::values::Value;
 
 /// Whether no value is NaN or infinite.
-pub(crate) fn all_finite(values: &[f64]) -> bool {
+pub(crate) fn all_finite<V: Value>(values: &[V]) -> bool {
     dispatch(AllFinite(values))
 }
 
-struct AllFinite<'a>(&'a [f64]);
+struct AllFinite<'a, V>(&'a [V]);
 
-impl Kernel for AllFinite<'_> {
+impl<V: Value> Kernel for AllFinite<'_, V> {
     type Output = bool;
 
     #[inline(always)]
@@ -21,15 +22,15 @@ impl Kernel for AllFinite<'_> {
         let mut sums = [zero; 2];
         for pair in pairs {
             for half in 0..2 {
-                sums[half] = simd.mul_add(simd.load(&pair[half]), zero, sums[half]);
+                sums[half] = simd.mul_add(V::load(simd, &pair[half]), zero, sums[half]);
             }
         }
         for vector in odd {
-            sums[0] = simd.mul_add(simd.load(vector), zero, sums[0]);
+            sums[0] = simd.mul_add(V::load(simd, vector), zero, sums[0]);
         }
         let sum = simd.add(sums[0], sums[1]);
         let equal = simd.bits(simd.equal(sum, sum));
-        equal == (1 << DOUBLES) - 1 && last.iter().all(|value| value.is_finite())
+        equal == (1 << DOUBLES) - 1 && last.iter().all(|value| (*value).into().is_finite())
     }
 }
 

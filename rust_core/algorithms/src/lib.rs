@@ -27,10 +27,11 @@ mod rows;
 mod sample;
 pub mod scaling;
 pub mod simd;
+mod values;
 
 pub use csr::{Csr, CsrValues};
 pub use error::{CsrError, Field, FitError, ModelError, PredictError, ShapeError};
 pub use interrupt::{Interrupt, Iteration, Observer, never};
-pub use numpy_random::RandomState;
+pub use numpy_random::{Draws, RandomState};
 pub use precision::Precision;
 pub use rows::Rows;

@@ -18,6 +18,18 @@ pub struct RandomState {
     words_drawn: u64,
 }
 
+/// Where draws come from. A generator whose state takes long to fetch is asked for only when something is drawn.
+pub trait Draws: Send {
+    /// The generator, the same one each time.
+    fn generator(&mut self) -> &mut RandomState;
+}
+
+impl Draws for RandomState {
+    fn generator(&mut self) -> &mut RandomState {
+        self
+    }
+}
+
 impl RandomState {
     /// `RandomState(seed)`.
     pub fn new(seed: u32) -> Self {

@@ -40,6 +40,23 @@ pub(crate) enum Tile<'t> {
     Sparse(SparseRows<'t>),
 }
 
+/// Some rows, dense ones in the type of the memory that they lie in.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Lying<'t> {
+    Double(&'t [f64]),
+    Single(&'t [f32]),
+    Sparse(SparseRows<'t>),
+}
+
+impl<'t> From<Tile<'t>> for Lying<'t> {
+    fn from(tile: Tile<'t>) -> Self {
+        match tile {
+            Tile::Dense(values) => Self::Double(values),
+            Tile::Sparse(rows) => Self::Sparse(rows),
+        }
+    }
+}
+
 /// Where rows lie that come next, so that they can be brought near in time.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) enum Ahead<'t> {
@@ -267,6 +284,22 @@ impl<'a> Rows<'a> {
                     }
                 }
             }
+        }
+    }
+
+    /// [`Rows::tile`] of rows as they lie in memory, where they can be read there.
+    pub(crate) fn lying<'t>(&'t self, range: Range<usize>, buffer: &'t mut Vec<f64>) -> Lying<'t> {
+        match self.singles() {
+            Some(all) => Lying::Single(&all[range.start * self.columns..range.end * self.columns]),
+            None => self.tile(range, buffer).into(),
+        }
+    }
+
+    /// All values, row after row, of float32 rows that can be read where they lie.
+    pub(crate) fn singles(&self) -> Option<&'a [f32]> {
+        match self.storage {
+            Storage::Single(all) if self.scaling.is_none() => Some(all),
+            _ => None,
         }
     }
 

@@ -7,7 +7,7 @@ use crate::error::{Field, FitError};
 use crate::finite::all_finite;
 use crate::interrupt::{self, Interrupt, Interrupted};
 use crate::precision::Precision;
-use crate::rows::{Rows, Tile};
+use crate::rows::{Lying, Rows, Tile};
 
 /// Finite rows, each with a finite weight that is not negative (1 where none are given), and not all zero.
 #[derive(Clone, Copy)]
@@ -28,18 +28,21 @@ impl<'a> Sample<'a> {
         let weight_sum = weight_sum(weights, rows.rows(), interrupt)?;
         let blocks = Blocks::new(rows.rows(), rows.row_values(), rows.row_values(), 1);
         let mut finite = vec![true; blocks.count()];
-        blocks.reduce(&mut finite, |block, finite| {
-            blocks.row_tiles(rows, block, interrupt, |_, tile| {
+        let columns = rows.columns();
+        blocks.reduce(&mut finite, |block, finite| match rows.singles() {
+            Some(all) => blocks.tiles(block, interrupt, |tile| {
+                *finite &= all_finite(&all[tile.start * columns..tile.end * columns]);
+            }),
+            None => blocks.row_tiles(rows, block, interrupt, |_, tile| {
                 *finite &= all_finite(match tile {
                     Tile::Dense(values) => values,
                     Tile::Sparse(rows) => rows.values(),
                 });
-            })
+            }),
         })?;
         let finite = finite.into_iter().all(|finite| finite);
-        if !finite && let Some((row, column)) = rows.first_non_finite() {
-            let got = format!("NaN or infinity at row {row}, column {column}");
-            return Err(FitError::invalid(Field::Rows, "finite values", got));
+        if !finite && let Some(error) = not_finite(rows) {
+            return Err(error);
         }
         Ok(Self {
             rows,
@@ -129,6 +132,23 @@ impl<'a> Sample<'a> {
         blocks.row_tiles(self.rows, block, self.interrupt, step)
     }
 
+    /// [`Sample::tiles`] of rows as they lie in memory, where they can be read there.
+    pub(crate) fn lying(
+        &self,
+        blocks: &Blocks,
+        block: Range<usize>,
+        mut step: impl FnMut(Range<usize>, Lying<'_>),
+    ) -> Result<(), Interrupted> {
+        let columns = self.columns();
+        match self.rows.singles() {
+            Some(all) => blocks.tiles(block, self.interrupt, |tile| {
+                let values = &all[tile.start * columns..tile.end * columns];
+                step(tile, Lying::Single(values));
+            }),
+            None => self.tiles(blocks, block, |tile, rows| step(tile, rows.into())),
+        }
+    }
+
     /// The weight of one row.
     pub(crate) fn weight(&self, index: usize) -> f64 {
         self.weights.map_or(1.0, |weights| weights[index])
@@ -169,6 +189,13 @@ impl<'a> Sample<'a> {
     pub(crate) fn weight_sum(&self) -> f64 {
         self.weight_sum
     }
+}
+
+/// What is wrong with rows that have a NaN or infinity.
+pub(crate) fn not_finite(rows: Rows<'_>) -> Option<FitError> {
+    let (row, column) = rows.first_non_finite()?;
+    let got = format!("NaN or infinity at row {row}, column {column}");
+    Some(FitError::invalid(Field::Rows, "finite values", got))
 }
 
 /// Weights between two looks at the interrupt.

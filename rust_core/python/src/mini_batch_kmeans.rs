@@ -160,7 +160,7 @@ pub fn mini_batch_learn(
     rows_since_reassignment: usize,
     batch_size: usize,
     reassignment_ratio: f64,
-    random: random::State<'_>,
+    random: Py<PyAny>,
     sample_weight: Option<PyReadonlyArray1<'_, f64>>,
     label: bool,
 ) -> PyResult<MiniBatchState> {
@@ -169,11 +169,11 @@ pub fn mini_batch_learn(
     let (centers, _, columns) = copied(&centers);
     let counts = values("counts", &counts)?.to_vec();
     let mut state = State::resume(centers, columns, counts, rows_since_reassignment).map_err(invalid)?;
-    let mut generator = random.generator()?;
+    let mut random = random::Lazy::new(random);
     let size = checked.rows().rows().saturating_mul(state.centers().len());
     let rows = checked.rows();
     let labels = interruptible_if_long(py, size, |interrupt| {
-        let random = &mut generator;
+        let random = &mut random;
         if label {
             let labels = state.learn_and_label(rows, weights, batch_size, reassignment_ratio, random, interrupt);
             labels.map(Some)
@@ -185,6 +185,6 @@ pub fn mini_batch_learn(
     .map_err(invalid)?;
     Ok(MiniBatchState {
         labels: labels.map(|(labels, inertia)| (PyArray1::from_vec(py, labels).unbind(), inertia)),
-        ..MiniBatchState::new(py, &state, generator.words_drawn())?
+        ..MiniBatchState::new(py, &state, random.words_drawn()?)?
     })
 }

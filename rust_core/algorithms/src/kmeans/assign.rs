@@ -7,12 +7,14 @@ use crate::kmeans::bounds::Edges;
 use crate::kmeans::centers::Centers;
 use crate::kmeans::exact::Exact;
 use crate::kmeans::few::Few;
+use crate::kmeans::margins::{Kept, Ways};
 use crate::kmeans::scores::Scores;
 use crate::kmeans::sparse::Sparse;
 use crate::kmeans::sums::{ABREAST, Sums, by_lane};
 use crate::kmeans::tally::{Cuts, Tally};
-use crate::rows::{Ahead, Row, Rows, Tile};
+use crate::rows::{Ahead, Lying, Row, Rows};
 use crate::simd::{DOUBLES, Simd, dispatch};
+use crate::values::Value;
 
 /// How dense rows are compared with centres. The labels are the same, whichever it is: see `KERNELS.md`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,13 +73,15 @@ pub(crate) struct Pass<'a> {
     pub(crate) gather: bool,
     /// Whether the inertia is wanted; it is where deviations are.
     pub(crate) inertia: bool,
+    /// Whether scores note rows' margins.
+    pub(crate) margins: bool,
 }
 
 /// One tile of dense rows in the hands of a kernel.
-pub(crate) struct Task<'a, 't> {
+pub(crate) struct Task<'a, 't, V = f64> {
     pub(crate) centers: &'a Centers,
     /// Row after row.
-    pub(crate) values: &'t [f64],
+    pub(crate) values: &'t [V],
     /// The first row's place in its block, a multiple of [`DOUBLES`].
     pub(crate) place: usize,
     pub(crate) labels: &'t mut [i32],
@@ -87,6 +91,7 @@ pub(crate) struct Task<'a, 't> {
     pub(crate) write: bool,
     pub(crate) gather: bool,
     pub(crate) inertia: bool,
+    pub(crate) margins: bool,
     /// Where rows that change their label are carried from one sum to another.
     pub(crate) carrier: Option<Carrier<'t>>,
     /// Where scores leave bounds of distances.
@@ -99,9 +104,9 @@ pub(crate) struct Carrier<'t> {
     pub(crate) tally: &'t mut Tally,
 }
 
-/// Some rows of a block.
-pub(crate) struct Stretch<'t> {
-    pub(crate) rows: Tile<'t>,
+/// Some rows of a block, or their values.
+pub(crate) struct Stretch<'t, R> {
+    pub(crate) rows: R,
     /// The rows that come next.
     pub(crate) ahead: Ahead<'t>,
     /// The first row's place in its block, a multiple of [`DOUBLES`] where that matters to sums.
@@ -113,6 +118,30 @@ pub(crate) struct Stretch<'t> {
     pub(crate) edges: Option<Edges<'t>>,
 }
 
+impl<'t, R> Stretch<'t, R> {
+    /// The same with its rows in another form.
+    pub(crate) fn over<T>(self, rows: T) -> Stretch<'t, T> {
+        let Self {
+            ahead,
+            place,
+            labels,
+            weights,
+            carrier,
+            edges,
+            ..
+        } = self;
+        Stretch {
+            rows,
+            ahead,
+            place,
+            labels,
+            weights,
+            carrier,
+            edges,
+        }
+    }
+}
+
 /// What the rows of one block say.
 #[derive(Clone, Default)]
 pub(crate) struct Outcome {
@@ -120,6 +149,8 @@ pub(crate) struct Outcome {
     pub(crate) changes: Changes,
     /// A row has no finite distance.
     pub(crate) not_finite: bool,
+    /// Margins of the rows, where they are asked for and come from scores.
+    pub(crate) margins: Vec<f32>,
 }
 
 /// Which rows have another label than before.
@@ -141,6 +172,7 @@ impl Outcome {
     ) -> Result<(), Interrupted> {
         self.changes = Changes::default();
         self.not_finite = false;
+        self.margins.clear();
         self.sums.clear(centers, gather, sparse, check)
     }
 }
@@ -154,70 +186,80 @@ impl Changes {
 
 impl Pass<'_> {
     /// Does it with some rows.
-    pub(crate) fn rows(&self, stretch: Stretch<'_>, outcome: &mut Outcome) {
-        let Stretch {
-            rows: tile,
-            ahead,
-            place,
-            labels,
-            weights,
-            carrier,
-            edges,
-        } = stretch;
-        let Self {
-            centers,
-            write,
-            gather,
-            inertia,
-            ..
-        } = *self;
-        debug_assert_eq!(place % DOUBLES, 0);
-        let task = Task {
-            centers,
-            values: match tile {
-                Tile::Dense(values) => values,
-                Tile::Sparse(_) => &[],
-            },
-            place,
-            labels,
-            weights,
-            outcome,
-            write,
-            gather,
-            inertia,
-            carrier,
-            edges,
-        };
-        match (tile, self.route) {
-            (Tile::Sparse(rows), route) => match (route == Route::SparseScores).then(|| centers.planes()).flatten() {
-                Some(planes) => dispatch(Sparse { task, rows, planes }),
-                None => {
-                    let mut task = task;
-                    for (index, row) in rows.iter().enumerate() {
-                        task.one(index, Row::Sparse(row));
+    pub(crate) fn rows(&self, stretch: Stretch<'_, Lying<'_>>, outcome: &mut Outcome) {
+        match stretch.rows {
+            Lying::Double(values) => self.dense(stretch.over(values), outcome),
+            Lying::Single(values) => self.dense(stretch.over(values), outcome),
+            Lying::Sparse(rows) => {
+                let mut task = self.task(stretch.over(&[] as &[f64]), outcome);
+                let planes = (self.route == Route::SparseScores).then(|| self.centers.planes());
+                match planes.flatten() {
+                    Some(planes) => dispatch(Sparse { task, rows, planes }),
+                    None => {
+                        for (index, row) in rows.iter().enumerate() {
+                            task.one(index, Row::Sparse(row));
+                        }
                     }
                 }
-            },
-            (Tile::Dense(_), Route::Few) => dispatch(Few(task)),
-            (Tile::Dense(_), Route::Exact | Route::SparseExact | Route::SparseScores) => dispatch(Exact(task)),
-            (Tile::Dense(_), Route::Scores) => match centers.panels() {
-                None => dispatch(Exact(task)),
-                Some(panels) => {
-                    let mut scratch = SCRATCH.take();
-                    dispatch(Scores {
-                        task,
-                        panels,
-                        ahead,
-                        scratch: &mut scratch,
-                    });
-                    SCRATCH.set(scratch);
-                }
-            },
+            }
+        }
+    }
+
+    fn dense<V: Value>(&self, stretch: Stretch<'_, &[V]>, outcome: &mut Outcome) {
+        let ahead = stretch.ahead;
+        let task = self.task(stretch, outcome);
+        let panels = (self.route == Route::Scores).then(|| self.centers.panels());
+        match (self.route, panels.flatten()) {
+            (Route::Few, _) => dispatch(Few(task)),
+            (_, Some(panels)) => {
+                let mut scratch = SCRATCH.take();
+                dispatch(Scores {
+                    task,
+                    panels,
+                    ahead,
+                    scratch: &mut scratch,
+                });
+                SCRATCH.set(scratch);
+            }
+            (_, None) => dispatch(Exact(task)),
+        }
+    }
+
+    /// [`Pass::rows`] of dense rows that were labelled before the centres went these `ways`; `margins` are theirs.
+    pub(crate) fn kept(&self, stretch: Stretch<'_, Lying<'_>>, outcome: &mut Outcome, margins: &[f32], ways: &Ways) {
+        match stretch.rows {
+            Lying::Double(values) => {
+                let task = self.task(stretch.over(values), outcome);
+                dispatch(Kept { task, margins, ways });
+            }
+            Lying::Single(values) => {
+                let task = self.task(stretch.over(values), outcome);
+                dispatch(Kept { task, margins, ways });
+            }
+            Lying::Sparse(_) => debug_assert!(false, "sparse rows have no margins"),
+        }
+    }
+
+    fn task<'t, V>(&'t self, stretch: Stretch<'t, &'t [V]>, outcome: &'t mut Outcome) -> Task<'t, 't, V> {
+        debug_assert_eq!(stretch.place % DOUBLES, 0);
+        Task {
+            centers: self.centers,
+            values: stretch.rows,
+            place: stretch.place,
+            labels: stretch.labels,
+            weights: stretch.weights,
+            outcome,
+            write: self.write,
+            gather: self.gather,
+            inertia: self.inertia,
+            margins: self.margins,
+            carrier: stretch.carrier,
+            edges: stretch.edges,
         }
     }
 }
 
-impl Task<'_, '_> {
+impl<V> Task<'_, '_, V> {
     /// Labels the row at `index` of the tile, and adds what it says, without vectors.
     pub(crate) fn one(&mut self, index: usize, row: Row<'_>) {
         match self.centers.nearest(row) {
@@ -260,10 +302,12 @@ impl Task<'_, '_> {
         &mut self,
         simd: S,
         index: usize,
-        row: &[f64],
+        row: &[V],
         cluster: usize,
         inertias: &mut [S::Double; ABREAST],
-    ) {
+    ) where
+        V: Value,
+    {
         if let Some(Carrier { cuts, tally }) = &mut self.carrier {
             let from = self.labels[index];
             if from != cluster as i32 {

@@ -17,7 +17,7 @@ use crate::simd::{Kernel, SINGLES, Simd, dispatch};
 use rayon::prelude::*;
 
 /// More than a few roundings of float32, relative.
-const MARGIN: f32 = 4.0 * f32::EPSILON;
+pub(crate) const MARGIN: f32 = 4.0 * f32::EPSILON;
 
 /// Bounds of all rows.
 pub(crate) struct Bounds {
@@ -105,17 +105,22 @@ impl Bounds {
     }
 }
 
+/// The root of a squared distance times `unit`, or more.
+///
+/// Squared distances in float64 are right to 2⁻⁴⁰ of themselves for the columns that scores take, and so are their roots; what
+/// underflows is less than the least normal number of float32, once it is multiplied.
+pub(crate) fn above(square: f64, unit: f64) -> f32 {
+    (square.sqrt() * unit) as f32 * (1.0 + MARGIN) + f32::MIN_POSITIVE
+}
+
 impl Drift {
     fn of(old: &[f64], new: &Centers, unit: f64, interrupt: Interrupt<'_>) -> Result<Self, Interrupted> {
-        // Squared distances in float64 are right to 2⁻⁴⁰ of themselves for the columns that scores take, and so are their roots; what
-        // underflows is less than the least normal number of float32, once it is multiplied.
-        let above = |square: f64| (square.sqrt() * unit) as f32 * (1.0 + MARGIN) + f32::MIN_POSITIVE;
         let below = |square: f64| (square.sqrt() * unit) as f32 * (1.0 - MARGIN) - f32::MIN_POSITIVE;
         let columns = new.columns();
         let shifts: Vec<f32> = old
             .chunks_exact(columns)
             .zip(new.values().chunks_exact(columns))
-            .map(|(old, new)| above(squared_distance(old, new)))
+            .map(|(old, new)| above(squared_distance(old, new), unit))
             .collect();
         let (mut greatest, mut second) = (0.0, 0.0);
         for &shift in &shifts {

@@ -11,11 +11,12 @@ use crate::kmeans::assign::Task;
 use crate::packed::{LANES, Packed};
 use crate::rows::Row;
 use crate::simd::{Kernel, Simd};
+use crate::values::Value;
 
 /// A tile of rows.
-pub(crate) struct Exact<'a, 't>(pub(crate) Task<'a, 't>);
+pub(crate) struct Exact<'a, 't, V>(pub(crate) Task<'a, 't, V>);
 
-impl Kernel for Exact<'_, '_> {
+impl<V: Value> Kernel for Exact<'_, '_, V> {
     type Output = ();
 
     #[inline(always)]
@@ -30,7 +31,7 @@ impl Kernel for Exact<'_, '_> {
                 continue;
             };
             if by_lane {
-                task.give(index, Row::Dense(row), cluster);
+                task.give(index, Row::Dense(&V::widened(row)), cluster);
                 continue;
             }
             task.settle(simd, index, row, cluster, &mut inertias);
@@ -63,7 +64,7 @@ impl<S: Simd> Best<S> {
 
 /// [`Packed::nearest`], by vectors: the same bits.
 #[inline(always)]
-pub(crate) fn nearest<S: Simd>(simd: S, packed: &Packed, row: &[f64]) -> Option<usize> {
+pub(crate) fn nearest<S: Simd, V: Value>(simd: S, packed: &Packed, row: &[V]) -> Option<usize> {
     let tiles = packed.lanes();
     let columns = row.len();
     let mut best = Best {
@@ -79,7 +80,7 @@ pub(crate) fn nearest<S: Simd>(simd: S, packed: &Packed, row: &[f64]) -> Option<
         let tiles = [one, two, three, four];
         let mut sums = [simd.double(0.0); ABREAST];
         for column in 0..columns {
-            let value = simd.double(row[column]);
+            let value = simd.double(row[column].into());
             for tile in 0..ABREAST {
                 let difference = simd.sub(value, simd.load(&tiles[tile][column]));
                 sums[tile] = simd.add(sums[tile], simd.mul(difference, difference));
@@ -92,7 +93,7 @@ pub(crate) fn nearest<S: Simd>(simd: S, packed: &Packed, row: &[f64]) -> Option<
     for tile in groups.remainder().chunks_exact(columns) {
         let mut sum = simd.double(0.0);
         for (value, lanes) in row.iter().zip(tile) {
-            let difference = simd.sub(simd.double(*value), simd.load(lanes));
+            let difference = simd.sub(simd.double((*value).into()), simd.load(lanes));
             sum = simd.add(sum, simd.mul(difference, difference));
         }
         best.take(simd, sum);

@@ -11,48 +11,49 @@ use crate::kmeans::assign::{Changes, Task};
 use crate::kmeans::sums::MOST_FEW;
 use crate::rows::Row;
 use crate::simd::{DOUBLES, Kernel, Simd};
+use crate::values::Value;
 
 /// A tile of rows of at most [`super::sums::MOST_SHORT`] columns, and at most [`MOST_FEW`] centres.
-pub(crate) struct Few<'a, 't>(pub(crate) Task<'a, 't>);
+pub(crate) struct Few<'a, 't, V>(pub(crate) Task<'a, 't, V>);
 
-impl Kernel for Few<'_, '_> {
+impl<V: Value> Kernel for Few<'_, '_, V> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         match self.0.centers.columns() {
-            1 => of_columns::<S, 1>(simd, self.0),
-            2 => of_columns::<S, 2>(simd, self.0),
-            3 => of_columns::<S, 3>(simd, self.0),
-            _ => of_columns::<S, 4>(simd, self.0),
+            1 => of_columns::<S, V, 1>(simd, self.0),
+            2 => of_columns::<S, V, 2>(simd, self.0),
+            3 => of_columns::<S, V, 3>(simd, self.0),
+            _ => of_columns::<S, V, 4>(simd, self.0),
         }
     }
 }
 
 #[inline(always)]
-fn of_columns<S: Simd, const D: usize>(simd: S, task: Task<'_, '_>) {
+fn of_columns<S: Simd, V: Value, const D: usize>(simd: S, task: Task<'_, '_, V>) {
     match task.centers.count() {
-        1 => of_centers::<S, D, 1>(simd, task),
-        2 => of_centers::<S, D, 2>(simd, task),
-        3 => of_centers::<S, D, 3>(simd, task),
-        _ => of_centers::<S, D, MOST_FEW>(simd, task),
+        1 => of_centers::<S, V, D, 1>(simd, task),
+        2 => of_centers::<S, V, D, 2>(simd, task),
+        3 => of_centers::<S, V, D, 3>(simd, task),
+        _ => of_centers::<S, V, D, MOST_FEW>(simd, task),
     }
 }
 
 #[inline(always)]
-fn of_centers<S: Simd, const D: usize, const K: usize>(simd: S, task: Task<'_, '_>) {
+fn of_centers<S: Simd, V: Value, const D: usize, const K: usize>(simd: S, task: Task<'_, '_, V>) {
     match (task.gather, task.weights.is_some()) {
-        (false, false) => tile::<S, D, K, false, false>(simd, task),
-        (false, true) => tile::<S, D, K, false, true>(simd, task),
-        (true, false) => tile::<S, D, K, true, false>(simd, task),
-        (true, true) => tile::<S, D, K, true, true>(simd, task),
+        (false, false) => tile::<S, V, D, K, false, false>(simd, task),
+        (false, true) => tile::<S, V, D, K, false, true>(simd, task),
+        (true, false) => tile::<S, V, D, K, true, false>(simd, task),
+        (true, true) => tile::<S, V, D, K, true, true>(simd, task),
     }
 }
 
 #[inline(always)]
-fn tile<S: Simd, const D: usize, const K: usize, const GATHER: bool, const WEIGHTED: bool>(
+fn tile<S: Simd, V: Value, const D: usize, const K: usize, const GATHER: bool, const WEIGHTED: bool>(
     simd: S,
-    mut task: Task<'_, '_>,
+    mut task: Task<'_, '_, V>,
 ) {
     let (rows, _) = task.values.as_chunks::<D>();
     let (eights, _) = rows.as_chunks::<DOUBLES>();
@@ -87,7 +88,7 @@ fn tile<S: Simd, const D: usize, const K: usize, const GATHER: bool, const WEIGH
     let mut differences = [0; DOUBLES];
     let mut weighed = [0; DOUBLES];
     for (index, (rows, labels)) in eights.iter().zip(labels).enumerate() {
-        let row = simd.columns(rows);
+        let row = V::columns(simd, rows);
         let weight = if WEIGHTED { simd.load(&weights[index]) } else { one };
         let mut deviations = [[one; D]; K];
         let mut best = infinity;
@@ -163,6 +164,6 @@ fn tile<S: Simd, const D: usize, const K: usize, const GATHER: bool, const WEIGH
 
     let first = eights.len() * DOUBLES;
     for (index, row) in rows.iter().enumerate().skip(first) {
-        task.one(index, Row::Dense(row));
+        task.one(index, Row::Dense(&row.map(Into::into)));
     }
 }

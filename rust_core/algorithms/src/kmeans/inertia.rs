@@ -5,9 +5,10 @@ use crate::interrupt::{self, Interrupted};
 use crate::kmeans::assign::Outcome;
 use crate::kmeans::centers::Centers;
 use crate::kmeans::sums::Sums;
-use crate::rows::Tile;
+use crate::rows::Lying;
 use crate::sample::Sample;
 use crate::simd::{Kernel, Simd, dispatch};
+use crate::values::Value;
 
 /// The inertia of the rows of a sample, all of them labelled, block by block.
 pub(crate) fn of_labels(
@@ -21,15 +22,25 @@ pub(crate) fn of_labels(
     blocks.write_reduce(labels, outcomes, |block, labels, outcome| {
         outcome.clear(centers, false, false, check)?;
         let first = block.start;
-        sample.tiles(blocks, block, |tile, rows| {
-            if let Tile::Dense(values) = rows {
-                dispatch(Inertia {
+        sample.lying(blocks, block, |tile, rows| {
+            let labels = &labels[tile.start - first..tile.end - first];
+            let (weights, sums) = (sample.weights_of(tile), &mut outcome.sums);
+            match rows {
+                Lying::Double(values) => dispatch(Inertia {
                     centers,
                     values,
-                    labels: &labels[tile.start - first..tile.end - first],
-                    weights: sample.weights_of(tile),
-                    sums: &mut outcome.sums,
-                });
+                    labels,
+                    weights,
+                    sums,
+                }),
+                Lying::Single(values) => dispatch(Inertia {
+                    centers,
+                    values,
+                    labels,
+                    weights,
+                    sums,
+                }),
+                Lying::Sparse(_) => debug_assert!(false, "only dense rows come here"),
             }
         })?;
         outcome.sums.finish(centers, false, check)
@@ -37,15 +48,15 @@ pub(crate) fn of_labels(
 }
 
 /// Adds the inertia of rows whose labels are known.
-struct Inertia<'a> {
+struct Inertia<'a, V> {
     centers: &'a Centers,
-    values: &'a [f64],
+    values: &'a [V],
     labels: &'a [i32],
     weights: Option<&'a [f64]>,
     sums: &'a mut Sums,
 }
 
-impl Kernel for Inertia<'_> {
+impl<V: Value> Kernel for Inertia<'_, V> {
     type Output = ();
 
     #[inline(always)]

@@ -1,8 +1,10 @@
 //! First centres drawn from the rows.
 
+use std::ops::Range;
+
 use crate::blocks::Blocks;
 use crate::error::{Field, FitError};
-use crate::interrupt::{self, Interrupted};
+use crate::interrupt::Interrupted;
 use crate::kmeans::centers::Centers;
 use crate::kmeans::potential;
 use crate::numpy_random::{Cumulative, RandomState, equal_choice};
@@ -47,37 +49,38 @@ pub(crate) fn k_means_plus_plus(
     let first = sample.row(first);
     centers.extend_from_slice(&first);
 
-    let mut nearest = Nearest::new(sample, trials);
-    let mut potential = nearest.add_center(&first)?;
+    let mut nearest = Nearest::new(sample, trials, &first);
+    let mut potential = nearest.first_potential()?;
     let mut candidates = vec![0; trials];
-    let mut candidate_rows = Vec::with_capacity(trials * columns);
     for _ in 1..n_clusters {
         for candidate in &mut candidates {
             *candidate = nearest.search(random.random_sample() * potential)?;
         }
-        candidate_rows.clear();
-        for &candidate in &candidates {
-            candidate_rows.extend(sample.row(candidate));
-        }
-        let best = nearest.best_candidate(&candidate_rows)?;
-        let center = &candidate_rows[best * columns..(best + 1) * columns];
-        potential = nearest.add_center(center)?;
-        centers.extend_from_slice(center);
+        potential = nearest.add_best(&candidates)?;
+        centers.extend_from_slice(nearest.last());
     }
     Ok(centers)
 }
 
 /// Each row's squared distance to the nearest centre so far.
+///
+/// One pass over the rows for each centre: it takes the centre before into account and says what each candidate would leave. What
+/// is asked about single rows in between concerns few blocks, which are brought up to date when that happens.
 struct Nearest<'a> {
     sample: Sample<'a>,
     blocks: Blocks,
+    /// Without the last centre, except in blocks that are `settled`.
     squared: Vec<f64>,
+    settled: Vec<bool>,
+    /// Whether the last centre is the only one.
+    first: bool,
     /// The potential of each block's rows.
     held: Vec<f64>,
-    /// The centre that was added last.
-    center: Centers,
+    /// The centre that was added last, alone.
+    last: Centers,
+    /// The same, and candidates behind it.
     candidates: Centers,
-    /// By block, a potential for each candidate, or for the centre that is added.
+    /// By block, a potential for each of these.
     potentials: Vec<Vec<LanePotential>>,
 }
 
@@ -85,27 +88,62 @@ struct Nearest<'a> {
 pub(crate) type LanePotential = [f64; DOUBLES];
 
 impl<'a> Nearest<'a> {
-    fn new(sample: Sample<'a>, trials: usize) -> Self {
+    /// With one centre.
+    fn new(sample: Sample<'a>, trials: usize, center: &[f64]) -> Self {
         let (rows, columns) = (sample.len(), sample.columns());
         let row_values = sample.rows().row_values();
         let blocks = Blocks::new(rows, row_values, trials * row_values, 1);
         Self {
             sample,
             blocks,
-            squared: vec![f64::INFINITY; rows],
+            squared: vec![0.0; rows],
+            settled: vec![false; blocks.count()],
+            first: true,
             held: vec![0.0; blocks.count()],
-            center: Centers::new(vec![0.0; columns], columns),
-            candidates: Centers::new(vec![0.0; trials * columns], columns),
+            last: Centers::new(center.to_vec(), columns),
+            candidates: Centers::new(vec![0.0; (1 + trials) * columns], columns),
             potentials: vec![Vec::new(); blocks.count()],
         }
     }
 
-    /// Takes `center` into account; the potential that it leaves.
-    fn add_center(&mut self, center: &[f64]) -> Result<f64, FitError> {
-        self.center.set(center);
+    /// The centre that was added last.
+    fn last(&self) -> &[f64] {
+        self.last.values()
+    }
+
+    /// The potential that the first centre leaves.
+    fn first_potential(&mut self) -> Result<f64, FitError> {
+        self.pass(false)?;
+        self.settled.fill(true);
+        self.first = false;
+        self.hold(0)
+    }
+
+    /// Adds that of these rows which leaves the smallest potential, the first among equals; that potential.
+    fn add_best(&mut self, rows: &[usize]) -> Result<f64, FitError> {
+        let mut centers = self.last.values().to_vec();
+        for &row in rows {
+            centers.extend(self.sample.row(row));
+        }
+        self.candidates.set(&centers);
         self.pass(true)?;
+        self.settled.fill(false);
+        let mut best = (1, f64::INFINITY);
+        for candidate in 1..self.candidates.count() {
+            let of_block = |potentials: &Vec<LanePotential>| potentials[candidate].iter().sum::<f64>();
+            let potential = self.potentials.iter().map(of_block).sum();
+            if potential < best.1 {
+                best = (candidate, potential);
+            }
+        }
+        self.last.set(self.candidates.center(best.0));
+        self.hold(best.0)
+    }
+
+    /// Keeps the potentials that one of the centres leaves; their sum.
+    fn hold(&mut self, center: usize) -> Result<f64, FitError> {
         for (held, potentials) in self.held.iter_mut().zip(&self.potentials) {
-            *held = potentials[0].iter().sum();
+            *held = potentials[center].iter().sum();
         }
         let potential: f64 = self.held.iter().sum();
         if potential.is_finite() {
@@ -117,68 +155,56 @@ impl<'a> Nearest<'a> {
         }
     }
 
-    /// Which of the candidate rows would leave the smallest potential; the first among equals.
-    fn best_candidate(&mut self, candidate_rows: &[f64]) -> Result<usize, FitError> {
-        self.candidates.set(candidate_rows);
-        self.pass(false)?;
-        let mut best = (0, f64::INFINITY);
-        for candidate in 0..self.candidates.count() {
-            let of_block = |potentials: &Vec<LanePotential>| potentials[candidate].iter().sum::<f64>();
-            let potential = self.potentials.iter().map(of_block).sum();
-            if potential < best.1 {
-                best = (candidate, potential);
-            }
-        }
-        Ok(best.0)
-    }
-
-    /// The potentials that the candidates would leave, or that the centre leaves, which is then taken into account.
-    fn pass(&mut self, keep: bool) -> Result<(), FitError> {
+    /// Takes the last centre into account, and notes the potential that it leaves and, if asked, those that candidates would leave.
+    fn pass(&mut self, with_candidates: bool) -> Result<(), Interrupted> {
         let Self {
             sample,
             blocks,
             squared,
-            center,
+            first,
+            last,
             candidates,
             potentials,
             ..
         } = self;
-        let centers = if keep { center } else { candidates };
+        let centers = if with_candidates { candidates } else { last };
         blocks.write_reduce(squared, potentials, |block, squared, potentials| {
-            potentials.clear();
-            potentials.resize(centers.count(), [0.0; DOUBLES]);
-            let first = block.start;
-            sample.tiles(blocks, block, |tile, rows| {
-                potential::add(
-                    potential::Task {
-                        centers,
-                        squared: &mut squared[tile.start - first..tile.end - first],
-                        weights: sample.weights_of(tile),
-                        potentials,
-                        keep,
-                    },
-                    rows,
-                );
-            })
-        })?;
-        Ok(())
+            add_block(*sample, blocks, block, centers, *first, squared, potentials)
+        })
+    }
+
+    /// Takes the last centre into account for the rows of a block.
+    fn settle(&mut self, block: usize) -> Result<(), Interrupted> {
+        if self.settled[block] {
+            return Ok(());
+        }
+        self.settled[block] = true;
+        let rows = self.blocks.range(block);
+        let squared = &mut self.squared[rows.clone()];
+        add_block(
+            self.sample,
+            &self.blocks,
+            rows,
+            &self.last,
+            self.first,
+            squared,
+            &mut Vec::new(),
+        )
     }
 
     /// The first row at which the running sum of weight × squared distance reaches `value`; the last row when rounding keeps it
     /// below. Whole blocks are stepped over.
-    fn search(&self, value: f64) -> Result<usize, Interrupted> {
+    fn search(&mut self, value: f64) -> Result<usize, Interrupted> {
         let mut sum = 0.0;
         let mut block = 0;
         while block + 1 < self.held.len() && sum + self.held[block] < value {
             sum += self.held[block];
             block += 1;
         }
-        let first = self.blocks.range(block).start;
-        for (stretch, squared) in self.squared[first..].chunks(STRETCH).enumerate() {
-            interrupt::check(self.sample.interrupt)?;
-            for (index, squared) in squared.iter().enumerate() {
-                let row = first + stretch * STRETCH + index;
-                sum += self.sample.weight(row) * squared;
+        for block in block..self.held.len() {
+            self.settle(block)?;
+            for row in self.blocks.range(block) {
+                sum += self.sample.weight(row) * self.squared[row];
                 if sum >= value {
                     return Ok(row);
                 }
@@ -188,5 +214,35 @@ impl<'a> Nearest<'a> {
     }
 }
 
-/// Rows between two looks at the interrupt.
-const STRETCH: usize = 1 << 16;
+/// [`potential::add`] for the rows of a block.
+fn add_block(
+    sample: Sample<'_>,
+    blocks: &Blocks,
+    block: Range<usize>,
+    centers: &Centers,
+    first: bool,
+    squared: &mut [f64],
+    potentials: &mut Vec<LanePotential>,
+) -> Result<(), Interrupted> {
+    potentials.clear();
+    potentials.resize(centers.count(), [0.0; DOUBLES]);
+    let (start, columns) = (block.start, sample.columns());
+    let mut task = |tile: Range<usize>, add: &mut dyn FnMut(potential::Task<'_>)| {
+        add(potential::Task {
+            centers,
+            squared: &mut squared[tile.start - start..tile.end - start],
+            first,
+            weights: sample.weights_of(tile),
+            potentials,
+        });
+    };
+    match sample.rows().singles() {
+        Some(all) => blocks.tiles(block, sample.interrupt, |tile| {
+            let values = &all[tile.start * columns..tile.end * columns];
+            task(tile, &mut |task| potential::add_dense(task, values));
+        }),
+        None => sample.tiles(blocks, block, |tile, rows| {
+            task(tile, &mut |task| potential::add(task, rows));
+        }),
+    }
+}

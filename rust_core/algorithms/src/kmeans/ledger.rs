@@ -11,7 +11,7 @@ use crate::kmeans::centers::Centers;
 use crate::kmeans::scores::ROWS;
 use crate::kmeans::sums::Sums;
 use crate::kmeans::tally::{Cuts, Tally};
-use crate::rows::{Ahead, Rows, Tile};
+use crate::rows::{Ahead, Lying, Rows};
 use crate::sample::Sample;
 use crate::simd::{Kernel, Simd, dispatch};
 
@@ -85,6 +85,7 @@ impl<'c> Ledger<'c> {
                 write: true,
                 gather: false,
                 inertia,
+                margins: false,
             },
             cuts,
             factor,
@@ -158,7 +159,7 @@ impl Walk<'_> {
     fn block(&self, blocks: &Blocks, block: Range<usize>, part: &mut Part<'_>) -> Result<(), Interrupted> {
         let rows = self.sample.rows();
         let Some(drift) = self.drift else {
-            return self.sample.tiles(blocks, block, |tile, values| {
+            return self.sample.lying(blocks, block, |tile, values| {
                 let ahead = rows.ahead(tile.end..tile.end + tile.len());
                 self.side_by_side(tile, values, ahead, part);
             });
@@ -173,7 +174,7 @@ impl Walk<'_> {
                 let mut open = drift.sweep(&part.labels[places], upper, lower);
                 if open.count_ones() >= MANY {
                     let ahead = rows.ahead(some.end..end.min(some.end + ROWS));
-                    let values = rows.tile(some.clone(), &mut gathered.buffer);
+                    let values = rows.lying(some.clone(), &mut gathered.buffer);
                     self.side_by_side(some, values, ahead, part);
                     continue;
                 }
@@ -192,7 +193,7 @@ impl Walk<'_> {
     }
 
     /// Compares rows that lie side by side.
-    fn side_by_side(&self, tile: Range<usize>, rows: Tile<'_>, ahead: Ahead<'_>, part: &mut Part<'_>) {
+    fn side_by_side(&self, tile: Range<usize>, rows: Lying<'_>, ahead: Ahead<'_>, part: &mut Part<'_>) {
         let places = tile.start - part.first..tile.end - part.first;
         let stretch = Stretch {
             rows,
@@ -235,7 +236,7 @@ impl Walk<'_> {
         upper.resize(count, 0.0);
         lower.resize(count, 0.0);
         let stretch = Stretch {
-            rows: Tile::Dense(&values[..count * self.sample.columns()]),
+            rows: Lying::Double(&values[..count * self.sample.columns()]),
             ahead: Ahead::Unknown,
             place: 0,
             labels,

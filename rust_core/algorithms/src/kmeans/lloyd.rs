@@ -11,6 +11,8 @@ use crate::kmeans::assign::{Changes, Outcome, Pass, Route, Stretch, choose};
 use crate::kmeans::centers::Centers;
 use crate::kmeans::exact_sums::ExactSums;
 use crate::kmeans::ledger::Ledger;
+use crate::kmeans::margins::Ways;
+use crate::kmeans::scores::Panels;
 use crate::kmeans::tally::Cuts;
 use crate::kmeans::{by_cluster, inertia, relocate};
 use crate::packed::{LANES, add_scaled, squared_distance};
@@ -220,7 +222,15 @@ impl<'a> Lloyd<'a> {
 
     /// Labels every row with its nearest centre; what each centre wins.
     pub(crate) fn win(&mut self, centers: &[f64], labels: &mut [i32]) -> Result<Won<'_>, FitError> {
-        let (_, inertia) = self.assign(centers, labels, true)?;
+        let (_, inertia) = self.pass(
+            centers,
+            labels,
+            Look {
+                gather: true,
+                write: true,
+                margins: true,
+            },
+        )?;
         let total = &self.total()?.sums;
         Ok(Won {
             deviations: &total.deviations,
@@ -231,17 +241,82 @@ impl<'a> Lloyd<'a> {
 
     /// Labels every row with its nearest centre, and gathers the deviations if asked. The inertia.
     fn assign(&mut self, centers: &[f64], labels: &mut [i32], gather: bool) -> Result<(Changes, f64), FitError> {
-        self.pass(centers, labels, gather, true)
+        let look = Look {
+            gather,
+            write: true,
+            margins: false,
+        };
+        self.pass(centers, labels, look)
+    }
+
+    /// [`Lloyd::label`] by centres that have moved since [`Lloyd::win`] gave these labels, with the same buffers: rows that are sure
+    /// to keep their label are not compared again.
+    pub(crate) fn label_again(&mut self, centers: &[f64], labels: &mut [i32]) -> Result<f64, FitError> {
+        let columns = self.sample.columns();
+        let before = &self.buffers.centers;
+        let panels = (self.route == Route::Scores).then(|| before.panels()).flatten();
+        let Some(scale) = panels.map(Panels::scale) else {
+            return self.label(centers, labels);
+        };
+        let ways = Ways::new(before.values(), centers, columns, scale);
+        let margins = self.buffers.outcomes.iter().flat_map(|outcome| &outcome.margins);
+        let open = labels
+            .iter()
+            .zip(margins)
+            .filter(|(label, margin)| !ways.keep(**label as usize, **margin))
+            .count();
+        if open > labels.len() / LEAST_KEPT {
+            return self.label(centers, labels);
+        }
+        self.buffers.centers.set(centers);
+        let Self {
+            sample,
+            blocks,
+            buffers,
+            route,
+            ..
+        } = self;
+        let Buffers {
+            centers: assigned,
+            outcomes,
+        } = &mut **buffers;
+        let pass = Pass {
+            centers: assigned,
+            route: *route,
+            write: true,
+            gather: false,
+            inertia: true,
+            margins: false,
+        };
+        let check = || interrupt::check(sample.interrupt);
+        blocks.write_reduce(labels, outcomes, |block, labels, outcome| {
+            let margins = std::mem::take(&mut outcome.margins);
+            outcome.clear(pass.centers, false, false, check)?;
+            let first = block.start;
+            sample.lying(blocks, block, |tile, rows| {
+                let span = tile.start - first..tile.end - first;
+                let stretch = Stretch {
+                    rows,
+                    ahead: Ahead::Unknown,
+                    place: span.start,
+                    labels: &mut labels[span.clone()],
+                    weights: sample.weights_of(tile),
+                    carrier: None,
+                    edges: None,
+                };
+                pass.kept(stretch, outcome, &margins[span], &ways);
+            })?;
+            outcome.sums.finish(pass.centers, false, check)
+        })?;
+        if self.buffers.outcomes.iter().any(|outcome| outcome.not_finite) {
+            return Err(OVERFLOW);
+        }
+        self.total_inertia()
     }
 
     /// Compares every row's label with its nearest centre, and writes it if asked.
-    fn pass(
-        &mut self,
-        centers: &[f64],
-        labels: &mut [i32],
-        gather: bool,
-        write: bool,
-    ) -> Result<(Changes, f64), FitError> {
+    fn pass(&mut self, centers: &[f64], labels: &mut [i32], look: Look) -> Result<(Changes, f64), FitError> {
+        let Look { gather, write, margins } = look;
         if let Some(blocks) = self.by_cluster {
             self.buffers.centers.set_apart(centers);
             return self.pass_by_cluster(&blocks, labels, gather);
@@ -264,20 +339,19 @@ impl<'a> Lloyd<'a> {
             write,
             gather,
             inertia: true,
+            margins,
         };
         let check = || interrupt::check(sample.interrupt);
         blocks.write_reduce(labels, outcomes, |block, labels, outcome| {
             outcome.clear(pass.centers, gather, sample.rows().is_sparse(), check)?;
             let first = block.start;
-            sample.tiles(blocks, block, |tile, rows| {
-                let labels = &mut labels[tile.start - first..tile.end - first];
-                let place = tile.start - first;
+            sample.lying(blocks, block, |tile, rows| {
                 let ahead = sample.rows().ahead(tile.end..tile.end + tile.len());
                 let stretch = Stretch {
                     rows,
                     ahead,
-                    place,
-                    labels,
+                    place: tile.start - first,
+                    labels: &mut labels[tile.start - first..tile.end - first],
                     weights: sample.weights_of(tile),
                     carrier: None,
                     edges: None,
@@ -318,6 +392,7 @@ impl<'a> Lloyd<'a> {
             write: true,
             gather: false,
             inertia: false,
+            margins: false,
         };
         let mut of_blocks = vec![Outcome::default(); blocks.count()];
         blocks.write_reduce(labels, &mut of_blocks, |block, labels, outcome| {
@@ -326,7 +401,7 @@ impl<'a> Lloyd<'a> {
                 let labels = &mut labels[tile.start - first..tile.end - first];
                 let place = tile.start - first;
                 let stretch = Stretch {
-                    rows,
+                    rows: rows.into(),
                     ahead: Ahead::Unknown,
                     place,
                     labels,
@@ -503,7 +578,12 @@ impl<'a> Lloyd<'a> {
             return self.distances(&blocks, labels);
         }
         // The labels are those of the nearest centres, unless rounding has parted a tie since: seldom, and then row by row.
-        let (changes, inertia) = self.pass(centers, labels, false, false)?;
+        let look = Look {
+            gather: false,
+            write: false,
+            margins: false,
+        };
+        let (changes, inertia) = self.pass(centers, labels, look)?;
         if !changes.any {
             return Ok(inertia);
         }
@@ -543,6 +623,20 @@ fn finite(inertia: f64) -> Result<f64, FitError> {
         Err(OVERFLOW)
     }
 }
+
+/// What a pass over the rows is for besides comparing them.
+#[derive(Clone, Copy)]
+struct Look {
+    /// Deviations are gathered.
+    gather: bool,
+    /// Labels are written.
+    write: bool,
+    /// Margins are noted.
+    margins: bool,
+}
+
+/// One row of so many may have to be compared again, row by row, before all are, at once.
+const LEAST_KEPT: usize = 4;
 
 /// Scores that take as long as a step of an exact distance.
 const SCORED: usize = 8;

@@ -19,6 +19,7 @@ mod inertia;
 mod init;
 mod ledger;
 mod lloyd;
+mod margins;
 pub mod mini_batch;
 mod model;
 mod moments;

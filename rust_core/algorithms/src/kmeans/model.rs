@@ -100,12 +100,13 @@ impl KMeans {
             write: true,
             gather: false,
             inertia: false,
+            margins: false,
         };
         self.prediction(rows, 1, interrupt)?
             .write_tiles(labels, |tile, _, labels| {
                 let mut outcome = Outcome::default();
                 let stretch = Stretch {
-                    rows: tile,
+                    rows: tile.into(),
                     ahead: Ahead::Unknown,
                     place: 0,
                     labels,

@@ -4,6 +4,7 @@ use crate::blocks::Blocks;
 use crate::interrupt::{Interrupt, Interrupted};
 use crate::rows::{Rows, Tile};
 use crate::simd::{DOUBLES, Kernel, Simd, dispatch};
+use crate::values::Value;
 
 /// Of each column, relative to the first row's value: far from the origin, sums of the values would lose digits.
 pub(crate) struct Moments {
@@ -36,15 +37,26 @@ impl Moments {
         blocks.reduce(&mut partials, |block, partial| {
             partial.sums.resize(round, [0.0; DOUBLES]);
             partial.squares.resize(round, [0.0; DOUBLES]);
-            blocks.row_tiles(rows, block, interrupt, |_, tile| {
-                if let Tile::Dense(values) = tile {
+            let offsets = &offsets;
+            match rows.singles() {
+                Some(all) => blocks.tiles(block, interrupt, |tile| {
+                    let values = &all[tile.start * columns..tile.end * columns];
                     dispatch(Accumulate {
                         values,
-                        offsets: &offsets,
+                        offsets,
                         partial,
                     });
-                }
-            })
+                }),
+                None => blocks.row_tiles(rows, block, interrupt, |_, tile| {
+                    if let Tile::Dense(values) = tile {
+                        dispatch(Accumulate {
+                            values,
+                            offsets,
+                            partial,
+                        });
+                    }
+                }),
+            }
         })?;
         let mut moments = Self {
             sums: vec![0.0; columns],
@@ -76,14 +88,14 @@ struct Partial {
     squares: Vec<[f64; DOUBLES]>,
 }
 
-struct Accumulate<'a> {
+struct Accumulate<'a, V> {
     /// Whole rows.
-    values: &'a [f64],
+    values: &'a [V],
     offsets: &'a [[f64; DOUBLES]],
     partial: &'a mut Partial,
 }
 
-impl Kernel for Accumulate<'_> {
+impl<V: Value> Kernel for Accumulate<'_, V> {
     type Output = ();
 
     #[inline(always)]
@@ -93,11 +105,12 @@ impl Kernel for Accumulate<'_> {
             let (vectors, last) = round.as_chunks::<DOUBLES>();
             let places = self.offsets.iter().zip(&mut *sums).zip(&mut *squares);
             for (values, ((offset, sum), square)) in vectors.iter().zip(places) {
-                let offset = simd.sub(simd.load(values), simd.load(offset));
+                let offset = simd.sub(V::load(simd, values), simd.load(offset));
                 simd.store(simd.add(simd.load(sum), offset), sum);
                 simd.store(simd.add(simd.load(square), simd.mul(offset, offset)), square);
             }
             for (lane, value) in last.iter().enumerate() {
+                let value: f64 = (*value).into();
                 let offset = value - self.offsets[vectors.len()][lane];
                 sums[vectors.len()][lane] += offset;
                 squares[vectors.len()][lane] += offset * offset;

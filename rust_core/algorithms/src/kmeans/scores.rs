@@ -11,12 +11,13 @@
 )]
 
 use crate::kmeans::assign::Task;
-use crate::kmeans::exact;
+use crate::kmeans::{exact, margins};
 use crate::rows::{Ahead, Lines};
 use crate::simd::{DOUBLES, Kernel, SINGLES, Simd};
+use crate::values::{Frame, Value};
 
 /// Columns that rows are rounded to a multiple of, to be turned.
-const TURNED: usize = 16;
+const TURNED: usize = DOUBLES;
 
 /// Vectors of rows that are compared with the same centres at once, where there are registers for it.
 const ABREAST: usize = 4;
@@ -31,6 +32,8 @@ pub(crate) struct Panels {
     shift: Vec<f64>,
     /// What they are multiplied by then: a power of two.
     scale: f64,
+    /// Both in float32, where they are the same there.
+    single: Option<(Vec<f32>, f32)>,
     columns: usize,
     /// Centres of a group.
     width: usize,
@@ -53,14 +56,30 @@ impl Panels {
                 *mean += value / count as f64;
             }
         }
-        let offsets = centers
+        let greatest = centers
             .chunks_exact(columns)
-            .flat_map(|center| center.iter().zip(&shift).map(|(value, mean)| value - mean));
-        let greatest = offsets.clone().fold(0.0, |most: f64, offset| most.max(offset.abs()));
+            .flat_map(|center| center.iter().zip(&shift).map(|(value, mean)| value - mean))
+            .fold(0.0, |most: f64, offset| most.max(offset.abs()));
         if !(1e-100..1e100).contains(&greatest) || shift.iter().any(|mean| mean.abs() > 1e100) {
             return None;
         }
+        // float32 rows are shifted in float32 where centres stay about as near to the shift.
+        let rounded: Vec<f64> = shift.iter().map(|mean| f64::from(*mean as f32)).collect();
+        let in_single = shift
+            .iter()
+            .zip(&rounded)
+            .all(|(mean, rounded)| (mean - rounded).abs() <= greatest / 16.0);
+        if in_single {
+            shift = rounded;
+        }
+        let offsets = centers
+            .chunks_exact(columns)
+            .flat_map(|center| center.iter().zip(&shift).map(|(value, mean)| value - mean));
         let scale = (-greatest.log2().floor()).exp2();
+        let single = (in_single && (1e-30..1e30).contains(&scale)).then(|| {
+            let shift = shift.iter().map(|mean| *mean as f32).collect();
+            (shift, scale as f32)
+        });
         let width = [6, 5, 4]
             .into_iter()
             .min_by_key(|width| count.next_multiple_of(*width))?;
@@ -88,6 +107,7 @@ impl Panels {
         Some(Self {
             shift,
             scale,
+            single,
             columns,
             width,
             values,
@@ -106,8 +126,8 @@ impl Panels {
 }
 
 /// A tile of rows.
-pub(crate) struct Scores<'a, 't> {
-    pub(crate) task: Task<'a, 't>,
+pub(crate) struct Scores<'a, 't, V> {
+    pub(crate) task: Task<'a, 't, V>,
     pub(crate) panels: &'a Panels,
     /// Rows that come next: brought near while these are scored, which leaves memory idle.
     pub(crate) ahead: Ahead<'t>,
@@ -115,7 +135,7 @@ pub(crate) struct Scores<'a, 't> {
     pub(crate) scratch: &'t mut Vec<f32>,
 }
 
-impl Kernel for Scores<'_, '_> {
+impl<V: Value> Kernel for Scores<'_, '_, V> {
     type Output = ();
 
     #[inline(always)]
@@ -127,15 +147,14 @@ impl Kernel for Scores<'_, '_> {
             scratch,
         } = self;
         let columns = panels.columns;
-        let padded = panels.shift.len();
-        scratch.resize((ROWS + 8) * padded, 0.0);
-        let (turned, straight) = scratch.split_at_mut(ROWS * padded);
+        scratch.resize(ROWS * panels.shift.len(), 0.0);
+        let turned = scratch.as_mut_slice();
         let values = task.values;
         let mut ahead = ahead.lines();
         let mut inertias = task.outcome.sums.inertias(simd);
         let mut found = Found::default();
         for (block, rows) in values.chunks(ROWS * columns).enumerate() {
-            turn(simd, panels, rows, straight, turned);
+            turn(simd, panels, rows, turned);
             let doubtful = match (S::REGISTERS >= 32, panels.width) {
                 (true, 4) => score::<S, ABREAST, 4>(simd, panels, &mut ahead, turned, &mut found),
                 (true, 5) => score::<S, ABREAST, 5>(simd, panels, &mut ahead, turned, &mut found),
@@ -146,6 +165,10 @@ impl Kernel for Scores<'_, '_> {
             };
             if let Some(edges) = &mut task.edges {
                 edges.note(block * ROWS, &found.nearest, &found.next, doubtful);
+            }
+            if task.margins {
+                let rows = rows.len() / columns;
+                margins::note(&mut task.outcome.margins, rows, &found.nearest, &found.next, doubtful);
             }
             for (index, row) in rows.chunks_exact(columns).enumerate() {
                 let mut cluster = found.labels[index] as usize;
@@ -168,43 +191,34 @@ impl Kernel for Scores<'_, '_> {
 /// Writes up to [`ROWS`] rows, shifted and scaled, to `turned`, column after column. What lies there of rows that do not exist is
 /// of no account.
 #[inline(always)]
-fn turn<S: Simd>(simd: S, panels: &Panels, rows: &[f64], straight: &mut [f32], turned: &mut [f32]) {
+fn turn<S: Simd, V: Value>(simd: S, panels: &Panels, rows: &[V], turned: &mut [f32]) {
     let columns = panels.columns;
-    let padded = panels.shift.len();
-    let scale = simd.double(panels.scale);
     let (shifts, _) = panels.shift.as_chunks::<DOUBLES>();
-    for (eight, rows) in rows.chunks(8 * columns).enumerate() {
-        for (row, straight) in rows.chunks_exact(columns).zip(straight.chunks_exact_mut(padded)) {
-            let (straight, _) = straight.as_chunks_mut::<SINGLES>();
-            let (pairs, last) = row.as_chunks::<SINGLES>();
-            for (index, (pair, straight)) in pairs.iter().zip(&mut *straight).enumerate() {
-                let (halves, _) = pair.as_chunks::<DOUBLES>();
-                let low = offset(simd, simd.load(&halves[0]), &shifts[2 * index], scale);
-                let high = offset(simd, simd.load(&halves[1]), &shifts[2 * index + 1], scale);
-                simd.store_singles(simd.narrow(low, high), straight);
-            }
-            if !last.is_empty() {
-                let index = pairs.len();
-                let (low, high) = last.split_at(last.len().min(DOUBLES));
-                let low = offset(simd, simd.load_some(low), &shifts[2 * index], scale);
-                let high = if high.is_empty() {
-                    simd.double(0.0)
-                } else {
-                    offset(simd, simd.load_some(high), &shifts[2 * index + 1], scale)
+    let single = panels
+        .single
+        .as_ref()
+        .map(|(shift, scale)| (shift.as_chunks::<DOUBLES>().0, *scale));
+    for (eight, rows) in rows.chunks(DOUBLES * columns).enumerate() {
+        let last = rows.len() / columns - 1;
+        for (part, shift) in shifts.iter().enumerate() {
+            let first = part * DOUBLES;
+            let width = DOUBLES.min(columns - first);
+            let frame = Frame {
+                shift,
+                scale: panels.scale,
+                single: single.map(|(shifts, scale)| (&shifts[part], scale)),
+            };
+            let mut offsets = [simd.load_half(&[0.0; DOUBLES]); DOUBLES];
+            for row in 0..DOUBLES {
+                let values = &rows[row.min(last) * columns + first..][..width];
+                offsets[row] = match values.first_chunk() {
+                    Some(values) => V::offsets(simd, values, frame),
+                    None => V::offsets_of_some(simd, values, frame),
                 };
-                simd.store_singles(simd.narrow(low, high), &mut straight[index]);
             }
-        }
-        for column in (0..columns).step_by(8) {
-            let turned = &mut turned[column * ROWS + 8 * eight..];
-            simd.transpose(&straight[column..], padded, turned, ROWS);
+            simd.transpose(offsets, &mut turned[first * ROWS + DOUBLES * eight..], ROWS);
         }
     }
-}
-
-#[inline(always)]
-fn offset<S: Simd>(simd: S, values: S::Double, shift: &[f64; DOUBLES], scale: S::Double) -> S::Double {
-    simd.mul(simd.sub(values, simd.load(shift)), scale)
 }
 
 /// What scores say of rows.
@@ -293,18 +307,13 @@ fn score<S: Simd, const R: usize, const C: usize>(
             let bits = u64::from(!simd.bits_singles(clear) & 0xFFFF);
             doubtful |= bits << ((first + row) * SINGLES);
             let span = (first + row) * SINGLES;
-            let (labels, _) = found.labels[span..].as_chunks_mut();
-            labels[0] = simd.integers_singles(place[row]);
+            found.labels[span..].as_chunks_mut().0[0] = simd.integers_singles(place[row]);
             // ‖x‖² + 2 × score; the limit is more than twice a score's error and that of the square.
-            let (nearest, _) = found.nearest[span..].as_chunks_mut();
-            let (next, _) = found.next[span..].as_chunks_mut();
             let two = simd.single(2.0);
-            let (least, most) = (
-                simd.add_singles(squares[row], limit),
-                simd.sub_singles(squares[row], limit),
-            );
-            simd.store_singles(simd.mul_add_singles(two, best[row], least), &mut nearest[0]);
-            simd.store_singles(simd.mul_add_singles(two, second[row], most), &mut next[0]);
+            let most = simd.mul_add_singles(two, best[row], simd.add_singles(squares[row], limit));
+            let least = simd.mul_add_singles(two, second[row], simd.sub_singles(squares[row], limit));
+            simd.store_singles(most, &mut found.nearest[span..].as_chunks_mut().0[0]);
+            simd.store_singles(least, &mut found.next[span..].as_chunks_mut().0[0]);
         }
     }
     doubtful

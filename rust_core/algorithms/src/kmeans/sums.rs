@@ -10,6 +10,7 @@ use crate::interrupt::Interrupted;
 use crate::kmeans::centers::Centers;
 use crate::rows::Row;
 use crate::simd::{DOUBLES, Simd};
+use crate::values::Value;
 
 /// Weighted sums over rows, in an order of additions that the shape alone decides, so that every kernel gives the same bits.
 ///
@@ -178,11 +179,11 @@ impl Sums {
     /// [`Sums::add`] of a dense row where there is one sum for each value, by vectors. The inertia's parts stay with the caller.
     #[inline(always)]
     #[allow(clippy::too_many_arguments, reason = "what is in registers")]
-    pub(crate) fn add_vectors<S: Simd>(
+    pub(crate) fn add_vectors<S: Simd, V: Value>(
         &mut self,
         simd: S,
         centers: &Centers,
-        row: &[f64],
+        row: &[V],
         weight: f64,
         cluster: usize,
         gather: bool,
@@ -197,16 +198,16 @@ impl Sums {
         if !gather {
             for (values, means) in values.iter().zip(means) {
                 for place in 0..ABREAST {
-                    let (value, mean) = (simd.load(&values[place]), simd.load(&means[place]));
+                    let (value, mean) = (V::load(simd, &values[place]), simd.load(&means[place]));
                     weigh(simd, weights, value, mean, &mut inertias[place]);
                 }
             }
             for place in 0..ABREAST {
                 if place < rest.len() {
-                    let (value, mean) = (simd.load(&rest[place]), simd.load(&rest_means[place]));
+                    let (value, mean) = (V::load(simd, &rest[place]), simd.load(&rest_means[place]));
                     weigh(simd, weights, value, mean, &mut inertias[place]);
                 } else if place == rest.len() && !last.is_empty() {
-                    let (value, mean) = (simd.load_some(last), simd.load_some(last_mean));
+                    let (value, mean) = (V::load_some(simd, last), simd.load_some(last_mean));
                     weigh(simd, weights, value, mean, &mut inertias[place]);
                 }
             }
@@ -218,19 +219,19 @@ impl Sums {
         let (sums, rest_sums) = sums.as_chunks_mut::<ABREAST>();
         for ((values, means), sums) in values.iter().zip(means).zip(sums) {
             for place in 0..ABREAST {
-                let (value, mean) = (simd.load(&values[place]), simd.load(&means[place]));
+                let (value, mean) = (V::load(simd, &values[place]), simd.load(&means[place]));
                 let weighted = weigh(simd, weights, value, mean, &mut inertias[place]);
                 simd.store(simd.add(simd.load(&sums[place]), weighted), &mut sums[place]);
             }
         }
         for place in 0..ABREAST {
             if place < rest.len() {
-                let (value, mean) = (simd.load(&rest[place]), simd.load(&rest_means[place]));
+                let (value, mean) = (V::load(simd, &rest[place]), simd.load(&rest_means[place]));
                 let weighted = weigh(simd, weights, value, mean, &mut inertias[place]);
                 let sum = simd.add(simd.load(&rest_sums[place]), weighted);
                 simd.store(sum, &mut rest_sums[place]);
             } else if place == rest.len() && !last.is_empty() {
-                let (value, mean) = (simd.load_some(last), simd.load_some(last_mean));
+                let (value, mean) = (V::load_some(simd, last), simd.load_some(last_mean));
                 let weighted = weigh(simd, weights, value, mean, &mut inertias[place]);
                 let tail = &mut self.tails[cluster];
                 simd.store(simd.add(simd.load(tail), weighted), tail);

@@ -16,6 +16,7 @@ use crate::interrupt::Interrupted;
 use crate::rows::Tile;
 use crate::sample::Sample;
 use crate::simd::{DOUBLES, Kernel, Simd, dispatch};
+use crate::values::Value;
 use crate::{blocks::Blocks, kmeans::sums::Sums};
 
 /// Pieces of a value.
@@ -164,7 +165,15 @@ impl Tally {
 
     /// Takes a row from the sums of the cluster `from`, if there is one (a label that is not negative), and adds it to those of `to`.
     #[inline(always)]
-    pub(crate) fn carry<S: Simd>(&mut self, simd: S, cuts: &Cuts, row: &[f64], weight: f64, from: i32, to: usize) {
+    pub(crate) fn carry<S: Simd, V: Value>(
+        &mut self,
+        simd: S,
+        cuts: &Cuts,
+        row: &[V],
+        weight: f64,
+        from: i32,
+        to: usize,
+    ) {
         let mut rest = weight;
         for piece in 0..PIECES {
             let part = (rest + cuts.weight[piece]) - cuts.weight[piece];
@@ -178,9 +187,9 @@ impl Tally {
         let vectors = cuts.columns.len();
         for (index, (values, cuts)) in row.chunks(DOUBLES).zip(&cuts.columns).enumerate() {
             let value = if let Some(values) = values.as_array() {
-                simd.load(values)
+                V::load(simd, values)
             } else {
-                simd.load_some(values)
+                V::load_some(simd, values)
             };
             let mut rest = simd.mul(weight, value);
             let mut parts = [rest; PIECES];

@@ -58,6 +58,7 @@ pub(super) unsafe fn sums_of_four(a: __m256d, b: __m256d, c: __m256d, d: __m256d
 impl Simd for Avx2 {
     type Double = [__m256d; 2];
     type Single = [__m256; 2];
+    type Half = __m256;
     type DoubleMask = [__m256d; 2];
     type SingleMask = [__m256; 2];
 
@@ -108,6 +109,24 @@ impl Simd for Avx2 {
         let mut vector = [0.0; DOUBLES];
         vector[..values.len()].copy_from_slice(values);
         self.load(&vector)
+    }
+
+    #[inline(always)]
+    fn load_widened(self, values: &[f32; DOUBLES]) -> Self::Double {
+        // SAFETY: the CPU has the level; eight values are two registers of four.
+        unsafe {
+            [
+                _mm256_cvtps_pd(_mm_loadu_ps(values.as_ptr())),
+                _mm256_cvtps_pd(_mm_loadu_ps(values.as_ptr().add(4))),
+            ]
+        }
+    }
+
+    #[inline(always)]
+    fn load_some_widened(self, values: &[f32]) -> Self::Double {
+        let mut vector = [0.0; DOUBLES];
+        vector[..values.len()].copy_from_slice(values);
+        self.load_widened(&vector)
     }
 
     #[inline(always)]
@@ -356,8 +375,39 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
-    fn transpose(self, from: &[f32], from_stride: usize, to: &mut [f32], to_stride: usize) {
-        // SAFETY: `self` exists only where the CPU has the level, and with it AVX.
-        unsafe { transpose::eight(from, from_stride, to, to_stride) }
+    fn load_half(self, values: &[f32; DOUBLES]) -> __m256 {
+        // SAFETY: the CPU has the level; eight values are a register.
+        unsafe { _mm256_loadu_ps(values.as_ptr()) }
+    }
+
+    #[inline(always)]
+    fn load_some_half(self, values: &[f32]) -> __m256 {
+        let mut vector = [0.0; DOUBLES];
+        vector[..values.len()].copy_from_slice(values);
+        self.load_half(&vector)
+    }
+
+    #[inline(always)]
+    fn sub_halves(self, a: __m256, b: __m256) -> __m256 {
+        // SAFETY: `self` exists only where the CPU has the level.
+        unsafe { _mm256_sub_ps(a, b) }
+    }
+
+    #[inline(always)]
+    fn mul_halves(self, a: __m256, b: __m256) -> __m256 {
+        // SAFETY: as above.
+        unsafe { _mm256_mul_ps(a, b) }
+    }
+
+    #[inline(always)]
+    fn narrow_half(self, vector: Self::Double) -> __m256 {
+        // SAFETY: as above.
+        unsafe { _mm256_set_m128(_mm256_cvtpd_ps(vector[1]), _mm256_cvtpd_ps(vector[0])) }
+    }
+
+    #[inline(always)]
+    fn transpose(self, rows: [__m256; DOUBLES], to: &mut [f32], stride: usize) {
+        // SAFETY: as above.
+        unsafe { transpose::eight(rows, to, stride) }
     }
 }

@@ -56,6 +56,7 @@ impl Avx512 {
 impl Simd for Avx512 {
     type Double = __m512d;
     type Single = __m512;
+    type Half = __m256;
     type DoubleMask = __mmask8;
     type SingleMask = __mmask16;
 
@@ -64,6 +65,7 @@ impl Simd for Avx512 {
     instructions! {
         double(value: f64) -> __m512d = _mm512_set1_pd(value);
         load(values: &[f64; DOUBLES]) -> __m512d = _mm512_loadu_pd(values.as_ptr());
+        load_widened(values: &[f32; DOUBLES]) -> __m512d = _mm512_cvtps_pd(_mm256_loadu_ps(values.as_ptr()));
         store(vector: __m512d, values: &mut [f64; DOUBLES]) -> () = _mm512_storeu_pd(values.as_mut_ptr(), vector);
         add(a: __m512d, b: __m512d) -> __m512d = _mm512_add_pd(a, b);
         sub(a: __m512d, b: __m512d) -> __m512d = _mm512_sub_pd(a, b);
@@ -98,8 +100,11 @@ impl Simd for Avx512 {
             _mm512_cvtps_pd(_mm512_castps512_ps256(vector)),
             _mm512_cvtps_pd(_mm512_extractf32x8_ps::<1>(vector)),
         ];
-        transpose(from: &[f32], from_stride: usize, to: &mut [f32], to_stride: usize) -> () =
-            transpose::eight(from, from_stride, to, to_stride);
+        load_half(values: &[f32; DOUBLES]) -> __m256 = _mm256_loadu_ps(values.as_ptr());
+        sub_halves(a: __m256, b: __m256) -> __m256 = _mm256_sub_ps(a, b);
+        mul_halves(a: __m256, b: __m256) -> __m256 = _mm256_mul_ps(a, b);
+        narrow_half(vector: __m512d) -> __m256 = _mm512_cvtpd_ps(vector);
+        transpose(rows: [__m256; DOUBLES], to: &mut [f32], stride: usize) -> () = transpose::eight(rows, to, stride);
     }
 
     #[inline(always)]
@@ -113,6 +118,19 @@ impl Simd for Avx512 {
         let mask = first(values.len().min(DOUBLES));
         // SAFETY: the CPU has the level; lanes beyond the mask are not read.
         unsafe { _mm512_maskz_loadu_pd(mask, values.as_ptr()) }
+    }
+
+    #[inline(always)]
+    fn load_some_half(self, values: &[f32]) -> __m256 {
+        let mask = first(values.len().min(DOUBLES));
+        // SAFETY: the CPU has the level; lanes beyond the mask are not read.
+        unsafe { _mm256_maskz_loadu_ps(mask, values.as_ptr()) }
+    }
+
+    #[inline(always)]
+    fn load_some_widened(self, values: &[f32]) -> __m512d {
+        // SAFETY: `self` exists only where the CPU has the level.
+        unsafe { _mm512_cvtps_pd(self.load_some_half(values)) }
     }
 
     #[inline(always)]

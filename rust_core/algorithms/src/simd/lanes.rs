@@ -13,6 +13,8 @@ pub(crate) trait Simd: Copy {
     type Double: Copy;
     /// [`SINGLES`] float32 values.
     type Single: Copy;
+    /// [`DOUBLES`] float32 values.
+    type Half: Copy;
     /// A truth for each lane of a [`Simd::Double`].
     type DoubleMask: Copy;
     /// A truth for each lane of a [`Simd::Single`].
@@ -27,6 +29,10 @@ pub(crate) trait Simd: Copy {
     fn load(self, values: &[f64; DOUBLES]) -> Self::Double;
     /// Up to [`DOUBLES`] values from memory; zeros in the other lanes.
     fn load_some(self, values: &[f64]) -> Self::Double;
+    /// float32 values from memory.
+    fn load_widened(self, values: &[f32; DOUBLES]) -> Self::Double;
+    /// Up to [`DOUBLES`] float32 values from memory; zeros in the other lanes.
+    fn load_some_widened(self, values: &[f32]) -> Self::Double;
     /// Values to memory.
     fn store(self, vector: Self::Double, values: &mut [f64; DOUBLES]);
     /// The first lanes to memory, as many as there are places, up to [`DOUBLES`].
@@ -102,9 +108,20 @@ pub(crate) trait Simd: Copy {
     fn narrow(self, low: Self::Double, high: Self::Double) -> Self::Single;
     /// In float64: the first half of the lanes, then the second.
     fn widen(self, vector: Self::Single) -> [Self::Double; 2];
-    /// Eight rows of eight values, turned: row `r` lies at `from[r × from_stride..]`, column `c` goes to `to[c × to_stride..]`.
+
+    /// Values from memory.
+    fn load_half(self, values: &[f32; DOUBLES]) -> Self::Half;
+    /// Up to [`DOUBLES`] values from memory; zeros in the other lanes.
+    fn load_some_half(self, values: &[f32]) -> Self::Half;
+    /// `a − b`.
+    fn sub_halves(self, a: Self::Half, b: Self::Half) -> Self::Half;
+    /// `a × b`.
+    fn mul_halves(self, a: Self::Half, b: Self::Half) -> Self::Half;
+    /// Rounded to float32.
+    fn narrow_half(self, vector: Self::Double) -> Self::Half;
+    /// Eight rows of eight values, turned: column `c` goes to `to[c × stride..]`.
     ///
     /// # Panics
-    /// When a slice is too short.
-    fn transpose(self, from: &[f32], from_stride: usize, to: &mut [f32], to_stride: usize);
+    /// When `to` is too short.
+    fn transpose(self, rows: [Self::Half; DOUBLES], to: &mut [f32], stride: usize);
 }

@@ -28,6 +28,7 @@ fn gather_bits<const N: usize>(mask: [bool; N]) -> u32 {
 impl Simd for Portable {
     type Double = [f64; DOUBLES];
     type Single = [f32; SINGLES];
+    type Half = [f32; DOUBLES];
     type DoubleMask = [bool; DOUBLES];
     type SingleMask = [bool; SINGLES];
 
@@ -48,6 +49,16 @@ impl Simd for Portable {
         let mut vector = [0.0; DOUBLES];
         vector[..values.len()].copy_from_slice(values);
         vector
+    }
+    #[inline(always)]
+    fn load_widened(self, values: &[f32; DOUBLES]) -> Self::Double {
+        values.map(f64::from)
+    }
+    #[inline(always)]
+    fn load_some_widened(self, values: &[f32]) -> Self::Double {
+        let mut vector = [0.0; DOUBLES];
+        vector[..values.len()].copy_from_slice(values);
+        self.load_widened(&vector)
     }
     #[inline(always)]
     fn store(self, vector: Self::Double, values: &mut [f64; DOUBLES]) {
@@ -202,11 +213,33 @@ impl Simd for Portable {
         from_fn(|column| from_fn(|row| rows[row][column]))
     }
     #[inline(always)]
-    fn transpose(self, from: &[f32], from_stride: usize, to: &mut [f32], to_stride: usize) {
-        for column in 0..8 {
-            let to = &mut to[column * to_stride..][..8];
-            for (row, to) in to.iter_mut().enumerate() {
-                *to = from[row * from_stride + column];
+    fn load_half(self, values: &[f32; DOUBLES]) -> Self::Half {
+        *values
+    }
+    #[inline(always)]
+    fn load_some_half(self, values: &[f32]) -> Self::Half {
+        let mut vector = [0.0; DOUBLES];
+        vector[..values.len()].copy_from_slice(values);
+        vector
+    }
+    #[inline(always)]
+    fn sub_halves(self, a: Self::Half, b: Self::Half) -> Self::Half {
+        from_fn(|lane| a[lane] - b[lane])
+    }
+    #[inline(always)]
+    fn mul_halves(self, a: Self::Half, b: Self::Half) -> Self::Half {
+        from_fn(|lane| a[lane] * b[lane])
+    }
+    #[inline(always)]
+    fn narrow_half(self, vector: Self::Double) -> Self::Half {
+        vector.map(|value| value as f32)
+    }
+    #[inline(always)]
+    fn transpose(self, rows: [Self::Half; DOUBLES], to: &mut [f32], stride: usize) {
+        for column in 0..DOUBLES {
+            let to = &mut to[column * stride..][..DOUBLES];
+            for (to, row) in to.iter_mut().zip(rows) {
+                *to = row[column];
             }
         }
     }

@@ -62,9 +62,16 @@ fn doubles<S: Simd>(simd: S, seen: &mut Vec<u64>) {
         simd.store(vector, &mut values);
         seen.extend(values.map(bits));
     }
+    let mut values = [9.0; DOUBLES];
+    let half = from_fn(|lane| singles(1)[lane]);
+    simd.store(simd.load_widened(&half), &mut values);
+    seen.extend(values.map(bits));
     for count in 0..=DOUBLES {
         let mut values = [9.0; DOUBLES];
         simd.store(simd.load_some(&DOUBLE[0][..count]), &mut values);
+        seen.extend(values.map(bits));
+        let mut values = [9.0; DOUBLES];
+        simd.store(simd.load_some_widened(&singles(0)[..count]), &mut values);
         seen.extend(values.map(bits));
         let mut values = [9.0; DOUBLES];
         simd.store_some(a, &mut values[..count]);
@@ -130,7 +137,20 @@ fn memory<S: Simd>(simd: S, seen: &mut Vec<u64>) {
     }
     let from: Vec<f32> = (0..7 * 9 + 8).map(|value| value as f32).collect();
     let mut to = vec![-1.0; 7 * 16 + 8];
-    simd.transpose(&from, 9, &mut to, 16);
+    let rows = from_fn(|row| {
+        let values = from[9 * row..][..DOUBLES].try_into().expect("eight values");
+        simd.sub_halves(
+            simd.mul_halves(simd.load_half(values), simd.load_half(&[3.0; DOUBLES])),
+            simd.load_half(&[0.5; DOUBLES]),
+        )
+    });
+    simd.transpose(rows, &mut to, 16);
+    seen.extend(to.iter().map(|&value| bits(value.into())));
+    for count in 0..=DOUBLES {
+        simd.transpose([simd.load_some_half(&from[..count]); DOUBLES], &mut to, 16);
+        seen.extend(to.iter().map(|&value| bits(value.into())));
+    }
+    simd.transpose([simd.narrow_half(simd.load(&DOUBLE[2])); DOUBLES], &mut to, 16);
     seen.extend(to.iter().map(|&value| bits(value.into())));
 }
 

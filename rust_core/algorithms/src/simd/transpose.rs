@@ -8,26 +8,19 @@
 #[allow(clippy::wildcard_imports, reason = "instructions")]
 use std::arch::x86_64::*;
 
-/// Row `r` lies at `from[r × from_stride..]`, column `c` goes to `to[c × to_stride..]`.
+/// Column `c` of the rows goes to `to[c × stride..]`.
 ///
 /// # Safety
 /// The CPU has AVX.
 ///
 /// # Panics
-/// When a slice is too short.
+/// When `to` is too short.
 #[inline(always)]
-pub(super) unsafe fn eight(from: &[f32], from_stride: usize, to: &mut [f32], to_stride: usize) {
-    assert!(from_stride >= 8 && to_stride >= 8, "rows do not overlap");
-    assert!(
-        from.len() >= 7 * from_stride + 8 && to.len() >= 7 * to_stride + 8,
-        "eight rows"
-    );
-    // SAFETY: the rows were checked to lie within the slices; the caller has AVX.
+pub(super) unsafe fn eight(rows: [__m256; 8], to: &mut [f32], stride: usize) {
+    assert!(stride >= 8, "columns do not overlap");
+    assert!(to.len() >= 7 * stride + 8, "eight columns");
+    // SAFETY: the columns were checked to lie within the slice; the caller has AVX.
     unsafe {
-        let mut rows = [_mm256_setzero_ps(); 8];
-        for index in 0..8 {
-            rows[index] = _mm256_loadu_ps(from.as_ptr().add(index * from_stride));
-        }
         // Pairs of rows, then fours, then all eight.
         let mut pairs = rows;
         for index in [0, 2, 4, 6] {
@@ -46,8 +39,8 @@ pub(super) unsafe fn eight(from: &[f32], from_stride: usize, to: &mut [f32], to_
             let (upper, lower) = (fours[column], fours[column + 4]);
             let low = _mm256_permute2f128_ps::<0x20>(upper, lower);
             let high = _mm256_permute2f128_ps::<0x31>(upper, lower);
-            _mm256_storeu_ps(to.add(column * to_stride), low);
-            _mm256_storeu_ps(to.add((column + 4) * to_stride), high);
+            _mm256_storeu_ps(to.add(column * stride), low);
+            _mm256_storeu_ps(to.add((column + 4) * stride), high);
         }
     }
 }

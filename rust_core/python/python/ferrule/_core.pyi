@@ -480,11 +480,13 @@ def mini_batch_learn(
     rows_since_reassignment: int,
     batch_size: int,
     reassignment_ratio: float,
-    random: _TwisterState,
+    random: Callable[[], _TwisterState],
     sample_weight: NDArray[np.float64] | None,
     label: bool,
 ) -> MiniBatchState:
-    """What the centres have become after one more batch; its rows' clusters too if `label` says so."""
+    """What the centres have become after one more batch; its rows' clusters too if `label` says so. `random` is asked for its state
+    where something is drawn.
+    """
 
 @final
 class LogisticRegressionFit:

@@ -29,7 +29,7 @@ class MiniBatchKMeans(NearestCenter):
     """K-Means clustering in steps over small batches (Sculley 2010).
 
     Parameters, attributes and answers are those of `sklearn.cluster.MiniBatchKMeans`: a seed, or a `RandomState` in the
-    same state, draws the same first centres and the same batches. Batches are float64 copies of the drawn rows; all else is
+    same state, draws the same first centres and the same batches. The batches of a fit are float64 copies of the drawn rows; all else is
     read where it lies. What differs: as in `KMeans`, and `verbose` prints fewer lines.
 
     Args:
@@ -135,7 +135,6 @@ class MiniBatchKMeans(NearestCenter):
             self.labels_ = fit.labels
         return self
 
-    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
     @whole_or_not
     def partial_fit(self, X: Any, y: object = None, sample_weight: ArrayLike | None = None) -> Self:  # noqa: ARG002
         """Learns from the rows of X as one batch; y is ignored. The first batch also gives the first centres.
@@ -144,32 +143,50 @@ class MiniBatchKMeans(NearestCenter):
             ValueError: A parameter, weight or value is out of its range.
             KeyboardInterrupt: Ctrl-C; the estimator keeps what it had before.
         """
-        begun = hasattr(self, "cluster_centers_")
-        rows = known_rows(self, X) if begun else learned_rows(self, X)
+        if "cluster_centers_" not in vars(self):
+            first: Self = self._learn_first(X, sample_weight)
+            return first
+        # Parameters are not checked again, as in scikit-learn.
+        rows = known_rows(self, X)
         weights = checked_weights(sample_weight, row_count(rows))
+        counts = self._counts.astype(np.float64, copy=False)
+        return self._learn(rows, weights, self._centers(), counts, self._rows_since_reassignment)
+
+    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    def _learn_first(self, X: Any, sample_weight: ArrayLike | None) -> Self:
+        """Learns from the first batch."""
+        rows = learned_rows(self, X)
+        weights = checked_weights(sample_weight, row_count(rows))
+        self._random_state = LentRandomState(self.random_state).random_state
+        centers = self._first_centers(rows, weights, LentRandomState(self._random_state))
+        self._batch_size = min(self.batch_size, row_count(rows))
+        return self._learn(rows, weights, centers, np.zeros(self.n_clusters), 0)
+
+    def _learn(
+        self,
+        rows: Rows,
+        weights: "NDArray[np.float64] | None",
+        centers: NDArray[np.float64],
+        counts: NDArray[np.float64],
+        rows_since_reassignment: int,
+    ) -> Self:
+        """Learns from a batch, from centres that have won so much."""
         if not hasattr(self, "_random_state"):
             self._random_state = LentRandomState(self.random_state).random_state
         random = LentRandomState(self._random_state)
-        if begun:
-            centers, counts = self._centers(), self._counts.astype(np.float64)
-            since, batch_size = self._rows_since_reassignment, self._batch_size
-        else:
-            centers = self._first_centers(rows, weights, random)
-            counts, since, batch_size = np.zeros(self.n_clusters), 0, min(self.batch_size, row_count(rows))
         state = _core.mini_batch_learn(
             rows,
             centers=centers,
             counts=counts,
-            rows_since_reassignment=since,
-            batch_size=batch_size,
+            rows_since_reassignment=rows_since_reassignment,
+            batch_size=self._batch_size,
             reassignment_ratio=self.reassignment_ratio,
-            random=random.state(),
+            random=random.state,
             sample_weight=weights,
             label=self.compute_labels,
         )
         random.skip(state.words_drawn)
         self._keep(state, dtype_of(rows))
-        self._batch_size = batch_size
         self.n_steps_ = getattr(self, "n_steps_", 0) + 1
         if state.labels is not None:
             self.labels_, self.inertia_ = state.labels

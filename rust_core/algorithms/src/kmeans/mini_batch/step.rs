@@ -5,11 +5,11 @@ use crate::interrupt::Interrupt;
 use crate::kmeans::lloyd::{Buffers, Lloyd};
 use crate::kmeans::mini_batch::check_reassignment_ratio;
 use crate::kmeans::{KMeans, check_centers, check_label_range};
-use crate::numpy_random::RandomState;
+use crate::numpy_random::Draws;
 use crate::packed::squared_distance;
 use crate::precision::Precision;
 use crate::rows::Rows;
-use crate::sample::Sample;
+use crate::sample::{self, Sample};
 
 /// Centres, and what they have learnt from so far.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,6 +35,8 @@ pub(crate) struct Step {
     pub(crate) inertia: f64,
     /// Sum of the centres' squared shifts.
     pub(crate) shift: f64,
+    /// Of its rows, before the centres moved.
+    labels: Vec<i32>,
 }
 
 impl State {
@@ -109,7 +111,7 @@ impl State {
         weights: Option<&[f64]>,
         batch_size: usize,
         reassignment_ratio: f64,
-        random: &mut RandomState,
+        random: &mut dyn Draws,
         interrupt: Interrupt<'_>,
     ) -> Result<(), FitError> {
         let batch = Batch {
@@ -117,7 +119,7 @@ impl State {
             weights,
             batch_size,
         };
-        self.learnt(batch, reassignment_ratio, random, interrupt, |_, _, _| Ok(()))
+        self.learnt(batch, reassignment_ratio, random, interrupt, |_, _, _, _| Ok(()))
     }
 
     /// [`State::learn`]; then each row's cluster by the new centres, and the inertia, as [`KMeans::label`] says them.
@@ -130,7 +132,7 @@ impl State {
         weights: Option<&[f64]>,
         batch_size: usize,
         reassignment_ratio: f64,
-        random: &mut RandomState,
+        random: &mut dyn Draws,
         interrupt: Interrupt<'_>,
     ) -> Result<(Vec<i32>, f64), FitError> {
         let batch = Batch {
@@ -138,11 +140,16 @@ impl State {
             weights,
             batch_size,
         };
-        self.learnt(batch, reassignment_ratio, random, interrupt, |next, sample, buffers| {
-            let mut labels = vec![-1; sample.len()];
-            let inertia = Lloyd::new(sample, buffers).label(&next.centers, &mut labels)?;
-            Ok((labels, inertia))
-        })
+        self.learnt(
+            batch,
+            reassignment_ratio,
+            random,
+            interrupt,
+            |next, sample, buffers, mut labels| {
+                let inertia = Lloyd::new(sample, buffers).label_again(&next.centers, &mut labels)?;
+                Ok((labels, inertia))
+            },
+        )
     }
 
     /// Learns from a batch, and does `more` with what came of it; the state changes when that succeeds too.
@@ -150,9 +157,9 @@ impl State {
         &mut self,
         batch: Batch<'_>,
         reassignment_ratio: f64,
-        random: &mut RandomState,
+        random: &mut dyn Draws,
         interrupt: Interrupt<'_>,
-        more: impl FnOnce(&Self, Sample<'_>, &mut Buffers) -> Result<T, FitError>,
+        more: impl FnOnce(&Self, Sample<'_>, &mut Buffers, Vec<i32>) -> Result<T, FitError>,
     ) -> Result<T, FitError> {
         let Batch {
             rows,
@@ -167,12 +174,22 @@ impl State {
         if rows.rows() == 0 {
             return Err(FitError::invalid(Field::Rows, "at least one row", 0));
         }
-        let sample = Sample::check(rows, weights, interrupt)?;
+        // A dense row that is not finite has no nearest centre, which the step notices without reading the rows twice.
+        let sample = if rows.is_sparse() {
+            Sample::check(rows, weights, interrupt)?
+        } else {
+            Sample::of_finite(rows, weights, interrupt)?
+        };
         let mut next = self.clone();
         let mut buffers = Buffers::new(self.counts.len(), self.columns);
-        next.step(sample, batch_size, reassignment_ratio, random, &mut buffers)?;
+        let step = next
+            .step(sample, batch_size, reassignment_ratio, random, &mut buffers)
+            .map_err(|error| match error {
+                FitError::Overflow { .. } => sample::not_finite(rows).unwrap_or(error),
+                _ => error,
+            })?;
         next.round(rows.precision());
-        let more = more(&next, sample, &mut buffers)?;
+        let more = more(&next, sample, &mut buffers, step.labels)?;
         *self = next;
         Ok(more)
     }
@@ -182,7 +199,7 @@ impl State {
         batch: Sample<'_>,
         batch_size: usize,
         reassignment_ratio: f64,
-        random: &mut RandomState,
+        random: &mut dyn Draws,
         buffers: &mut Buffers,
     ) -> Result<Step, FitError> {
         self.rows_since_reassignment = self.rows_since_reassignment.saturating_add(batch_size);
@@ -219,12 +236,13 @@ impl State {
         Ok(Step {
             inertia: won.inertia,
             shift,
+            labels,
         })
     }
 
     /// Moves centres that have won less than `ratio` of the most that one has won to random rows of the batch, at most half as
     /// many as it has rows, the centres that have won least first.
-    fn reassign(&mut self, batch: Sample<'_>, centers: &mut [f64], ratio: f64, random: &mut RandomState) {
+    fn reassign(&mut self, batch: Sample<'_>, centers: &mut [f64], ratio: f64, random: &mut dyn Draws) {
         let most = self.counts.iter().copied().fold(0.0, f64::max);
         let mut chosen: Vec<bool> = self.counts.iter().map(|count| *count < ratio * most).collect();
         let limit = batch.len() / 2;
@@ -241,7 +259,7 @@ impl State {
         if moved.is_empty() {
             return;
         }
-        for (&cluster, row) in moved.iter().zip(random.distinct(batch.len(), moved.len())) {
+        for (&cluster, row) in moved.iter().zip(random.generator().distinct(batch.len(), moved.len())) {
             let center = &mut centers[cluster * self.columns..(cluster + 1) * self.columns];
             batch.rows().copy_row(row, center);
         }
@@ -266,6 +284,7 @@ impl State {
 mod tests {
     use super::*;
     use crate::interrupt::never;
+    use crate::numpy_random::RandomState;
 
     #[test]
     fn a_centre_is_the_mean_of_all_it_has_won() {
@@ -307,5 +326,35 @@ mod tests {
         assert_eq!(state, before);
         State::resume(vec![0.0, 9.0], 1, vec![1.0, -1.0], 5).unwrap_err();
         State::resume(vec![0.0], 1, vec![1.0, 1.0], 5).unwrap_err();
+    }
+
+    #[test]
+    fn labels_are_those_of_a_fresh_look() {
+        let (rows, columns, clusters) = (300, 6, 7);
+        for offset in [0.0, 1e6] {
+            // A grid full of ties.
+            let grid: Vec<f64> = (0..rows * columns)
+                .map(|place| offset + (place * place % 11 % 5) as f64)
+                .collect();
+            let singles: Vec<f32> = grid.iter().map(|value| *value as f32).collect();
+            for rows in [
+                Rows::from_values(&grid, rows, columns).unwrap(),
+                Rows::from_single_values(&singles, rows, columns).unwrap(),
+            ] {
+                let centers = grid[..clusters * columns].iter().enumerate();
+                let centers = centers.map(|(place, value)| value + place as f64 / 64.0).collect();
+                let mut state = State::new(centers, columns);
+                let mut random = RandomState::new(0);
+                for _ in 0..40 {
+                    let (labels, inertia) = state
+                        .learn_and_label(rows, None, 300, 0.01, &mut random, &never)
+                        .unwrap();
+                    assert_eq!(
+                        state.model().unwrap().label(rows, None, &never).unwrap(),
+                        (labels, inertia)
+                    );
+                }
+            }
+        }
     }
 }
