@@ -43,8 +43,8 @@ fn fits_stop_everywhere() {
         tol: 0.0,
         ..kmeans::Parameters::default()
     };
-    // Passes: check, mean, variance; then twice: 12 of k-means++, at least one iteration, inertia.
-    stops_everywhere(47 * 30, interrupted, |interrupt| {
+    // Passes: check, mean, variance, extents; then twice: 6 of k-means++, at least one iteration, inertia.
+    stops_everywhere(47 * 20, interrupted, |interrupt| {
         on_threads(1, || {
             KMeans::fit(blobs.rows(), None, &parameters, interrupt).map(|_| ())
         })
