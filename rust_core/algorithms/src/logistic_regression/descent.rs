@@ -16,6 +16,9 @@ use crate::packed::{add_scaled, dot};
 const MOST_PASSES: usize = 200;
 /// A parabola is left when a pass lowers it by no more than this part of what all passes did, or less near the minimum.
 const LEFT: f64 = 0.1;
+/// What the last pass of a parabola may fall by near the minimum, as a part of the precision that is asked for: passes that crawl
+/// have many times as far to go.
+const CRAWL: f64 = 0.02;
 /// Passes whose ends are mixed.
 const MIXED: usize = 5;
 
@@ -43,7 +46,7 @@ pub(super) fn minimise(
         }
         objective.go_to(&here.point)?;
         columns.gather(objective, &here);
-        let enough = 0.5 * PRECISION * here.value.abs();
+        let enough = CRAWL * PRECISION * here.value.abs();
         let (fall, missing) = columns.descend(objective, &here, left, enough, &mut step)?;
         if !trial.search(objective, &here, &step)? {
             break if here.is_flat(tol) { Why::Converged } else { Why::Stuck };
