@@ -106,6 +106,8 @@ def _measure(
                 console.print(f"{work.name}: {problem}", style="red", markup=False)
             else:
                 console.print(report.work_table(outcome))
+                if (latencies := report.latency_table(outcome)) is not None:
+                    console.print(latencies)
             progress.advance(task)
 
 

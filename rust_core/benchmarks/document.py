@@ -20,7 +20,16 @@ from . import growth, plots
 from .environments import ROOT
 from .judgement import judge
 from .peers import OURS
-from .report import ROOFLINE_COLUMNS, duration, read_document, roofline_cells, settings_text, summary_cells
+from .report import (
+    LATENCY_COLUMNS,
+    ROOFLINE_COLUMNS,
+    duration,
+    latency_cells,
+    read_document,
+    roofline_cells,
+    settings_text,
+    summary_cells,
+)
 from .roofline import Ceilings
 from .rounds import Outcome
 
@@ -61,6 +70,13 @@ def section(runs: Sequence[Run], pictures: Sequence[str] = ()) -> str:
         if chosen:
             heading = ("work", "Ferrule", "best peer", "its time", "ratio (range)", "target", "")
             parts += [f"### {title}", _table(heading, [summary_cells(outcome) for outcome in chosen])]
+    for _, outcome in tabled.values():
+        if served := latency_cells(outcome):
+            parts += [
+                "### Served",
+                "The work served over gRPC: the same request to each server, one call after the other on one connection.",
+                _table(LATENCY_COLUMNS, served),
+            ]
     cells = [
         missed
         for run, outcome in tabled.values()

@@ -139,6 +139,37 @@ def roofline_cells(outcome: Outcome, ceilings: Ceilings) -> list[str] | None:
     ]
 
 
+#: Where ``Outcome.figures`` has the percentiles of a served work's calls, by server.
+LATENCIES = "latencies"
+LATENCY_COLUMNS = ("server", "p50", "p90", "p99", "calls")
+
+
+def latency_cells(outcome: Outcome) -> list[list[str]]:
+    """A line for each server of a served work, ours first; none for other works."""
+    found: Mapping[str, Mapping[str, float]] = outcome.figures.get(LATENCIES, {})
+    return [
+        [
+            "Ferrule, Rust server" if name == OURS.name else name,
+            *(duration(percentiles[column]) for column in ("p50", "p90", "p99")),
+            f"{percentiles['calls']:,.0f}",
+        ]
+        for name, percentiles in found.items()
+    ]
+
+
+def latency_table(outcome: Outcome) -> Table | None:
+    """Of a served work's calls; None for other works."""
+    rows = latency_cells(outcome)
+    if not rows:
+        return None
+    made = Table(box=box.SIMPLE)
+    for column in LATENCY_COLUMNS:
+        made.add_column(column, justify="left" if column == "server" else "right")
+    for cells in rows:
+        made.add_row(*cells)
+    return made
+
+
 def settings_text(settings: Settings) -> str:
     """On one line."""
     return ", ".join(f"{key}={value}" for key, value in settings.items())

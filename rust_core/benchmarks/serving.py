@@ -21,7 +21,7 @@ from ferrule_client import messages
 from loadtest import servers
 from measuring.rounds import orders
 
-from . import answers
+from . import answers, report
 from .data import Arrays, Data, folder, load
 from .environments import ROOT
 from .peers import OURS
@@ -79,11 +79,18 @@ def measure(work: Work, outcome: Outcome, pace: Pace, progress: Callable[[str], 
             calls[name] = partial(method, request, timeout=30, wait_for_ready=True)
             outcome.measured.append(_judged(work, arrays, name, calls[name]()))
         by_name = {each.peer: each for each in outcome.measured}
-        counts = {name: max(20, math.ceil(pace.seconds / max(_median(call, 20), 1e-6))) for name, call in calls.items()}
+        counts = {
+            name: max(20, math.ceil(pace.seconds / max(statistics.median(_timed(call, 20)), 1e-6)))
+            for name, call in calls.items()
+        }
+        every: dict[str, list[float]] = {name: [] for name in calls}
         for number, names in orders(list(calls), pace.rounds):
             progress(f"round {number} of {pace.rounds}")
             for name in names:
-                by_name[name].timings.append(Timing(counts[name], _median(calls[name], counts[name]), None))
+                taken = _timed(calls[name], counts[name])
+                by_name[name].timings.append(Timing(counts[name], statistics.median(taken), None))
+                every[name] += taken
+        outcome.figures[report.LATENCIES] = {name: _percentiles(taken) for name, taken in every.items()}
     outcome.load_average.append(os.getloadavg()[0])
 
 
@@ -118,10 +125,16 @@ def _judged(work: Work, arrays: Arrays, name: str, answered: bytes) -> Measured:
     return Measured(name, {}, verdict.right, verdict.words, None, 0.0, {})
 
 
-def _median(call: Callable[[], bytes], count: int) -> float:
+def _timed(call: Callable[[], bytes], count: int) -> list[float]:
     taken = []
     for _ in range(count):
         started = time.perf_counter()
         call()
         taken.append(time.perf_counter() - started)
-    return statistics.median(taken)
+    return taken
+
+
+def _percentiles(taken: list[float]) -> dict[str, float]:
+    """In seconds, of all rounds' calls."""
+    found = {f"p{percent}": float(np.percentile(taken, percent)) for percent in (50, 90, 99)}
+    return {**found, "calls": len(taken)}

@@ -98,6 +98,17 @@ def test_a_results_file_reads_back_as_it_was() -> None:
     assert judge(read) == judge(MISSED)
 
 
+def test_a_served_work_shows_its_percentiles() -> None:
+    assert report.latency_table(MISSED) is None
+    served = outcome({"Ferrule": [1e-4], "other": [1e-3]})
+    found = {"Ferrule": {"p50": 1e-4, "p90": 2e-4, "p99": 3e-4, "calls": 5000}}
+    served.figures[report.LATENCIES] = found
+    assert report.latency_cells(served) == [["Ferrule, Rust server", "100 µs", "200 µs", "300 µs", "5,000"]]
+    table = report.latency_table(report.read_document(json.loads(json.dumps(report.document(served)))))
+    assert table is not None
+    assert "300 µs" in printed(table)
+
+
 def test_pictures_are_drawn(tmp_path: Path) -> None:
     files = plots.draw([MISSED], tmp_path / "core")
     assert [file.name for file in files] == ["core-ratios.svg", "core-ratios.png"]
