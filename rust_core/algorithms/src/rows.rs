@@ -70,11 +70,11 @@ pub(crate) enum Ahead<'t> {
 impl Ahead<'_> {
     /// The memory that is to be brought near.
     pub(crate) fn lines(self) -> Lines {
-        Lines(match self {
-            Self::Unknown => std::ptr::null()..std::ptr::null(),
-            Self::Double(values) => bytes(values),
-            Self::Single(values) => bytes(values),
-        })
+        match self {
+            Self::Unknown => Lines::over::<f64>(&[]),
+            Self::Double(values) => Lines::over(values),
+            Self::Single(values) => Lines::over(values),
+        }
     }
 }
 
@@ -82,9 +82,14 @@ impl Ahead<'_> {
 pub(crate) struct Lines(Range<*const u8>);
 
 /// Bytes of a line of memory.
-const LINE: usize = 64;
+pub(crate) const LINE: usize = 64;
 
 impl Lines {
+    /// All that lies there.
+    pub(crate) fn over<T>(values: &[T]) -> Self {
+        Self(bytes(values))
+    }
+
     /// Asks for the next `N` lines.
     #[inline(always)]
     pub(crate) fn bring<S: Simd, const N: usize>(&mut self, simd: S) {

@@ -153,7 +153,11 @@ fn clusters_that_lose_their_rows() {
     centers.copy_within(0..4, 20 * 4);
     for max_iter in [1, 2, 5, 50] {
         let all = same("empty clusters", blobs.rows(), None, &given(&centers, 30, max_iter));
-        assert_eq!(all.3.min(max_iter), all.3);
+        assert!(all.3 <= max_iter);
+        let centers: Vec<f64> = all.1.iter().map(|bits| f64::from_bits(*bits)).collect();
+        if max_iter < 50 {
+            assert_eq!(all.0, labels(&blobs.values, 4, &centers));
+        }
     }
 }
 
@@ -186,6 +190,41 @@ fn several_runs_and_drawn_centres() {
         ..Parameters::default()
     };
     same("three runs", blobs.rows(), None, &parameters);
+}
+
+/// A number that stands for no value is no reason to forget the others.
+#[test]
+fn a_value_far_beyond_all_others_costs_them_no_digit() {
+    let mut blobs = Blobs::new(13, 3000, 4, 20, 1.0);
+    for row in 0..3000 {
+        blobs.values[row * 4] = if row % 50 == 7 { 3.4e38 } else { 500.0 + (row % 9) as f64 };
+    }
+    let parameters = given(&blobs.values[..20 * 4], 20, 8);
+    let all = same("a value for none", blobs.rows(), None, &parameters);
+    for (cluster, center) in all.1.chunks(4).enumerate() {
+        let rows = || (0..3000).filter(|row| all.0[*row] == cluster as i32);
+        let far = rows().filter(|row| row % 50 == 7).count();
+        if far == 0 && rows().count() > 0 {
+            let first = f64::from_bits(center[0]);
+            assert!((500.0..=508.0).contains(&first), "{first}");
+        }
+    }
+}
+
+/// Fewer kinds of rows than clusters: rows lie on their centres exactly, and the search ends.
+#[test]
+fn equal_rows_have_themselves_for_centres() {
+    let kinds = [0.1, 1.75 + 7.0 * f64::EPSILON, 1.0 / 3.0, 1e9 / 7.0];
+    let values: Vec<f64> = (0..1000 * 3).map(|place| kinds[place / 3 * 7 % 4] * (1 + place % 3) as f64).collect();
+    let rows = Rows::from_values(&values, 1000, 3).expect("rows");
+    let parameters = given(&values[..6 * 3], 6, 100);
+    let all = same("equal rows", rows, None, &parameters);
+    assert_eq!(f64::from_bits(all.2), 0.0);
+    assert!(all.4, "the search ends because no label changes");
+    for (row, label) in values.chunks(3).zip(&all.0) {
+        let center = all.1.chunks(3).nth(*label as usize).expect("a centre for each label");
+        assert_eq!(bits(row), center);
+    }
 }
 
 /// Sums that are kept are those of the labels, to the last digits: each centre is the mean of its rows.

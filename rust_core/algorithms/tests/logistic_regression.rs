@@ -134,6 +134,34 @@ proptest! {
     }
 
     #[test]
+    fn threads_do_not_matter_to_many_sparse_columns(seed: u64, n_classes in 2..4_usize) {
+        const ROWS: usize = 3000;
+        const COLUMNS: u32 = 6000;
+        let mut numbers = Numbers(seed);
+        let (mut indptr, mut indices, mut values) = (vec![0_u64], Vec::new(), Vec::new());
+        let mut classes = Vec::new();
+        for row in 0..ROWS {
+            // Words: few in many rows, many in one or two; zeros that are written down.
+            let mut words: Vec<u32> = (0..30).map(|_| (f64::from(COLUMNS).powf(numbers.uniform()) as u32).min(COLUMNS - 1)).collect();
+            words.sort_unstable();
+            words.dedup();
+            values.extend(words.iter().map(|word| if word % 97 == 5 { 0.0 } else { numbers.uniform() + 0.1 }));
+            classes.push(if row < n_classes { row as u32 } else { (words[0] + words[words.len() / 2]) % n_classes as u32 });
+            indices.extend(words);
+            indptr.push(indices.len() as u64);
+        }
+        let csr = Csr::new(indptr.into(), indices.into(), CsrValues::Double(values.into()), COLUMNS as usize).unwrap();
+        for l1_ratio in [0.0, 0.7] {
+            let parameters = Parameters { l1_ratio, solver: Solver::Saga, max_iter: 30, c: 1.0, ..Parameters::default() };
+            let fit = || {
+                let rows = Rows::from(&csr);
+                all_bits(&LogisticRegression::fit(rows, &classes, n_classes, None, &parameters, &never).unwrap())
+            };
+            prop_assert_eq!(on_threads(1, fit), on_threads(3, fit));
+        }
+    }
+
+    #[test]
     fn wide_sparse_rows_lead_to_the_minimum_of_dense_ones(seed: u64, rows in 30..80_usize, columns in 300..500_usize, n_classes in 2..4_usize) {
         let example = Example::new(seed, rows, columns, n_classes, 0.02);
         let weights = uniform(seed, rows);

@@ -311,8 +311,7 @@ impl<V> Task<'_, '_, V> {
         if let Some(Carrier { cuts, tally }) = &mut self.carrier {
             let from = self.labels[index];
             if from != cluster as i32 {
-                let weight = self.weights.map_or(1.0, |weights| weights[index]);
-                tally.carry(simd, cuts, row, weight, from, cluster);
+                tally.carry(simd, cuts, row, from, cluster as i32);
             }
         }
         self.relabel(index, cluster);

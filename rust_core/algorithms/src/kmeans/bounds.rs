@@ -16,6 +16,9 @@ use crate::simd::{Kernel, SINGLES, Simd, dispatch};
 
 use rayon::prelude::*;
 
+/// Rows for each centre from which half the ways between centres are worth their cost: as much as scores of six rows for each centre.
+const LEAST_ROWS: usize = 16;
+
 /// More than a few roundings of float32, relative.
 pub(crate) const MARGIN: f32 = 4.0 * f32::EPSILON;
 
@@ -72,12 +75,14 @@ impl Bounds {
     }
 
     /// Makes ready for centres that have moved from `old`. What scores scaled by `scale` say of distances is multiplied by the
-    /// number that is returned; None where there are no scores, or where that number is too great or small.
+    /// number that is returned; None where there are no scores, or where that number is too great or small. With `compares_all`
+    /// the bounds that there are will not be asked.
     pub(crate) fn step(
         &mut self,
         old: &[f64],
         new: &Centers,
         scale: Option<f64>,
+        compares_all: bool,
         interrupt: Interrupt<'_>,
     ) -> Result<Option<f32>, Interrupted> {
         const MOST: f64 = 1e15;
@@ -92,8 +97,9 @@ impl Bounds {
             self.forget();
             return Ok(None);
         }
-        if self.unit.replace(unit).is_some() {
-            self.drift = Some(Drift::of(old, new, unit, interrupt)?);
+        if self.unit.replace(unit).is_some() && !compares_all {
+            let half_ways = self.upper.len() >= LEAST_ROWS.saturating_mul(new.count());
+            self.drift = Some(Drift::of(old, new, unit, half_ways, interrupt)?);
         }
         Ok(Some(factor as f32))
     }
@@ -114,7 +120,13 @@ pub(crate) fn above(square: f64, unit: f64) -> f32 {
 }
 
 impl Drift {
-    fn of(old: &[f64], new: &Centers, unit: f64, interrupt: Interrupt<'_>) -> Result<Self, Interrupted> {
+    fn of(
+        old: &[f64],
+        new: &Centers,
+        unit: f64,
+        half_ways: bool,
+        interrupt: Interrupt<'_>,
+    ) -> Result<Self, Interrupted> {
         let below = |square: f64| (square.sqrt() * unit) as f32 * (1.0 - MARGIN) - f32::MIN_POSITIVE;
         let columns = new.columns();
         let shifts: Vec<f32> = old
@@ -131,7 +143,9 @@ impl Drift {
             interrupt::check(interrupt)?;
             Ok(0.5 * below(dispatch(Nearest { centers: new, cluster })))
         };
-        let half_ways = if new.values().len() * new.count() >= WORTH_THREADS {
+        let half_ways = if !half_ways {
+            vec![0.0; new.count()]
+        } else if new.values().len() * new.count() >= WORTH_THREADS {
             (0..new.count())
                 .into_par_iter()
                 .map(half_way)

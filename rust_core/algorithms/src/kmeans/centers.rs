@@ -10,6 +10,9 @@ use crate::kmeans::sparse::Planes;
 use crate::packed::{LANES, Lanes, Packed, squared_distance};
 use crate::rows::Row;
 
+/// Values of centres that are worth other threads.
+pub(crate) const MANY_VALUES: usize = 1 << 17;
+
 /// Centres, laid out for comparison with rows.
 ///
 /// A dense row's squared distance is the sum of its squared differences. A sparse row's is that sum over the columns it names,

@@ -9,6 +9,8 @@ use rayon::prelude::*;
 
 use crate::csr::{Csr, CsrValues, Stored};
 use crate::interrupt::{self, Interrupted};
+use crate::kmeans::quotient::quotient;
+use crate::rows::{LINE, Lines};
 use crate::sample::Sample;
 use crate::simd::{DOUBLES, Kernel, Simd, dispatch};
 
@@ -23,9 +25,6 @@ const MANTISSA: u32 = 53;
 
 /// The least exponent, as stored, that values may have: means must not be too small for all digits.
 const LEAST_EXPONENT: u32 = 256;
-
-/// Bytes of a line of the cache.
-const LINE: usize = 64;
 
 /// Rows between two looks at the interrupt.
 const STRETCH: usize = 4096;
@@ -243,8 +242,8 @@ impl Count<'_> {
                 .get(place)
                 .or_else(|| self.ahead.get(place - self.moves.len()))
             {
-                bring(simd, &indices[span(next.row)]);
-                bring(simd, &values[span(next.row)]);
+                Lines::over(&indices[span(next.row)]).bring_all(simd);
+                Lines::over(&values[span(next.row)]).bring_all(simd);
             }
             let span = span(one.row);
             for (&column, &value) in indices[span.clone()].iter().zip(&values[span]) {
@@ -258,17 +257,6 @@ impl Count<'_> {
                 group[DOUBLES + lane] = (sum >> 64) as u64;
             }
         }
-    }
-}
-
-/// Asks for what lies in `values` to be brought near.
-#[inline(always)]
-fn bring<S: Simd, T>(simd: S, values: &[T]) {
-    let range = values.as_ptr_range();
-    let (mut place, end) = (range.start.cast::<u8>(), range.end.cast::<u8>());
-    while place < end {
-        simd.prefetch(place);
-        place = place.wrapping_add(LINE);
     }
 }
 
@@ -328,9 +316,7 @@ fn mean(low: u64, high: u64, count: f64, inverse: f64) -> f64 {
     let sum = upper + last;
     let added = sum - upper;
     let lost = (upper - (sum - added)) + (last - added) + lost_of_upper;
-    let quotient = sum * inverse;
-    let rest = f64::mul_add(-quotient, count, sum) + lost;
-    quotient + rest * inverse
+    quotient(sum, lost, count, inverse)
 }
 
 /// A whole number of at most 51 bits (two's complement) as float64: added to the last bits of 3 × 2⁵¹.

@@ -1,15 +1,15 @@
-//! What a run keeps from one iteration to the next: sums that follow the labels, and bounds that save comparisons.
+//! What a run over rows without weights keeps from one iteration to the next: sums that follow the labels, and bounds that save
+//! comparisons.
 
 use std::ops::Range;
 use std::sync::Mutex;
 
 use crate::blocks::Blocks;
-use crate::interrupt::{self, Interrupted};
+use crate::interrupt::{self, Interrupt, Interrupted};
 use crate::kmeans::assign::{Carrier, Changes, Outcome, Pass, Route, Stretch};
 use crate::kmeans::bounds::{Bounds, Drift, Edges};
 use crate::kmeans::centers::Centers;
 use crate::kmeans::scores::ROWS;
-use crate::kmeans::sums::Sums;
 use crate::kmeans::tally::{Cuts, Tally};
 use crate::rows::{Ahead, Lying, Rows};
 use crate::sample::Sample;
@@ -63,7 +63,7 @@ impl<'c> Ledger<'c> {
         inertia: bool,
     ) -> Result<Changes, Interrupted> {
         let scale = centers.panels().map(|panels| panels.scale());
-        let factor = self.bounds.step(old, centers, scale, sample.interrupt)?;
+        let factor = self.bounds.step(old, centers, scale, inertia, sample.interrupt)?;
         let Self {
             cuts,
             tally,
@@ -71,7 +71,6 @@ impl<'c> Ledger<'c> {
             spare,
         } = self;
         let (upper, lower, drift) = bounds.parts();
-        let drift = drift.filter(|_| !inertia);
         let length = blocks.block_rows();
         let mut of_blocks: Vec<_> = outcomes
             .iter_mut()
@@ -116,7 +115,7 @@ impl<'c> Ledger<'c> {
             Ok(())
         })?;
         for other in spare.get_mut().expect("no thread panicked, or this one would have") {
-            tally.absorb(other);
+            tally.absorb(other, sample.interrupt)?;
         }
         let mut changes = Changes::default();
         for outcome in outcomes {
@@ -125,9 +124,46 @@ impl<'c> Ledger<'c> {
         Ok(changes)
     }
 
-    /// Each cluster's weight and deviations.
-    pub(crate) fn state(&self, centers: &Centers, sums: &mut Sums) {
-        self.tally.state(centers.values(), centers.columns(), sums);
+    /// Rows of each cluster.
+    pub(crate) fn counts(&self) -> &[i64] {
+        self.tally.counts()
+    }
+
+    /// Takes rows (the second of each pair) from the sums of their labels, or with `back` adds them again.
+    pub(crate) fn set_aside(&mut self, sample: Sample<'_>, labels: &[i32], moves: &[(usize, usize)], back: bool) {
+        for &(_, row) in moves {
+            let (from, to) = if back { (-1, labels[row]) } else { (labels[row], -1) };
+            dispatch(Carry {
+                cuts: self.cuts,
+                row: &sample.row(row),
+                from,
+                to,
+                tally: &mut self.tally,
+            });
+        }
+    }
+
+    /// Writes the mean of each cluster that has rows to `centers`.
+    pub(crate) fn means(&self, centers: &mut [f64], interrupt: Interrupt<'_>) -> Result<(), Interrupted> {
+        self.tally.means(centers, interrupt)
+    }
+}
+
+/// Carries one row.
+struct Carry<'a> {
+    cuts: &'a Cuts,
+    row: &'a [f64],
+    from: i32,
+    to: i32,
+    tally: &'a mut Tally,
+}
+
+impl Kernel for Carry<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        self.tally.carry(simd, self.cuts, self.row, self.from, self.to);
     }
 }
 
@@ -149,7 +185,6 @@ struct Gathered {
     indices: Vec<usize>,
     labels: Vec<i32>,
     values: Vec<f64>,
-    weights: Vec<f64>,
     upper: Vec<f32>,
     lower: Vec<f32>,
     buffer: Vec<f64>,
@@ -200,7 +235,7 @@ impl Walk<'_> {
             ahead,
             place: places.start,
             labels: &mut part.labels[places.clone()],
-            weights: self.sample.weights_of(tile),
+            weights: None,
             carrier: Some(Carrier {
                 cuts: self.cuts,
                 tally: &mut part.tally,
@@ -220,7 +255,6 @@ impl Walk<'_> {
             indices,
             labels,
             values,
-            weights,
             upper,
             lower,
             buffer,
@@ -229,10 +263,6 @@ impl Walk<'_> {
         self.sample.rows().gather(indices, values, buffer);
         labels.clear();
         labels.extend(indices.iter().map(|index| part.labels[index - part.first]));
-        weights.clear();
-        if !self.sample.is_plain() {
-            weights.extend(indices.iter().map(|index| self.sample.weight(*index)));
-        }
         upper.resize(count, 0.0);
         lower.resize(count, 0.0);
         let stretch = Stretch {
@@ -240,7 +270,7 @@ impl Walk<'_> {
             ahead: Ahead::Unknown,
             place: 0,
             labels,
-            weights: (!self.sample.is_plain()).then_some(weights),
+            weights: None,
             carrier: Some(Carrier {
                 cuts: self.cuts,
                 tally: &mut part.tally,
@@ -358,27 +388,6 @@ mod tests {
         }
     }
 
-    /// Carries every row once, in one order or another.
-    struct Carry<'a> {
-        cuts: &'a Cuts,
-        values: &'a [f64],
-        /// Row, weight, from, to.
-        moves: &'a [(usize, f64, i32, usize)],
-        tally: &'a mut Tally,
-    }
-
-    impl Kernel for Carry<'_> {
-        type Output = ();
-
-        #[inline(always)]
-        fn run<S: Simd>(self, simd: S) {
-            for &(row, weight, from, to) in self.moves {
-                let row = &self.values[row * COLUMNS..(row + 1) * COLUMNS];
-                self.tally.carry(simd, self.cuts, row, weight, from, to);
-            }
-        }
-    }
-
     #[test]
     fn sums_are_those_of_the_labels_whatever_way_rows_have_come() {
         const COUNT: usize = 500;
@@ -386,38 +395,68 @@ mod tests {
         // Digits that plain sums would lose.
         values.iter_mut().step_by(11).for_each(|value| *value *= 1e-12);
         values.iter_mut().step_by(13).for_each(|value| *value *= 1e9);
-        let weights: Vec<f64> = (0..COUNT).map(|row| 1.0 / (row + 1) as f64).collect();
-        let rows = Rows::from_values(&values, COUNT, COLUMNS).unwrap();
-        let sample = Sample::check(rows, Some(&weights), &never).unwrap();
+        let sample = Sample::check(Rows::from_values(&values, COUNT, COLUMNS).unwrap(), None, &never).unwrap();
         let cuts = Cuts::of(sample).unwrap().unwrap();
-        let label = |row: usize| row * row % CENTERS;
-        let tally = |moves: &[(usize, f64, i32, usize)]| {
+        let label = |row: usize| (row * row % CENTERS) as i32;
+        let tally = |moves: &[(usize, i32, i32)]| {
             let mut tally = Tally::new(CENTERS, COLUMNS);
-            let values = &values;
-            let cuts = &cuts;
-            dispatch(Carry {
-                cuts,
-                values,
-                moves,
-                tally: &mut tally,
-            });
-            let mut sums = Sums::default();
-            tally.state(&[0.0; CENTERS * COLUMNS], COLUMNS, &mut sums);
-            (tally, sums.deviations, sums.weights)
+            for &(row, from, to) in moves {
+                dispatch(Carry {
+                    cuts: &cuts,
+                    row: &values[row * COLUMNS..(row + 1) * COLUMNS],
+                    from,
+                    to,
+                    tally: &mut tally,
+                });
+            }
+            let mut means = vec![7.0; CENTERS * COLUMNS];
+            tally.means(&mut means, &never).unwrap();
+            (tally, means)
         };
-        let straight: Vec<_> = (0..COUNT).map(|row| (row, weights[row], -1, label(row))).collect();
-        let mut about: Vec<_> = (0..COUNT).rev().map(|row| (row, weights[row], -1, row % 3)).collect();
-        about.extend((0..COUNT).map(|row| (row, weights[row], (row % 3) as i32, 7)));
-        about.extend((0..COUNT).map(|row| (row, weights[row], 7, label(row))));
-        let (_, deviations, of_clusters) = tally(&straight);
-        assert!(deviations.iter().any(|sum| *sum != 0.0));
-        let (mut total, again, weights_again) = tally(&about);
-        assert_eq!((&deviations, &of_clusters), (&again, &weights_again));
+        let straight: Vec<_> = (0..COUNT).map(|row| (row, -1, label(row))).collect();
+        let mut about: Vec<_> = (0..COUNT).rev().map(|row| (row, -1, (row % 3) as i32)).collect();
+        about.extend((0..COUNT).map(|row| (row, (row % 3) as i32, 7)));
+        about.extend((0..COUNT).map(|row| (row, 7, label(row))));
+        let (of_straight, means) = tally(&straight);
+        let (mut total, again) = tally(&about);
+        assert_eq!((of_straight.counts(), &means), (total.counts(), &again));
         // Taken away again, nothing is left.
-        let away: Vec<_> = (0..COUNT).map(|row| (row, -weights[row], -1, label(row))).collect();
-        total.absorb(&mut tally(&away).0);
-        let mut sums = Sums::default();
-        total.state(&[0.0; CENTERS * COLUMNS], COLUMNS, &mut sums);
-        assert!(sums.weights.iter().chain(&sums.deviations).all(|sum| *sum == 0.0));
+        let away: Vec<_> = (0..COUNT).map(|row| (row, label(row), -1)).collect();
+        total.absorb(&mut tally(&away).0, &never).unwrap();
+        assert!(total.counts().iter().all(|count| *count == 0));
+        let kept = [(0, -1, 7)];
+        total.absorb(&mut tally(&kept).0, &never).unwrap();
+        let mut means = vec![0.0; CENTERS * COLUMNS];
+        total.means(&mut means, &never).unwrap();
+        assert_eq!(means[7 * COLUMNS..8 * COLUMNS], values[..COLUMNS]);
+    }
+
+    #[test]
+    fn equal_rows_have_themselves_for_their_mean() {
+        for value in [0.1, -0.1, 1.0 / 3.0, 1.75 + 7.0 * f64::EPSILON, -1e30, 5e-100, 5e-324] {
+            for count in [1, 3, 5, 49, 4097] {
+                let values = vec![value; count];
+                let sample = Sample::check(Rows::from_values(&values, count, 1).unwrap(), None, &never).unwrap();
+                let cuts = Cuts::of(sample).unwrap().unwrap();
+                let mut ledger = Ledger::new(&cuts, count, 1, 1);
+                let moves: Vec<_> = (0..count).map(|row| (0, row)).collect();
+                ledger.set_aside(sample, &vec![0; count], &moves, true);
+                let mut mean = [0.0];
+                ledger.means(&mut mean, &never).unwrap();
+                assert_eq!(mean, [value], "{count} rows");
+            }
+        }
+    }
+
+    #[test]
+    fn a_value_that_would_lose_its_digits_beside_a_greater_one_is_not_cut() {
+        let cuts = |values: &[f64]| {
+            let sample = Sample::check(Rows::from_values(values, values.len(), 1).unwrap(), None, &never).unwrap();
+            Cuts::of(sample).unwrap().is_some()
+        };
+        assert!(cuts(&[1e15, 1.0, 0.0, 1e-9]));
+        assert!(!cuts(&[3.4e38, 1000.0, 1.0]));
+        assert!(!cuts(&[1e281, 1e280]));
+        assert!(cuts(&[0.0, -0.0]));
     }
 }

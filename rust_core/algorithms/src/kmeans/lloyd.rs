@@ -8,7 +8,7 @@ use crate::blocks::Blocks;
 use crate::error::FitError;
 use crate::interrupt::{self, Interrupted, Iteration};
 use crate::kmeans::assign::{Changes, Outcome, Pass, Route, Stretch, choose};
-use crate::kmeans::centers::Centers;
+use crate::kmeans::centers::{Centers, MANY_VALUES};
 use crate::kmeans::exact_sums::ExactSums;
 use crate::kmeans::ledger::Ledger;
 use crate::kmeans::margins::Ways;
@@ -19,6 +19,7 @@ use crate::packed::{LANES, add_scaled, squared_distance};
 use crate::precision::Precision;
 use crate::rows::Ahead;
 use crate::sample::Sample;
+use crate::simd::DOUBLES;
 
 const OVERFLOW: FitError = FitError::Overflow {
     quantity: "a squared distance",
@@ -44,6 +45,8 @@ pub(crate) struct Lloyd<'a> {
     /// Sums by cluster that a run keeps, where they can be had.
     exact: Option<ExactSums>,
     route: Route,
+    /// Whether somebody follows the run: then each iteration's inertia is a number.
+    follows: bool,
     /// Where sums follow the labels: known with the first run.
     cuts: OnceCell<Option<Cuts>>,
     buffers: &'a mut Buffers,
@@ -80,8 +83,13 @@ impl<'a> Lloyd<'a> {
         let n_clusters = buffers.centers.count();
         let size = n_clusters * sample.columns();
         let row_values = sample.rows().row_values();
-        let partial_size = if sample.rows().is_sparse() { 2 * size } else { size };
         let route = choose(&sample.rows(), n_clusters);
+        let partial_size = match route {
+            Route::SparseExact | Route::SparseScores => 2 * size,
+            // Exact sums: three numbers for each.
+            Route::Scores => 3 * n_clusters * sample.columns().next_multiple_of(DOUBLES),
+            Route::Few | Route::Exact => size,
+        };
         let work = row_values.saturating_mul(n_clusters.next_multiple_of(LANES));
         // What a multiply-add of float64, one after the other, takes: scores in float32 take an eighth (KERNELS.md).
         let work = if route == Route::Scores {
@@ -101,6 +109,7 @@ impl<'a> Lloyd<'a> {
             by_cluster,
             exact: None,
             route,
+            follows: false,
             cuts: OnceCell::new(),
             buffers,
         }
@@ -121,6 +130,7 @@ impl<'a> Lloyd<'a> {
             None if self.by_cluster.is_some() => self.exact = ExactSums::new(self.sample, self.n_clusters),
             None => {}
         }
+        self.follows = self.sample.interrupt.follows();
         let mut labels = vec![-1; self.sample.len()];
         if self.route == Route::Scores && self.cuts.get().is_none() {
             let cuts = Cuts::of(self.sample)?;
@@ -141,11 +151,11 @@ impl<'a> Lloyd<'a> {
                 Some(ledger) => self.keep(ledger, &centers, &mut labels)?,
                 None => self.assign(&centers, &mut labels, true)?,
             };
-            let shift = self.update(&mut centers, &labels)?;
+            let shift = self.update(&mut centers, &labels, ledger.as_mut())?;
             strict = !changes.any;
             // Where no row with weight has moved, neither has a centre, but for rounding.
             converged = !changes.weighted || shift <= threshold;
-            if self.sample.interrupt.follows() {
+            if self.follows {
                 self.sample.interrupt.iteration(Iteration { run, n_iter, objective });
             }
         }
@@ -183,28 +193,25 @@ impl<'a> Lloyd<'a> {
         centers: &[f64],
         labels: &mut [i32],
     ) -> Result<(Changes, f64), FitError> {
-        let follows = self.sample.interrupt.follows();
         let Buffers {
             centers: assigned,
             outcomes,
         } = &mut *self.buffers;
         let old = assigned.values().to_vec();
         assigned.set(centers);
-        let changes = ledger.pass(self.sample, &self.blocks, &old, assigned, labels, outcomes, follows)?;
+        let changes = ledger.pass(
+            self.sample,
+            &self.blocks,
+            &old,
+            assigned,
+            labels,
+            outcomes,
+            self.follows,
+        )?;
         if outcomes.iter().any(|outcome| outcome.not_finite) {
             return Err(OVERFLOW);
         }
-        let inertia = self.total_inertia()?;
-        let Buffers {
-            centers: assigned,
-            outcomes,
-        } = &mut *self.buffers;
-        for outcome in outcomes.iter_mut() {
-            outcome.sums.weights.clear();
-            outcome.sums.deviations.clear();
-        }
-        ledger.state(assigned, &mut outcomes[0].sums);
-        Ok((changes, inertia))
+        Ok((changes, self.total_inertia()?))
     }
 
     /// Weighted sum of the squared distances of dense rows to the centres of their labels.
@@ -221,14 +228,15 @@ impl<'a> Lloyd<'a> {
     }
 
     /// Labels every row with its nearest centre; what each centre wins.
-    pub(crate) fn win(&mut self, centers: &[f64], labels: &mut [i32]) -> Result<Won<'_>, FitError> {
+    /// With `margins`, [`Lloyd::label_again`] may come next.
+    pub(crate) fn win(&mut self, centers: &[f64], labels: &mut [i32], margins: bool) -> Result<Won<'_>, FitError> {
         let (_, inertia) = self.pass(
             centers,
             labels,
             Look {
                 gather: true,
                 write: true,
-                margins: true,
+                margins,
             },
         )?;
         let total = &self.total()?.sums;
@@ -249,7 +257,7 @@ impl<'a> Lloyd<'a> {
         self.pass(centers, labels, look)
     }
 
-    /// [`Lloyd::label`] by centres that have moved since [`Lloyd::win`] gave these labels, with the same buffers: rows that are sure
+    /// [`Lloyd::label`] by centres that have moved since [`Lloyd::win`] gave these labels, with the same buffers and margins: rows that are sure
     /// to keep their label are not compared again.
     pub(crate) fn label_again(&mut self, centers: &[f64], labels: &mut [i32]) -> Result<f64, FitError> {
         let columns = self.sample.columns();
@@ -258,8 +266,11 @@ impl<'a> Lloyd<'a> {
         let Some(scale) = panels.map(Panels::scale) else {
             return self.label(centers, labels);
         };
-        let ways = Ways::new(before.values(), centers, columns, scale);
         let margins = self.buffers.outcomes.iter().flat_map(|outcome| &outcome.margins);
+        if margins.clone().count() != labels.len() {
+            return self.label(centers, labels);
+        }
+        let ways = Ways::new(before.values(), centers, columns, scale);
         let open = labels
             .iter()
             .zip(margins)
@@ -422,7 +433,7 @@ impl<'a> Lloyd<'a> {
         let inertia = match &mut self.exact {
             Some(exact) if gather => {
                 exact.follow(*sample, labels)?;
-                if sample.interrupt.follows() {
+                if self.follows {
                     self.distances(blocks, labels)?
                 } else {
                     f64::NAN
@@ -453,11 +464,16 @@ impl<'a> Lloyd<'a> {
     }
 
     /// Moves each centre to the weighted mean of its rows, and empty clusters as `relocate` says. The sum of squared shifts.
-    fn update(&mut self, centers: &mut [f64], labels: &[i32]) -> Result<f64, FitError> {
-        let moves = if self.exact.is_some() {
-            self.update_exactly(centers, labels)?
-        } else {
-            self.update_by_deviations(centers, labels)?
+    fn update(
+        &mut self,
+        centers: &mut [f64],
+        labels: &[i32],
+        ledger: Option<&mut Ledger<'_>>,
+    ) -> Result<f64, FitError> {
+        let moves = match ledger {
+            Some(ledger) => self.update_from(ledger, centers, labels)?,
+            None if self.exact.is_some() => self.update_exactly(centers, labels)?,
+            None => self.update_by_deviations(centers, labels)?,
         };
         let columns = self.sample.columns();
         let interrupt = self.sample.interrupt;
@@ -542,13 +558,31 @@ impl<'a> Lloyd<'a> {
         weights.clear();
         weights.extend(exact.counts().iter().map(|count| *count as f64));
         let moves = relocate::moves(self.sample, &self.blocks, labels, &self.buffers.centers, weights)?;
-        for &(cluster, row) in &moves {
+        for &(_, row) in &moves {
             exact.leave_out(self.sample, row);
-            weights[labels[row] as usize] -= 1.0;
-            weights[cluster] = 1.0;
         }
+        follow(&moves, labels, weights);
         interrupt::check(self.sample.interrupt)?;
         exact.means(centers);
+        Ok(moves)
+    }
+
+    /// [`Lloyd::update_exactly`] of dense rows.
+    fn update_from(
+        &mut self,
+        ledger: &mut Ledger<'_>,
+        centers: &mut [f64],
+        labels: &[i32],
+    ) -> Result<Vec<(usize, usize)>, FitError> {
+        let weights = &mut self.buffers.outcomes[0].sums.weights;
+        weights.clear();
+        weights.extend(ledger.counts().iter().map(|count| *count as f64));
+        let moves = relocate::moves(self.sample, &self.blocks, labels, &self.buffers.centers, weights)?;
+        follow(&moves, labels, weights);
+        // Their labels stay what they were: so do the sums that the next iteration begins with.
+        ledger.set_aside(self.sample, labels, &moves, false);
+        ledger.means(centers, self.sample.interrupt)?;
+        ledger.set_aside(self.sample, labels, &moves, true);
         Ok(moves)
     }
 
@@ -616,6 +650,14 @@ impl<'a> Lloyd<'a> {
     }
 }
 
+/// Takes rows that move to empty clusters from the weights of their labels.
+fn follow(moves: &[(usize, usize)], labels: &[i32], weights: &mut [f64]) {
+    for &(cluster, row) in moves {
+        weights[labels[row] as usize] -= 1.0;
+        weights[cluster] = 1.0;
+    }
+}
+
 fn finite(inertia: f64) -> Result<f64, FitError> {
     if inertia.is_finite() {
         Ok(inertia)
@@ -640,9 +682,6 @@ const LEAST_KEPT: usize = 4;
 
 /// Scores that take as long as a step of an exact distance.
 const SCORED: usize = 8;
-
-/// Values of centres that are worth other threads.
-const MANY_VALUES: usize = 1 << 17;
 
 /// Values between two looks at the interrupt.
 const STRETCH: usize = 1 << 18;

@@ -2,8 +2,8 @@
 //!
 //! The semantics are those of scikit-learn 1.9.1 (`sklearn.cluster.KMeans`, algorithm `lloyd`): the same seed draws the same first
 //! centres, the same tests stop the iterations, ties go to the lowest cluster, empty clusters move to the farthest rows. Distances
-//! are sums of squared differences in float64, and new centres are the old ones plus the mean deviation from them, so that rows
-//! far from the origin keep their digits.
+//! are sums of squared differences in float64. New centres are quotients of exact sums, or the old ones plus the mean deviation from
+//! them (`KERNELS.md`), so that rows far from the origin keep their digits.
 //!
 //! Sources: S. P. Lloyd, "Least squares quantization in PCM", IEEE Trans. Inf. Theory 28 (1982); D. Arthur and
 //! S. Vassilvitskii, "k-means++: the advantages of careful seeding", SODA 2007 (its greedy variant: best of 2 + ⌊ln k⌋ draws).
@@ -24,6 +24,7 @@ pub mod mini_batch;
 mod model;
 mod moments;
 mod potential;
+mod quotient;
 mod relocate;
 mod scores;
 mod sparse;
@@ -249,7 +250,8 @@ impl Clusters<'_> {
 }
 
 /// Arrays of the size of the centres that a fit needs at once: the centres themselves, packed, before the last step, sums and
-/// what they are made of, exact sums of two threads.
+/// what they are made of, exact sums of two threads. (Those of further threads, and of few columns, which are filled up to eight, are
+/// bounded by the rows' memory: see [`Blocks::new`].)
 const CENTER_ARRAYS: usize = 16;
 
 fn check_n_clusters(n_clusters: usize, rows: Rows<'_>) -> Result<(), FitError> {

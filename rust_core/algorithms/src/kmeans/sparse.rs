@@ -12,7 +12,7 @@ use rayon::prelude::*;
 
 use crate::csr::{SparseRow, SparseRows};
 use crate::kmeans::assign::Task;
-use crate::kmeans::centers::{Centers, LongSum};
+use crate::kmeans::centers::{Centers, LongSum, MANY_VALUES};
 use crate::rows::Row;
 use crate::simd::{DOUBLES, Kernel, SINGLES, Simd};
 
@@ -146,9 +146,6 @@ fn vectors(count: usize) -> usize {
         vectors
     }
 }
-
-/// Values of centres that are worth other threads.
-const MANY_VALUES: usize = 1 << 17;
 
 /// Columns that are laid out at once: their vectors stay near while all centres are gone through.
 const STRETCH: usize = 256;

@@ -3,7 +3,8 @@
 //! A value is cut into three pieces, each a multiple of a power of two that is coarse enough for sums of all rows' pieces to be
 //! exact in float64. So a row that changes its cluster is taken from one sum and added to another without a trace, in any order and
 //! by any thread: the sums are those of the labels, whatever the labels were before. What is cut off lies at least 2⁻⁹⁸ below the
-//! column's greatest value for a million rows, 2⁻⁶⁸ for a thousand million.
+//! column's greatest value for a million rows, 2⁻⁶⁸ for a thousand million. Where that would leave a value with less than
+//! [`LEAST_BITS`], there are no such sums.
 //!
 //! The way to cut: S. M. Rump, T. Ogita, S. Oishi, "Accurate floating-point summation part I", SIAM J. Sci. Comput. 31 (2008).
 
@@ -12,12 +13,16 @@
     reason = "registers have numbers, and closures would not be inlined"
 )]
 
-use crate::interrupt::Interrupted;
-use crate::rows::Tile;
+use rayon::prelude::*;
+
+use crate::blocks::Blocks;
+use crate::interrupt::{self, Interrupt, Interrupted};
+use crate::kmeans::centers::MANY_VALUES;
+use crate::kmeans::quotient::quotient;
+use crate::rows::Lying;
 use crate::sample::Sample;
 use crate::simd::{DOUBLES, Kernel, Simd, dispatch};
 use crate::values::Value;
-use crate::{blocks::Blocks, kmeans::sums::Sums};
 
 /// Pieces of a value.
 const PIECES: usize = 3;
@@ -25,86 +30,87 @@ const PIECES: usize = 3;
 /// Values beyond which sums could overflow.
 const GREATEST: f64 = 1e280;
 
+/// Bits that the pieces of the least value have, at least.
+const LEAST_BITS: i32 = 30;
+
+/// The exponent of the least number of float64.
+const LEAST_EXPONENT: i32 = -1074;
+
 /// Where values are cut: for each piece and column, 1.5 × 2⁵² times what the piece is a multiple of. Adding that and taking it away
 /// again rounds to such multiples.
 #[derive(Debug, Clone)]
 pub(crate) struct Cuts {
     columns: Vec<[[f64; DOUBLES]; PIECES]>,
-    weight: [f64; PIECES],
 }
 
 impl Cuts {
-    /// For these rows and weights; None where a value is too great.
+    /// For these rows. None where they have weights, or where the values of a column are too great, or too unequal.
     pub(crate) fn of(sample: Sample<'_>) -> Result<Option<Self>, Interrupted> {
+        if !sample.is_plain() {
+            return Ok(None);
+        }
         let columns = sample.columns();
         let vectors = columns.div_ceil(DOUBLES);
         let blocks = Blocks::new(sample.len(), columns, columns, 2 * DOUBLES);
-        let mut extents = vec![Extent::default(); blocks.count()];
-        blocks.reduce(&mut extents, |block, extent| {
-            extent.columns.resize(vectors, [0.0; DOUBLES]);
-            sample.tiles(&blocks, block, |tile, rows| {
-                if let Tile::Dense(values) = rows {
-                    dispatch(Widen {
-                        values,
-                        columns,
-                        weights: sample.weights_of(tile),
-                        extent,
-                    });
-                }
+        let mut extents = vec![vec![Extent::NONE; vectors]; blocks.count()];
+        blocks.reduce(&mut extents, |block, extents| {
+            sample.lying(&blocks, block, |_, rows| match rows {
+                Lying::Double(values) => dispatch(Widen {
+                    values,
+                    columns,
+                    extents,
+                }),
+                Lying::Single(values) => dispatch(Widen {
+                    values,
+                    columns,
+                    extents,
+                }),
+                Lying::Sparse(_) => debug_assert!(false, "only dense rows come here"),
             })
         })?;
-        let mut total = Extent {
-            columns: vec![[0.0; DOUBLES]; vectors],
-            weight: 0.0,
-        };
-        for extent in &extents {
-            total.weight = total.weight.max(extent.weight);
-            for (total, extent) in total
-                .columns
-                .as_flattened_mut()
-                .iter_mut()
-                .zip(extent.columns.as_flattened())
-            {
-                *total = total.max(*extent);
+        let mut total = vec![Extent::NONE; vectors];
+        for extents in &extents {
+            for (total, extent) in total.iter_mut().zip(extents) {
+                total.join(extent);
             }
         }
-        let greatest = total
-            .columns
-            .as_flattened()
-            .iter()
-            .fold(total.weight, |most, value| most.max(*value));
-        if greatest > GREATEST {
-            return Ok(None);
-        }
-        let columns = total.columns.iter().map(|extents| {
-            let mut cuts = [[0.0; DOUBLES]; PIECES];
+        let mut cuts = vec![[[0.0; DOUBLES]; PIECES]; vectors];
+        for (cuts, extent) in cuts.iter_mut().zip(&total) {
             for lane in 0..DOUBLES {
-                for (piece, cut) in cuts_of(extents[lane], sample.len()).into_iter().enumerate() {
-                    cuts[piece][lane] = cut;
+                let Some(of_column) = cuts_of(extent.greatest[lane], extent.least[lane], sample.len()) else {
+                    return Ok(None);
+                };
+                for piece in 0..PIECES {
+                    cuts[piece][lane] = of_column[piece];
                 }
             }
-            cuts
-        });
-        Ok(Some(Self {
-            columns: columns.collect(),
-            weight: cuts_of(total.weight, sample.len()),
-        }))
+        }
+        Ok(Some(Self { columns: cuts }))
     }
 }
 
-/// The cuts for values up to `greatest`, of which `count` are summed.
-fn cuts_of(greatest: f64, count: usize) -> [f64; PIECES] {
+/// The cuts for values from `least` (infinite where there is none but 0) to `greatest`, of which `count` are summed.
+fn cuts_of(greatest: f64, least: f64, count: usize) -> Option<[f64; PIECES]> {
+    if greatest > GREATEST {
+        return None;
+    }
     // Greater than any sum of so many pieces that are smaller than 1, with a bit to spare.
     let bits = (usize::BITS - count.leading_zeros()) as i32 + 1;
-    let exponent = ((greatest.to_bits() >> 52) as i32 - 1023).max(-1022);
-    let mut top = exponent + 1;
-    [(); PIECES].map(|()| {
+    let (mut top, mut unit) = (exponent(greatest) + 1, 0);
+    let cuts = [(); PIECES].map(|()| {
         // Multiples of the least float64 number need no finer cut.
-        let unit = (top + bits - 53).max(-1074);
+        unit = (top + bits - 53).max(LEAST_EXPONENT);
         // What is left is at most half a unit.
         top = unit - 1;
         1.5 * power_of_two(unit + 52)
-    })
+    });
+    let told = unit == LEAST_EXPONENT || (least >= f64::MIN_POSITIVE && exponent(least) >= unit + LEAST_BITS);
+    told.then_some(cuts)
+}
+
+/// Of a number that is not negative; that of normal numbers, at least.
+fn exponent(number: f64) -> i32 {
+    ((number.to_bits() >> 52) as i32 - 1023).max(-1022)
 }
 
 /// For exponents of normal numbers.
@@ -112,37 +118,58 @@ fn power_of_two(exponent: i32) -> f64 {
     f64::from_bits(((exponent + 1023) as u64) << 52)
 }
 
-/// The greatest absolute values: of columns, weighted, and of the weights.
-#[derive(Clone, Default)]
+/// The greatest absolute values of eight columns, and the least that are not 0.
+#[derive(Clone)]
 struct Extent {
-    columns: Vec<[f64; DOUBLES]>,
-    weight: f64,
+    greatest: [f64; DOUBLES],
+    least: [f64; DOUBLES],
 }
 
-struct Widen<'a> {
-    values: &'a [f64],
+impl Extent {
+    const NONE: Self = Self {
+        greatest: [0.0; DOUBLES],
+        least: [f64::INFINITY; DOUBLES],
+    };
+
+    fn join(&mut self, other: &Self) {
+        for lane in 0..DOUBLES {
+            self.greatest[lane] = self.greatest[lane].max(other.greatest[lane]);
+            self.least[lane] = self.least[lane].min(other.least[lane]);
+        }
+    }
+}
+
+struct Widen<'a, V> {
+    values: &'a [V],
     columns: usize,
-    weights: Option<&'a [f64]>,
-    extent: &'a mut Extent,
+    extents: &'a mut [Extent],
 }
 
-impl Kernel for Widen<'_> {
+impl<V: Value> Kernel for Widen<'_, V> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let extent = self.extent;
-        let zero = simd.double(0.0);
-        for (index, row) in self.values.chunks_exact(self.columns).enumerate() {
-            let weight = self.weights.map_or(1.0, |weights| weights[index]);
-            extent.weight = extent.weight.max(weight);
-            let weight = simd.double(weight);
-            for (values, greatest) in row.chunks(DOUBLES).zip(&mut extent.columns) {
-                let value = simd.mul(weight, simd.load_some(values));
+        let (zero, infinity) = (simd.double(0.0), simd.double(f64::INFINITY));
+        for row in self.values.chunks_exact(self.columns) {
+            for (values, extent) in row.chunks(DOUBLES).zip(&mut *self.extents) {
+                let value = load(simd, values);
                 let size = simd.max(value, simd.sub(zero, value));
-                simd.store(simd.max(size, simd.load(greatest)), greatest);
+                let greatest = simd.max(size, simd.load(&extent.greatest));
+                simd.store(greatest, &mut extent.greatest);
+                let size = simd.select(simd.equal(size, zero), infinity, size);
+                simd.store(simd.min(size, simd.load(&extent.least)), &mut extent.least);
             }
         }
+    }
+}
+
+/// Up to eight values; zeros in the other lanes.
+#[inline(always)]
+fn load<S: Simd, V: Value>(simd: S, values: &[V]) -> S::Double {
+    match values.as_array() {
+        Some(values) => V::load(simd, values),
+        None => V::load_some(simd, values),
     }
 }
 
@@ -151,56 +178,50 @@ impl Kernel for Widen<'_> {
 pub(crate) struct Tally {
     /// Cluster after cluster, vector of columns after vector.
     columns: Vec<[[f64; DOUBLES]; PIECES]>,
-    weights: Vec<[f64; PIECES]>,
+    /// Rows of each cluster; less than none where rows left that another tally counts.
+    counts: Vec<i64>,
 }
+
+/// Vectors between two looks at the interrupt.
+const STRETCH: usize = 1 << 12;
 
 impl Tally {
     /// Nothing.
     pub(crate) fn new(n_clusters: usize, columns: usize) -> Self {
         Self {
             columns: vec![[[0.0; DOUBLES]; PIECES]; n_clusters * columns.div_ceil(DOUBLES)],
-            weights: vec![[0.0; PIECES]; n_clusters],
+            counts: vec![0; n_clusters],
         }
     }
 
-    /// Takes a row from the sums of the cluster `from`, if there is one (a label that is not negative), and adds it to those of `to`.
+    /// Rows of each cluster.
+    pub(crate) fn counts(&self) -> &[i64] {
+        &self.counts
+    }
+
+    /// Takes a row from the sums of the cluster `from` and adds it to those of `to`, where these are clusters: not negative.
     #[inline(always)]
-    pub(crate) fn carry<S: Simd, V: Value>(
-        &mut self,
-        simd: S,
-        cuts: &Cuts,
-        row: &[V],
-        weight: f64,
-        from: i32,
-        to: usize,
-    ) {
-        let mut rest = weight;
-        for piece in 0..PIECES {
-            let part = (rest + cuts.weight[piece]) - cuts.weight[piece];
-            rest -= part;
-            self.weights[to][piece] += part;
-            if from >= 0 {
-                self.weights[from as usize][piece] -= part;
-            }
+    pub(crate) fn carry<S: Simd, V: Value>(&mut self, simd: S, cuts: &Cuts, row: &[V], from: i32, to: i32) {
+        if from >= 0 {
+            self.counts[from as usize] -= 1;
         }
-        let weight = simd.double(weight);
+        if to >= 0 {
+            self.counts[to as usize] += 1;
+        }
         let vectors = cuts.columns.len();
         for (index, (values, cuts)) in row.chunks(DOUBLES).zip(&cuts.columns).enumerate() {
-            let value = if let Some(values) = values.as_array() {
-                V::load(simd, values)
-            } else {
-                V::load_some(simd, values)
-            };
-            let mut rest = simd.mul(weight, value);
+            let mut rest = load(simd, values);
             let mut parts = [rest; PIECES];
             for piece in 0..PIECES {
                 let cut = simd.load(&cuts[piece]);
                 parts[piece] = simd.sub(simd.add(rest, cut), cut);
                 rest = simd.sub(rest, parts[piece]);
             }
-            let sums = &mut self.columns[to * vectors + index];
-            for piece in 0..PIECES {
-                simd.store(simd.add(simd.load(&sums[piece]), parts[piece]), &mut sums[piece]);
+            if to >= 0 {
+                let sums = &mut self.columns[to as usize * vectors + index];
+                for piece in 0..PIECES {
+                    simd.store(simd.add(simd.load(&sums[piece]), parts[piece]), &mut sums[piece]);
+                }
             }
             if from >= 0 {
                 let sums = &mut self.columns[from as usize * vectors + index];
@@ -212,39 +233,77 @@ impl Tally {
     }
 
     /// Takes what `other` has, which is left empty.
-    pub(crate) fn absorb(&mut self, other: &mut Self) {
-        let (ours, theirs) = (self.columns.as_flattened_mut(), other.columns.as_flattened_mut());
-        let columns = ours.as_flattened_mut().iter_mut().zip(theirs.as_flattened_mut());
-        let weights = self
-            .weights
-            .as_flattened_mut()
-            .iter_mut()
-            .zip(other.weights.as_flattened_mut());
-        for (ours, theirs) in columns.chain(weights) {
+    pub(crate) fn absorb(&mut self, other: &mut Self, interrupt: Interrupt<'_>) -> Result<(), Interrupted> {
+        for (ours, theirs) in self.counts.iter_mut().zip(&mut other.counts) {
             *ours += std::mem::take(theirs);
+        }
+        let add = |(ours, theirs): (&mut [[[f64; DOUBLES]; PIECES]], &mut [[[f64; DOUBLES]; PIECES]])| {
+            interrupt::check(interrupt)?;
+            let theirs = theirs.as_flattened_mut().as_flattened_mut();
+            for (ours, theirs) in ours.as_flattened_mut().as_flattened_mut().iter_mut().zip(theirs) {
+                *ours += std::mem::take(theirs);
+            }
+            Ok(())
+        };
+        if self.columns.len() * DOUBLES < MANY_VALUES {
+            let theirs = other.columns.chunks_mut(STRETCH);
+            self.columns.chunks_mut(STRETCH).zip(theirs).try_for_each(add)
+        } else {
+            let theirs = other.columns.par_chunks_mut(STRETCH);
+            self.columns.par_chunks_mut(STRETCH).zip(theirs).try_for_each(add)
         }
     }
 
-    /// Writes each cluster's weight, and the weighted deviations of its rows from `centers`.
-    pub(crate) fn state(&self, centers: &[f64], columns: usize, sums: &mut Sums) {
-        let total = |pieces: [f64; PIECES]| (pieces[2] + pieces[1]) + pieces[0];
-        sums.weights.clear();
-        sums.weights.extend(self.weights.iter().map(|pieces| total(*pieces)));
-        sums.deviations.clear();
-        let clusters = centers
-            .chunks_exact(columns)
-            .zip(self.columns.chunks_exact(columns.div_ceil(DOUBLES)));
-        for ((center, vectors), weight) in clusters.zip(&sums.weights) {
-            let of_center = center.iter().enumerate().map(|(column, value)| {
-                let pieces = &vectors[column / DOUBLES];
-                let sum = total([0, 1, 2].map(|piece| pieces[piece][column % DOUBLES]));
-                if *weight > 0.0 {
-                    (sum / weight - value) * weight
-                } else {
-                    0.0
-                }
-            });
-            sums.deviations.extend(of_center);
+    /// Writes the mean of each cluster that has rows to `centers`: rounded once, and a cluster of equal rows has them for its centre.
+    pub(crate) fn means(&self, centers: &mut [f64], interrupt: Interrupt<'_>) -> Result<(), Interrupted> {
+        let columns = centers.len() / self.counts.len();
+        let vectors = columns.div_ceil(DOUBLES);
+        let mean = |((center, sums), &count): ((&mut [f64], &[[[f64; DOUBLES]; PIECES]]), &i64)| {
+            interrupt::check(interrupt)?;
+            if count > 0 {
+                let count = count as f64;
+                dispatch(Means { sums, count, center });
+            }
+            Ok(())
+        };
+        if centers.len() < MANY_VALUES {
+            let clusters = centers.chunks_mut(columns).zip(self.columns.chunks(vectors));
+            clusters.zip(&self.counts).try_for_each(mean)
+        } else {
+            let clusters = centers.par_chunks_mut(columns).zip(self.columns.par_chunks(vectors));
+            clusters.zip(&self.counts).try_for_each(mean)
         }
     }
+}
+
+/// The mean of one cluster.
+struct Means<'a> {
+    sums: &'a [[[f64; DOUBLES]; PIECES]],
+    count: f64,
+    center: &'a mut [f64],
+}
+
+impl Kernel for Means<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) {
+        let inverse = 1.0 / self.count;
+        for (center, sums) in self.center.chunks_mut(DOUBLES).zip(self.sums) {
+            let means: [f64; DOUBLES] = std::array::from_fn(|lane| {
+                let (sum, lost) = add(sums[0][lane], sums[1][lane]);
+                let (sum, lost_too) = add(sum, sums[2][lane]);
+                quotient(sum, lost + lost_too, self.count, inverse)
+            });
+            center.copy_from_slice(&means[..center.len()]);
+        }
+    }
+}
+
+/// A sum and what it lost by rounding.
+#[inline(always)]
+fn add(one: f64, other: f64) -> (f64, f64) {
+    let sum = one + other;
+    let added = sum - one;
+    (sum, (one - (sum - added)) + (other - added))
 }

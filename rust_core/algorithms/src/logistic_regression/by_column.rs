@@ -10,6 +10,9 @@ use crate::interrupt::{self, Interrupt, Interrupted};
 /// Values that are worth a thread's turn, at least.
 const STRETCH: usize = 1 << 14;
 
+/// Rows between two looks at the interrupt.
+const ROWS: usize = 4096;
+
 /// A sparse matrix, column after column.
 pub(super) struct ByColumn {
     /// Where each column begins.
@@ -26,11 +29,14 @@ pub(super) struct ByColumn {
 
 impl ByColumn {
     /// The matrix has less than 2³² rows.
-    pub(super) fn new(csr: &Csr<'_>) -> Self {
+    pub(super) fn new(csr: &Csr<'_>, interrupt: Interrupt<'_>) -> Result<Self, Interrupted> {
         let mut buffer = Vec::new();
         let tile = csr.tile(0..csr.rows(), None, &mut buffer);
         let mut lengths = vec![0_u32; csr.columns()];
-        for row in tile.iter() {
+        for (index, row) in tile.iter().enumerate() {
+            if index % ROWS == 0 {
+                interrupt::check(interrupt)?;
+            }
             for &column in row.columns {
                 lengths[column as usize] += 1;
             }
@@ -56,6 +62,9 @@ impl ByColumn {
         let mut next = starts.clone();
         let (mut rows, mut values) = (vec![0; csr.nonzeros()], vec![0.0; csr.nonzeros()]);
         for (index, row) in (0..=u32::MAX).zip(tile.iter()) {
+            if index as usize % ROWS == 0 {
+                interrupt::check(interrupt)?;
+            }
             for (column, value) in row.entries() {
                 let place = next[column];
                 next[column] += 1;
@@ -63,14 +72,14 @@ impl ByColumn {
                 values[place] = value;
             }
         }
-        Self {
+        Ok(Self {
             starts,
             lengths,
             order,
             rows,
             values,
             stretches,
-        }
+        })
     }
 
     /// The rows that have a value in a column, and these values.
@@ -153,7 +162,7 @@ mod tests {
             indptr.push(values.len() as u64);
         }
         let csr = Csr::new(indptr.into(), indices.into(), CsrValues::Double(values.into()), columns).unwrap();
-        let by_column = ByColumn::new(&csr);
+        let by_column = ByColumn::new(&csr, &never).unwrap();
         assert!(by_column.stretches.len() > 4);
         let factors: Vec<f64> = (0..rows).map(|row| (row as f64).cos()).collect();
         let mut expected = vec![0.0; columns];

@@ -220,6 +220,10 @@ struct Path {
 
 impl Path {
     fn push(&mut self, way: &[f64], changes: &[f64]) {
+        if self.ways.len() > MIXED {
+            // They could not be mixed.
+            self.clear();
+        }
         self.ways.push(way.to_vec());
         self.changes.push(changes.to_vec());
     }

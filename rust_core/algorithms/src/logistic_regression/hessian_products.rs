@@ -2,7 +2,7 @@
 //! gradient costs.
 
 use super::loss::{Objective, Partial};
-use super::products::{add_row, dot_row};
+use super::products::dot_row;
 use crate::csr::SparseRow;
 use crate::interrupt::Interrupted;
 use crate::packed::add_scaled;
@@ -138,13 +138,16 @@ impl Objective<'_> {
 impl Partial {
     /// Adds a row, times the number in `scores` for each class.
     fn add(&mut self, row: Row<'_>) {
-        if self.binary.is_empty() {
-            add_scaled(&mut self.intercepts, 1.0, self.scores.as_flattened());
-            self.multinomial.add_outer(row, &self.scores);
-        } else {
-            let factor = self.scores[0][0];
-            self.intercepts[0] += factor;
-            add_row(&mut self.binary, factor, row);
+        match row {
+            Row::Dense(values) if !self.binary.is_empty() => {
+                let factor = self.scores[0][0];
+                self.intercepts[0] += factor;
+                add_scaled(&mut self.binary, factor, values);
+            }
+            _ => {
+                add_scaled(&mut self.intercepts, 1.0, self.scores.as_flattened());
+                self.multinomial.add_outer(row, &self.scores);
+            }
         }
     }
 }

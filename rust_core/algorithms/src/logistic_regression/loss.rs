@@ -54,13 +54,18 @@ pub(super) struct Partial {
 }
 
 impl<'a> Objective<'a> {
-    pub(crate) fn new(sample: Sample<'a>, classes: &'a [u32], n_classes: usize, parameters: &Parameters) -> Self {
+    pub(crate) fn new(
+        sample: Sample<'a>,
+        classes: &'a [u32],
+        n_classes: usize,
+        parameters: &Parameters,
+    ) -> Result<Self, Interrupted> {
         let columns = sample.columns();
         let scores = if n_classes == 2 { 1 } else { n_classes };
         let lanes = if scores == 1 { 1 } else { scores.next_multiple_of(LANES) };
         let row_values = sample.rows().row_values();
         let by_column = match sample.rows().as_csr() {
-            Some(csr) if scores == 1 => Some(ByColumn::new(csr)),
+            Some(csr) if scores == 1 => Some(ByColumn::new(csr, sample.interrupt)?),
             _ => None,
         };
         let pairs = by_column.map(|columns| SparsePairs::new(columns, sample.len()));
@@ -85,7 +90,7 @@ impl<'a> Objective<'a> {
             kept: Vec::new(),
             eight: Vec::new(),
         };
-        Self {
+        Ok(Self {
             sample,
             classes,
             scores,
@@ -97,7 +102,7 @@ impl<'a> Objective<'a> {
             pairs,
             keeps: false,
             at: Vec::new(),
-        }
+        })
     }
 
     /// Coefficients and intercepts together.
@@ -465,7 +470,7 @@ mod tests {
                         intercept_scaling,
                         ..Parameters::default()
                     };
-                    let mut objective = Objective::new(sample, &classes, n_classes, &parameters);
+                    let mut objective = Objective::new(sample, &classes, n_classes, &parameters).unwrap();
                     assert!(objective.blocks.count() > 1 || n_classes == 17);
                     check_derivatives(&mut objective);
                 }
@@ -548,7 +553,7 @@ mod tests {
                 fit_intercept: false,
                 ..Parameters::default()
             };
-            let mut objective = Objective::new(sample, &[0, 1], 2, &parameters);
+            let mut objective = Objective::new(sample, &[0, 1], 2, &parameters).unwrap();
             let loss = objective.evaluate(&[score], &mut [0.0]).unwrap();
             assert!((loss - expected).abs() <= 1e-15 * expected, "{score}: {loss}");
         }

@@ -62,8 +62,9 @@ pub struct Fit {
 impl LogisticRegression {
     /// Fits coefficients to `rows`, whose classes are `classes[row]` in `0..n_classes` (each weighing `weights[row]`, or 1).
     ///
-    /// Columns in which sparse rows name no value cost nothing: their coefficients are 0, or without a penalty those of the start. Of
-    /// two classes, sparse rows are copied twice, row after row and column after column.
+    /// Columns in which sparse rows name no value cost nothing: their coefficients are 0, or without a penalty those of the start. Sparse
+    /// rows of more than a few columns are copied with fewer of them, in float64; those of two classes once more, column after column, and
+    /// with an L1 penalty the columns that may move again for each step.
     ///
     /// # Errors
     /// [`FitError::Invalid`] for a parameter, class, weight or value out of its range, a solver without that penalty, or a class
@@ -96,10 +97,13 @@ impl LogisticRegression {
             weights: weights.as_deref(),
             weight_sum: sample.weight_sum(),
         };
-        let reduced = rows.as_csr().and_then(|csr| Reduced::new(csr, known, parameters));
+        let reduced = match rows.as_csr() {
+            Some(csr) => Reduced::new(csr, known, parameters, interrupt)?,
+            None => None,
+        };
         let reduced = reduced.as_ref();
         let sample = reduced.map_or(sample, |reduced| sample.with_rows((&reduced.csr).into()));
-        let mut objective = Objective::new(sample, classes, n_classes, parameters);
+        let mut objective = Objective::new(sample, classes, n_classes, parameters)?;
         let start = first_point(&objective, parameters, reduced);
         let found = search::minimise(&mut objective, start, parameters)?;
         let ended = found.ended;

@@ -1,6 +1,6 @@
 //! Rows times coefficients, and back: the innermost loops of fits and predictions, for dense and sparse rows alike.
 
-use crate::packed::{LANES, Lanes, add_scaled, dot};
+use crate::packed::{LANES, Lanes, dot};
 use crate::rows::Row;
 
 /// Scalar product of a row and a vector. A sparse row gives the bits of the dense row it stands for: zeros add nothing, and
@@ -22,18 +22,6 @@ pub(super) fn dot_row(vector: &[f64], row: Row<'_>) -> f64 {
         }
     }
     ((sums[0] + sums[4]) + (sums[2] + sums[6])) + ((sums[1] + sums[5]) + (sums[3] + sums[7])) + rest
-}
-
-/// `target += factor × row`.
-pub(super) fn add_row(target: &mut [f64], factor: f64, row: Row<'_>) {
-    match row {
-        Row::Dense(values) => add_scaled(target, factor, values),
-        Row::Sparse(row) => {
-            for (column, value) in row.entries() {
-                target[column] += factor * value;
-            }
-        }
-    }
 }
 
 /// `count` vectors, column after column: the first value of each vector, then the second of each, and so on, so that a value of

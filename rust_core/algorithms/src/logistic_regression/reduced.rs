@@ -11,9 +11,12 @@
 use super::penalty::Penalty;
 use super::{Parameters, Solver};
 use crate::csr::{Csr, CsrValues, SparseRow};
+use crate::interrupt::{self, Interrupt, Interrupted};
 
 /// Values of a column that comes first, at least.
 const MANY: u32 = 16;
+/// Rows between two looks at the interrupt.
+const STRETCH: usize = 4096;
 /// Columns of which no order is better than another.
 const FEW_COLUMNS: usize = 4096;
 /// Stands for the number of a column that is left out.
@@ -49,35 +52,45 @@ pub(super) struct Known<'a> {
 
 impl Reduced {
     /// None where nothing would become smaller or faster.
-    pub(super) fn new(csr: &Csr<'_>, known: Known<'_>, parameters: &Parameters) -> Option<Self> {
+    pub(super) fn new(
+        csr: &Csr<'_>,
+        known: Known<'_>,
+        parameters: &Parameters,
+        interrupt: Interrupt<'_>,
+    ) -> Result<Option<Self>, Interrupted> {
         let penalty = Penalty::new(parameters, known.weight_sum);
         // L-BFGS takes scikit-learn's steps, and stops by the largest component of the gradient: over all columns.
         let merges = penalty.is_smooth() && penalty.coefficients.l2 > 0.0 && parameters.solver != Solver::Lbfgs;
         // Numbers of columns are to fit below those that stand for something else.
-        if csr.nonzeros() >= MERGED as usize || csr.nonzeros() == 0 {
-            return None;
+        if csr.nonzeros() >= MERGED as usize || csr.nonzeros() == 0 || parameters.max_iter == 0 {
+            return Ok(None);
         }
         let mut buffer = Vec::new();
         let rows = csr.tile(0..csr.rows(), None, &mut buffer);
         let mut counts = vec![0_u32; csr.columns()];
-        for row in rows.iter() {
+        for (index, row) in rows.iter().enumerate() {
+            if index % STRETCH == 0 {
+                interrupt::check(interrupt)?;
+            }
             for &column in row.columns {
                 counts[column as usize] += 1;
             }
         }
         let l1 = penalty.coefficients.l1 * known.weight_sum;
         if l1 > 0.0 {
+            interrupt::check(interrupt)?;
             leave_out(&mut counts, rows.iter(), known, l1);
         }
         let numbers = Numbers::new(counts, merges);
         if csr.columns() <= FEW_COLUMNS && numbers.kept.len() == csr.columns() {
-            return None;
+            return Ok(None);
         }
-        Self::rewritten(csr, rows.iter(), &numbers).or_else(|| {
-            // The lengths of merged columns are not to be told in float64.
-            let counts = numbers.of.iter().map(|&number| u32::from(number != ABSENT)).collect();
-            Self::rewritten(csr, rows.iter(), &Numbers::new(counts, false))
-        })
+        if let Some(reduced) = Self::rewritten(csr, rows.iter(), &numbers, interrupt)? {
+            return Ok(Some(reduced));
+        }
+        // The lengths of merged columns are not to be told in float64.
+        let counts = numbers.of.iter().map(|&number| u32::from(number != ABSENT)).collect();
+        Self::rewritten(csr, rows.iter(), &Numbers::new(counts, false), interrupt)
     }
 
     /// None where a merged column's length is not to be told.
@@ -85,14 +98,18 @@ impl Reduced {
         csr: &Csr<'_>,
         rows: impl ExactSizeIterator<Item = SparseRow<'r>>,
         numbers: &Numbers,
-    ) -> Option<Self> {
+        interrupt: Interrupt<'_>,
+    ) -> Result<Option<Self>, Interrupted> {
         let mut indptr = Vec::with_capacity(csr.rows() + 1);
         let (mut indices, mut values) = (Vec::with_capacity(csr.nonzeros()), Vec::with_capacity(csr.nonzeros()));
         indptr.push(0);
         let mut columns = numbers.kept.len() as u32;
         let mut shares: Vec<Share> = Vec::new();
         let mut seldom = Vec::new();
-        for row in rows {
+        for (index, row) in rows.enumerate() {
+            if index % STRETCH == 0 {
+                interrupt::check(interrupt)?;
+            }
             let first = shares.len();
             let mut square = 0.0;
             seldom.clear();
@@ -118,10 +135,13 @@ impl Reduced {
                 indices.push(number);
                 values.push(value);
             }
-            if shares.len() > first {
+            if shares[first..].iter().all(|share| share.part == 0.0) {
+                // Zeros that are written down say nothing.
+                shares.truncate(first);
+            } else {
                 let length = square.sqrt();
                 if !square.is_normal() {
-                    return None;
+                    return Ok(None);
                 }
                 shares[first..].iter_mut().for_each(|share| share.part /= length);
                 indices.push(columns);
@@ -131,11 +151,12 @@ impl Reduced {
             indptr.push(values.len() as u64);
         }
         let values = CsrValues::Double(values.into());
-        Some(Self {
-            csr: Csr::new(indptr.into(), indices.into(), values, columns as usize).ok()?,
+        let csr = Csr::new(indptr.into(), indices.into(), values, columns as usize);
+        Ok(csr.ok().map(|csr| Self {
+            csr,
             kept: numbers.kept.clone(),
             shares,
-        })
+        }))
     }
 
     /// What coefficients of all columns are in the columns of [`Reduced::csr`].
@@ -230,6 +251,7 @@ fn leave_out<'r>(counts: &mut [u32], rows: impl ExactSizeIterator<Item = SparseR
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::interrupt::never;
 
     const CLASSES: [u32; 3] = [0, 1, 0];
 
@@ -253,7 +275,7 @@ mod tests {
             weights: None,
             weight_sum: 3.0,
         };
-        Reduced::new(csr, known, parameters).unwrap()
+        Reduced::new(csr, known, parameters, &never).unwrap().unwrap()
     }
 
     #[test]
@@ -308,6 +330,27 @@ mod tests {
             };
             assert_eq!(reduced(&csr, &parameters).kept, kept);
         }
+    }
+
+    #[test]
+    fn zeros_that_are_written_down_are_left_out_and_others_still_merged() {
+        let values = vec![0.0, 0.0, 3.0, 4.0, 1.0];
+        let csr = Csr::new(
+            vec![0, 2, 4, 5].into(),
+            vec![0, 1, 2, 3, 4].into(),
+            CsrValues::Double(values.into()),
+            8,
+        )
+        .unwrap();
+        let auto = Parameters {
+            solver: Solver::Auto,
+            ..Parameters::default()
+        };
+        let merged = reduced(&csr, &auto);
+        assert_eq!(merged.csr.columns(), 2);
+        let mut wide = [7.0; 8];
+        merged.widen(&[10.0, 1.0], &mut wide);
+        assert_eq!(wide, [7.0, 7.0, 6.0, 8.0, 1.0, 7.0, 7.0, 7.0]);
     }
 
     #[test]

@@ -44,8 +44,9 @@ class LogisticRegression(FollowsProgress, ClassifierMixin, BaseEstimator):  # ty
     Every solver finds the minimum of the same objective, by the routes that are implemented here: ``"lbfgs"`` takes
     scikit-learn's steps, and stops where it stops; ``"newton-cholesky"`` and ``"newton-cg"`` are Newton's method, with a Cholesky
     decomposition and with conjugate gradients; any other name stands for the fastest route, which with an L1 penalty begins as a
-    proximal Newton method. All but ``"lbfgs"`` come within 1e-9 of the least objective at the usual `tol`, or warn that they did
-    not. ``"liblinear"`` penalises the intercept, as it does there.
+    proximal Newton method. All but ``"lbfgs"`` come within 1e-9 of the least objective at the usual `tol`, by their own estimate, or
+    warn that they did not (under L1, sparse columns that are multiples of each other but for a millionth may deceive the estimate).
+    ``"liblinear"`` penalises the intercept, as it does there.
 
     Args:
         penalty: Deprecated, as in scikit-learn: ``"l1"``, ``"l2"``, ``"elasticnet"`` or None.

@@ -163,7 +163,14 @@ fn steps(
         let batch = sample.rows().take(&drawn, sample.interrupt)?;
         // Rows are drawn by weight, so in the batch each weighs the same.
         let batch = Sample::of_checked(batch.rows(), None, sample.interrupt);
-        let step = state.step(batch, batch_size, parameters.reassignment_ratio, random, &mut buffers)?;
+        let step = state.step(
+            batch,
+            batch_size,
+            parameters.reassignment_ratio,
+            random,
+            &mut buffers,
+            false,
+        )?;
         let objective = step.inertia / batch_size as f64;
         converged = convergence.reached(objective, step.shift);
         sample.interrupt.iteration(Iteration {

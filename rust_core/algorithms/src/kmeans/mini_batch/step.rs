@@ -119,7 +119,7 @@ impl State {
             weights,
             batch_size,
         };
-        self.learnt(batch, reassignment_ratio, random, interrupt, |_, _, _, _| Ok(()))
+        self.learnt(batch, reassignment_ratio, random, interrupt, false, |_, _, _, _| Ok(()))
     }
 
     /// [`State::learn`]; then each row's cluster by the new centres, and the inertia, as [`KMeans::label`] says them.
@@ -145,6 +145,7 @@ impl State {
             reassignment_ratio,
             random,
             interrupt,
+            true,
             |next, sample, buffers, mut labels| {
                 let inertia = Lloyd::new(sample, buffers).label_again(&next.centers, &mut labels)?;
                 Ok((labels, inertia))
@@ -159,6 +160,7 @@ impl State {
         reassignment_ratio: f64,
         random: &mut dyn Draws,
         interrupt: Interrupt<'_>,
+        margins: bool,
         more: impl FnOnce(&Self, Sample<'_>, &mut Buffers, Vec<i32>) -> Result<T, FitError>,
     ) -> Result<T, FitError> {
         let Batch {
@@ -183,7 +185,7 @@ impl State {
         let mut next = self.clone();
         let mut buffers = Buffers::new(self.counts.len(), self.columns);
         let step = next
-            .step(sample, batch_size, reassignment_ratio, random, &mut buffers)
+            .step(sample, batch_size, reassignment_ratio, random, &mut buffers, margins)
             .map_err(|error| match error {
                 FitError::Overflow { .. } => sample::not_finite(rows).unwrap_or(error),
                 _ => error,
@@ -201,6 +203,7 @@ impl State {
         reassignment_ratio: f64,
         random: &mut dyn Draws,
         buffers: &mut Buffers,
+        margins: bool,
     ) -> Result<Step, FitError> {
         self.rows_since_reassignment = self.rows_since_reassignment.saturating_add(batch_size);
         let due = self.rows_since_reassignment >= self.counts.len().saturating_mul(10);
@@ -211,7 +214,7 @@ impl State {
 
         let mut labels = vec![-1; batch.len()];
         let mut lloyd = Lloyd::new(batch, buffers);
-        let won = lloyd.win(&self.centers, &mut labels)?;
+        let won = lloyd.win(&self.centers, &mut labels, margins)?;
         let mut centers = self.centers.clone();
         let clusters = centers.chunks_exact_mut(self.columns).zip(&mut self.counts);
         for (cluster, (center, count)) in clusters.enumerate() {
