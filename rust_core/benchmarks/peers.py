@@ -79,12 +79,15 @@ SCIKIT_LEARN = Peer(
         "logistic-fit/sparse": (
             *_LBFGS,
             *_tolerances("newton-cg"),
+            {"solver": "sag", "tol": 1e-2, "max_iter": 1000},
+            {"solver": "sag", "tol": 1e-3, "max_iter": 1000},
             {"solver": "sag", "tol": 1e-4, "max_iter": 1000},
         ),
         # Their tolerances are about steps, not gradients: these end near enough to the minimum.
         "logistic-fit/l1": (
             {"solver": "liblinear", "tol": 1e-3, "max_iter": 1000},
             {"solver": "liblinear", "tol": 1e-4, "max_iter": 1000},
+            {"solver": "saga", "tol": 1e-2, "max_iter": 5000},
             {"solver": "saga", "tol": 1e-3, "max_iter": 5000},
             {"solver": "saga", "tol": 1e-4, "max_iter": 5000},
         ),

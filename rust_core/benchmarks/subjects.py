@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import tempfile
+import threading
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -89,9 +90,25 @@ class Subject:
             self.versions: dict[str, str] = self._heard()["ready"]
             self._stack = stack.pop_all()
 
-    def run(self, calls: int) -> Timing:
-        """Does the work so often. Raises SubjectError."""
-        said = self._asked(f"run {calls}")
+    def run(self, calls: int, patience: float | None = None) -> Timing:
+        """Does the work so often. Raises SubjectError, also after so many seconds of ``patience``: the process has ended then."""
+        late = threading.Event()
+
+        def give_up() -> None:
+            late.set()
+            self._process.kill()
+
+        watch = threading.Timer(threading.TIMEOUT_MAX if patience is None else patience, give_up)
+        watch.daemon = True
+        watch.start()
+        try:
+            said = self._asked(f"run {calls}")
+        except SubjectError:
+            if late.is_set():
+                raise SubjectError(f"{self.peer.name} took longer than {patience:g} s") from None
+            raise
+        finally:
+            watch.cancel()
         cpu = said.get("cpu_seconds")
         return Timing(calls, said["seconds"] / calls, None if cpu is None else cpu / calls)
 

@@ -197,7 +197,11 @@ fn several_runs_and_drawn_centres() {
 fn a_value_far_beyond_all_others_costs_them_no_digit() {
     let mut blobs = Blobs::new(13, 3000, 4, 20, 1.0);
     for row in 0..3000 {
-        blobs.values[row * 4] = if row % 50 == 7 { 3.4e38 } else { 500.0 + (row % 9) as f64 };
+        blobs.values[row * 4] = if row % 50 == 7 {
+            3.4e38
+        } else {
+            500.0 + (row % 9) as f64
+        };
     }
     let parameters = given(&blobs.values[..20 * 4], 20, 8);
     let all = same("a value for none", blobs.rows(), None, &parameters);
@@ -215,7 +219,9 @@ fn a_value_far_beyond_all_others_costs_them_no_digit() {
 #[test]
 fn equal_rows_have_themselves_for_centres() {
     let kinds = [0.1, 1.75 + 7.0 * f64::EPSILON, 1.0 / 3.0, 1e9 / 7.0];
-    let values: Vec<f64> = (0..1000 * 3).map(|place| kinds[place / 3 * 7 % 4] * (1 + place % 3) as f64).collect();
+    let values: Vec<f64> = (0..1000 * 3)
+        .map(|place| kinds[place / 3 * 7 % 4] * (1 + place % 3) as f64)
+        .collect();
     let rows = Rows::from_values(&values, 1000, 3).expect("rows");
     let parameters = given(&values[..6 * 3], 6, 100);
     let all = same("equal rows", rows, None, &parameters);

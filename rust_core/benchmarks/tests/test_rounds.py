@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,15 @@ def test_a_small_work_is_measured_and_missing_peers_are_named() -> None:
     assert outcome.measured[1].settings in peers.SCIKIT_LEARN.settings["kmeans-fit"]
     assert judge(outcome).verdict is Verdict.MET
     assert len(outcome.load_average) == 2
+
+
+def test_a_setting_that_takes_too_long_is_left_out_with_a_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rounds, "_PATIENCE_SECONDS", 0.0)
+    work = replace(WORK, data=Data("blobs", {"rows": 200_000, "columns": 3, "clusters": 4, "first": 4}))
+    outcome = Outcome(work)
+    Bench(Offline(nothing), PACE, nothing).measure(work, outcome)
+    assert [each.peer for each in outcome.measured] == ["Ferrule"]
+    assert "scikit-learn took longer than 0 s" in outcome.missing["scikit-learn"]
 
 
 def test_a_setting_whose_answer_is_wrong_does_not_go_on(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,7 @@ LABELS = [
 
 @pytest.mark.parametrize("labels", LABELS, ids=lambda labels: f"{labels.dtype}-{len(labels)}")
 @pytest.mark.filterwarnings("ignore:The number of unique classes is greater than 50%")
-def test_labels_and_places_are_those_of_unique(labels):
+def test_labels_and_places_are_those_of_unique(labels: np.ndarray) -> None:
     classes, places = distinct_labels(labels)
     expected, indices = np.unique(labels, return_inverse=True)
     assert classes.dtype == expected.dtype
@@ -31,14 +31,14 @@ def test_labels_and_places_are_those_of_unique(labels):
     assert places.tolist() == indices.tolist()
 
 
-def test_labels_that_are_no_classes_are_refused_and_odd_ones_warned_of():
+def test_labels_that_are_no_classes_are_refused_and_odd_ones_warned_of() -> None:
     with pytest.raises(ValueError, match="Unknown label type: continuous"):
         distinct_labels(np.array([0.5, 1.5]))
     with pytest.warns(UserWarning, match="greater than 50%"):
         distinct_labels(np.arange(30))
 
 
-def test_only_whole_numbers_for_each_row_are_plain():
+def test_only_whole_numbers_for_each_row_are_plain() -> None:
     assert is_plain_labels(np.array([0, 1]), 2)
     assert is_plain_labels(np.array([True, False]), 2)
     for labels in ([0, 1], np.array([0, 1, 1]), np.array([[0], [1]]), np.array([0.0, 1.0]), np.array(["a", "b"])):

@@ -173,11 +173,14 @@ fn load<S: Simd, V: Value>(simd: S, values: &[V]) -> S::Double {
     }
 }
 
+/// The sums of eight columns, piece after piece.
+type Pieces = [[f64; DOUBLES]; PIECES];
+
 /// Sums, by cluster.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Tally {
     /// Cluster after cluster, vector of columns after vector.
-    columns: Vec<[[f64; DOUBLES]; PIECES]>,
+    columns: Vec<Pieces>,
     /// Rows of each cluster; less than none where rows left that another tally counts.
     counts: Vec<i64>,
 }
@@ -237,7 +240,7 @@ impl Tally {
         for (ours, theirs) in self.counts.iter_mut().zip(&mut other.counts) {
             *ours += std::mem::take(theirs);
         }
-        let add = |(ours, theirs): (&mut [[[f64; DOUBLES]; PIECES]], &mut [[[f64; DOUBLES]; PIECES]])| {
+        let add = |(ours, theirs): (&mut [Pieces], &mut [Pieces])| {
             interrupt::check(interrupt)?;
             let theirs = theirs.as_flattened_mut().as_flattened_mut();
             for (ours, theirs) in ours.as_flattened_mut().as_flattened_mut().iter_mut().zip(theirs) {
@@ -258,7 +261,7 @@ impl Tally {
     pub(crate) fn means(&self, centers: &mut [f64], interrupt: Interrupt<'_>) -> Result<(), Interrupted> {
         let columns = centers.len() / self.counts.len();
         let vectors = columns.div_ceil(DOUBLES);
-        let mean = |((center, sums), &count): ((&mut [f64], &[[[f64; DOUBLES]; PIECES]]), &i64)| {
+        let mean = |((center, sums), &count): ((&mut [f64], &[Pieces]), &i64)| {
             interrupt::check(interrupt)?;
             if count > 0 {
                 let count = count as f64;
@@ -278,7 +281,7 @@ impl Tally {
 
 /// The mean of one cluster.
 struct Means<'a> {
-    sums: &'a [[[f64; DOUBLES]; PIECES]],
+    sums: &'a [Pieces],
     count: f64,
     center: &'a mut [f64],
 }

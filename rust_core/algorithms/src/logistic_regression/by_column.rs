@@ -34,7 +34,7 @@ impl ByColumn {
         let tile = csr.tile(0..csr.rows(), None, &mut buffer);
         let mut lengths = vec![0_u32; csr.columns()];
         for (index, row) in tile.iter().enumerate() {
-            if index % ROWS == 0 {
+            if index.is_multiple_of(ROWS) {
                 interrupt::check(interrupt)?;
             }
             for &column in row.columns {
@@ -62,7 +62,7 @@ impl ByColumn {
         let mut next = starts.clone();
         let (mut rows, mut values) = (vec![0; csr.nonzeros()], vec![0.0; csr.nonzeros()]);
         for (index, row) in (0..=u32::MAX).zip(tile.iter()) {
-            if index as usize % ROWS == 0 {
+            if (index as usize).is_multiple_of(ROWS) {
                 interrupt::check(interrupt)?;
             }
             for (column, value) in row.entries() {

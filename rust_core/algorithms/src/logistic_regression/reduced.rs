@@ -69,7 +69,7 @@ impl Reduced {
         let rows = csr.tile(0..csr.rows(), None, &mut buffer);
         let mut counts = vec![0_u32; csr.columns()];
         for (index, row) in rows.iter().enumerate() {
-            if index % STRETCH == 0 {
+            if index.is_multiple_of(STRETCH) {
                 interrupt::check(interrupt)?;
             }
             for &column in row.columns {
@@ -107,7 +107,7 @@ impl Reduced {
         let mut shares: Vec<Share> = Vec::new();
         let mut seldom = Vec::new();
         for (index, row) in rows.enumerate() {
-            if index % STRETCH == 0 {
+            if index.is_multiple_of(STRETCH) {
                 interrupt::check(interrupt)?;
             }
             let first = shares.len();
