@@ -7,5 +7,5 @@
 - ``document``: figures in documents, between markers.
 - ``inherited``: which environment variables a measured program does not get.
 
-It imports nothing of the project.
+It imports nothing of the project, and psutil alone beside the standard library.
 """

@@ -38,7 +38,7 @@ NOT_NAMED = {
 #: What each Python package may import beyond the standard library and itself.
 PYTHON = {
     "server/python/src/ferrule_server": {"grpc", "ferrule._core"},
-    "measuring": set(),
+    "measuring": {"psutil"},
     # The last two are for the command line, and imported where they are used.
     "clients/python/src/ferrule_client": {"grpc", "google.protobuf", "numpy", "rich", "scipy.sparse"},
 }
