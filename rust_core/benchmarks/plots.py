@@ -61,7 +61,7 @@ def _ratios(outcomes: Sequence[Outcome]) -> Figure:
 
 
 def _growth(outcomes: Sequence[Outcome]) -> Figure:
-    """A panel for each series: seconds of an iteration against the size, and a line of slope 1."""
+    """A panel for each series: seconds of a fit against the size, and a line of slope 1."""
     names = list(dict.fromkeys(str(outcome.work.series) for outcome in outcomes))
     figure = Figure(figsize=(3.4 * len(names), 3.4), layout="constrained")
     panels = figure.subplots(1, len(names), squeeze=False)
@@ -69,7 +69,7 @@ def _growth(outcomes: Sequence[Outcome]) -> Figure:
         points = sorted((each for each in outcomes if each.work.series == name), key=lambda each: each.work.size)
         for peer in BY_NAME:
             line = [
-                (point.work.size, judge(point).seconds[peer].median / max(each.n_iter or 1, 1))
+                (point.work.size, judge(point).seconds[peer].median)
                 for point in points
                 for each in point.measured
                 if each.peer == peer and each.timings
@@ -81,6 +81,15 @@ def _growth(outcomes: Sequence[Outcome]) -> Figure:
                     slope = -1 if name.endswith("threads") else 1
                     along = [seconds[0] * (size / sizes[0]) ** slope for size in sizes]
                     axes.plot(sizes, along, color="#999999", linestyle=":", label="in proportion")
-        axes.set(xscale="log", yscale="log", title=name, xlabel=name.rpartition(" ")[2], ylabel="seconds an iteration")
+        axes.set(xscale="log", yscale="log", title=name, xlabel=name.rpartition(" ")[2], ylabel="seconds of a fit")
+        axes.set_xticks(
+            [point.work.size for point in points], [_short(point.work.size) for point in points], rotation=45
+        )
+        axes.xaxis.minorticks_off()
         axes.legend(fontsize=7)
     return figure
+
+
+def _short(size: float) -> str:
+    """A size as a tick has room for it: 12.5k."""
+    return f"{size / 1000:g}k" if size >= 1000 else f"{size:g}"
