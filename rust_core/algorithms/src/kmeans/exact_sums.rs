@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use crate::csr::{Csr, CsrValues, Stored};
 use crate::interrupt::{self, Interrupted};
-use crate::kmeans::quotient::quotient;
+use crate::kmeans::quotient::{add, quotient};
 use crate::rows::{LINE, Lines};
 use crate::sample::Sample;
 use crate::simd::{DOUBLES, Kernel, Simd, dispatch};
@@ -310,12 +310,9 @@ fn mean(low: u64, high: u64, count: f64, inverse: f64) -> f64 {
     let high = whole(high) * 18_446_744_073_709_551_616.0;
     let middle = whole(middle) * 4_294_967_296.0;
     let last = whole(last);
-    // The greater ones first: what is lost of each sum is known.
-    let upper = high + middle;
-    let lost_of_upper = middle - (upper - high);
-    let sum = upper + last;
-    let added = sum - upper;
-    let lost = (upper - (sum - added)) + (last - added) + lost_of_upper;
+    let (upper, lost_of_upper) = add(high, middle);
+    let (sum, lost_of_sum) = add(upper, last);
+    let lost = lost_of_sum + lost_of_upper;
     quotient(sum, lost, count, inverse)
 }
 

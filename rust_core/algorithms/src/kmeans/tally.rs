@@ -18,7 +18,7 @@ use rayon::prelude::*;
 use crate::blocks::Blocks;
 use crate::interrupt::{self, Interrupt, Interrupted};
 use crate::kmeans::centers::MANY_VALUES;
-use crate::kmeans::quotient::quotient;
+use crate::kmeans::quotient::{add, quotient};
 use crate::rows::Lying;
 use crate::sample::Sample;
 use crate::simd::{DOUBLES, Kernel, Simd, dispatch};
@@ -301,12 +301,4 @@ impl Kernel for Means<'_> {
             center.copy_from_slice(&means[..center.len()]);
         }
     }
-}
-
-/// A sum and what it lost by rounding.
-#[inline(always)]
-fn add(one: f64, other: f64) -> (f64, f64) {
-    let sum = one + other;
-    let added = sum - one;
-    (sum, (one - (sum - added)) + (other - added))
 }
