@@ -120,7 +120,7 @@ impl Planes {
     fn of(centers: &[f64], columns: usize, coarse: bool, threads: bool, others: Option<Self>) -> Option<Self> {
         // Of numbers that are not negative, the greatest has the greatest bits; NaN has greater ones.
         let greatest = |values: &[f64]| values.iter().map(|value| value.abs().to_bits()).fold(0, u64::max);
-        let greatest = f64::from_bits(if centers.len() < MANY_VALUES {
+        let greatest = f64::from_bits(if !threads || centers.len() < MANY_VALUES {
             greatest(centers)
         } else {
             centers.par_chunks(MANY_VALUES).map(greatest).max().unwrap_or(0)
