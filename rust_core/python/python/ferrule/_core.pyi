@@ -551,17 +551,11 @@ def logistic_regression_fit(
         progress: Called with run (1), iteration and objective after each iteration.
     """
 
-def logistic_regression_predict(
-    x: _Rows, coefficients: _Numbers, intercepts: _Numbers
-) -> NDArray[np.uint32]:
+def logistic_regression_predict(x: _Rows, coefficients: _Numbers, intercepts: _Numbers) -> NDArray[np.uint32]:
     """The index of each row's most probable class."""
 
-def logistic_regression_decision_function(
-    x: _Rows, coefficients: _Numbers, intercepts: _Numbers
-) -> _Numbers:
+def logistic_regression_decision_function(x: _Rows, coefficients: _Numbers, intercepts: _Numbers) -> _Numbers:
     """The scores of each row: one for two classes, else one for each class; float32 where rows and coefficients are."""
 
-def logistic_regression_predict_proba(
-    x: _Rows, coefficients: _Numbers, intercepts: _Numbers
-) -> _Numbers:
+def logistic_regression_predict_proba(x: _Rows, coefficients: _Numbers, intercepts: _Numbers) -> _Numbers:
     """The probability of each class for each row; float32 where rows and coefficients are."""

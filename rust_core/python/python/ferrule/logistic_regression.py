@@ -184,7 +184,8 @@ class LogisticRegression(FollowsProgress, ClassifierMixin, BaseEstimator):  # ty
 
     def predict(self, X: Any) -> NDArray[Any]:
         """The most probable label of each row."""
-        labels: NDArray[Any] = self.classes_[self._answer(_core.logistic_regression_predict, X)]
+        indices = self._answer(_core.logistic_regression_predict, X)
+        labels: NDArray[Any] = self.classes_[indices]
         return labels
 
     def decision_function(self, X: Any) -> NDArray[np.floating[Any]]:
