@@ -37,7 +37,7 @@ impl<'py, D: Dimension + 'py> FromPyObject<'_, 'py> for Numbers<'py, D> {
         // What type an array is not takes a while to say.
         let single = object
             .cast::<PyUntypedArray>()
-            .is_ok_and(|array| array.dtype().is(&dtype::<f32>(object.py())));
+            .is_ok_and(|array| array.dtype().is(dtype::<f32>(object.py())));
         if !single && let Ok(array) = object.extract() {
             return Ok(Self::Double(array));
         }
@@ -56,10 +56,10 @@ impl<'py> FromPyObject<'_, 'py> for Matrix<'py> {
 
     fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
         // What a tuple is not takes a while to say.
-        if !object.is_instance_of::<PyTuple>() {
-            if let Ok(array) = object.extract() {
-                return Ok(Self::Dense(array));
-            }
+        if !object.is_instance_of::<PyTuple>()
+            && let Ok(array) = object.extract()
+        {
+            return Ok(Self::Dense(array));
         }
         let Ok((data, indices, indptr, shape)) = object.extract() else {
             return Err(PyTypeError::new_err(
