@@ -6,7 +6,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use crate::interrupt::{self, Interrupt, Interrupted};
-use crate::rows::{Rows, Tile};
+use crate::rows::{Lying, Rows, Tile};
 use crate::simd::DOUBLES;
 
 /// At most this many blocks, so that their partial results stay small beside the rows.
@@ -175,6 +175,31 @@ impl Blocks {
             SCRATCH.set(buffer);
         }
         outcome
+    }
+
+    /// [`Blocks::row_tiles`] of rows as they lie in memory, where they can be read there.
+    pub(crate) fn lying_tiles(
+        &self,
+        rows: Rows<'_>,
+        block: Range<usize>,
+        interrupt: Interrupt<'_>,
+        mut step: impl FnMut(Range<usize>, Lying<'_>),
+    ) -> Result<(), Interrupted> {
+        let columns = rows.columns();
+        if let Some(csr) = rows.sparse_singles() {
+            return self.tiles(block, interrupt, |tile| {
+                if let Some(rows) = csr.singles(tile.clone()) {
+                    step(tile, Lying::SparseSingle(rows));
+                }
+            });
+        }
+        match rows.singles() {
+            Some(all) => self.tiles(block, interrupt, |tile| {
+                let values = &all[tile.start * columns..tile.end * columns];
+                step(tile, Lying::Single(values));
+            }),
+            None => self.row_tiles(rows, block, interrupt, |tile, values| step(tile, values.into())),
+        }
     }
 
     /// The rows of a block.

@@ -348,6 +348,12 @@ pub(crate) struct SparseRow<'t, V = f64> {
 }
 
 impl<'t, V: Copy + Into<f64>> SparseRow<'t, V> {
+    /// Columns and values, pair by pair.
+    pub(crate) fn entries(self) -> impl Iterator<Item = (usize, f64)> + 't {
+        let columns = self.columns.iter().map(|&column| column as usize);
+        columns.zip(self.values.iter().map(|&value| value.into()))
+    }
+
     /// The row in float64; `values` is for its values, and loses its former content.
     pub(crate) fn widened<'b>(self, values: &'b mut Vec<f64>) -> SparseRow<'b>
     where
@@ -359,16 +365,6 @@ impl<'t, V: Copy + Into<f64>> SparseRow<'t, V> {
             columns: self.columns,
             values,
         }
-    }
-}
-
-impl<'t> SparseRow<'t> {
-    /// Columns and values, pair by pair.
-    pub(crate) fn entries(self) -> impl Iterator<Item = (usize, f64)> + 't {
-        self.columns
-            .iter()
-            .map(|&column| column as usize)
-            .zip(self.values.iter().copied())
     }
 }
 

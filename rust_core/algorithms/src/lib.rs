@@ -34,4 +34,5 @@ pub use error::{CsrError, Field, FitError, ModelError, PredictError, ShapeError}
 pub use interrupt::{Interrupt, Iteration, Observer, never};
 pub use numpy_random::{Draws, RandomState};
 pub use precision::Precision;
+pub use predict::NumbersMut;
 pub use rows::Rows;

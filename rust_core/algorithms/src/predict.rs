@@ -1,11 +1,14 @@
 //! One answer for each row: what every prediction has in common.
 
+use std::cell::Cell;
+use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::blocks::Blocks;
 use crate::error::PredictError;
-use crate::interrupt::Interrupt;
-use crate::rows::{Ahead, Row, Rows, Tile};
+use crate::interrupt::{Interrupt, Interrupted};
+use crate::rows::{Ahead, Lying, Row, Rows, Tile};
+use crate::simd::{DOUBLES, Kernel, SINGLES, Simd, dispatch};
 
 /// What a model needs, to answer for one row.
 pub(crate) struct Prediction<'a> {
@@ -48,12 +51,64 @@ impl Prediction<'_> {
         outputs: &mut [T],
         answer: impl Fn(Tile<'_>, Ahead<'_>, &mut [T]) -> Option<usize> + Sync,
     ) -> Result<(), PredictError> {
+        let (rows, interrupt) = (self.rows, self.interrupt);
+        self.write_blocks(outputs, |blocks, block, put| {
+            blocks.row_tiles(rows, block, interrupt, |tile, values| {
+                put(tile, &mut |ahead, outputs| answer(values, ahead, outputs));
+            })
+        })
+    }
+
+    /// [`Prediction::write_tiles`] of rows as they lie in memory, where they can be read there.
+    pub(crate) fn write_lying<T: Send>(
+        &self,
+        outputs: &mut [T],
+        answer: impl Fn(Lying<'_>, Ahead<'_>, &mut [T]) -> Option<usize> + Sync,
+    ) -> Result<(), PredictError> {
+        let (rows, interrupt) = (self.rows, self.interrupt);
+        self.write_blocks(outputs, |blocks, block, put| {
+            blocks.lying_tiles(rows, block, interrupt, |tile, values| {
+                put(tile, &mut |ahead, outputs| answer(values, ahead, outputs));
+            })
+        })
+    }
+
+    /// [`Prediction::write_lying`] to numbers of either type; the answers themselves are in float64, and rounded once.
+    pub(crate) fn write_numbers(
+        &self,
+        outputs: NumbersMut<'_>,
+        answer: impl Fn(Lying<'_>, Ahead<'_>, &mut [f64]) -> Option<usize> + Sync,
+    ) -> Result<(), PredictError> {
+        match outputs {
+            NumbersMut::Double(outputs) => self.write_lying(outputs, answer),
+            NumbersMut::Single(outputs) => self.write_lying(outputs, |rows, ahead, outputs| {
+                let mut wide = WIDE.take();
+                if wide.len() < outputs.len() {
+                    wide.resize(outputs.len(), 0.0);
+                }
+                let answers = &mut wide[..outputs.len()];
+                let first = answer(rows, ahead, answers);
+                dispatch(Narrow(answers, outputs));
+                if wide.capacity() <= KEPT_WIDE {
+                    WIDE.set(wide);
+                }
+                first
+            }),
+        }
+    }
+
+    /// Calls `step` with each block, and with what it is to call with each of the block's tiles.
+    fn write_blocks<T: Send>(
+        &self,
+        outputs: &mut [T],
+        step: impl Fn(&Blocks, Range<usize>, &mut Put<'_, T>) -> Result<(), Interrupted> + Sync,
+    ) -> Result<(), PredictError> {
         let Self {
             rows,
             columns,
             width,
             row_work,
-            interrupt,
+            ..
         } = *self;
         if rows.columns() != columns {
             return Err(PredictError::Columns {
@@ -73,10 +128,10 @@ impl Prediction<'_> {
         let not_finite = AtomicUsize::new(usize::MAX);
         blocks.write(outputs, width, |block, outputs| {
             let first = block.start;
-            blocks.row_tiles(rows, block, interrupt, |tile, values| {
+            step(&blocks, block, &mut |tile: Range<usize>, answer| {
                 let outputs = &mut outputs[(tile.start - first) * width..(tile.end - first) * width];
                 let ahead = rows.ahead(tile.end..tile.end + tile.len());
-                if let Some(index) = answer(values, ahead, outputs) {
+                if let Some(index) = answer(ahead, outputs) {
                     not_finite.fetch_min(tile.start + index, Ordering::Relaxed);
                 }
             })
@@ -84,6 +139,58 @@ impl Prediction<'_> {
         match not_finite.into_inner() {
             usize::MAX => Ok(()),
             row => Err(PredictError::NotFinite { row }),
+        }
+    }
+}
+
+/// Takes the answers for a tile of rows.
+type Put<'p, T> = dyn FnMut(Range<usize>, &mut dyn FnMut(Ahead<'_>, &mut [T]) -> Option<usize>) + 'p;
+
+/// Where numbers go: to float64 or to float32.
+#[derive(Debug)]
+pub enum NumbersMut<'o> {
+    /// float64.
+    Double(&'o mut [f64]),
+    /// float32.
+    Single(&'o mut [f32]),
+}
+
+impl<'o> From<&'o mut [f64]> for NumbersMut<'o> {
+    fn from(values: &'o mut [f64]) -> Self {
+        Self::Double(values)
+    }
+}
+
+impl<'o> From<&'o mut [f32]> for NumbersMut<'o> {
+    fn from(values: &'o mut [f32]) -> Self {
+        Self::Single(values)
+    }
+}
+
+/// A buffer of answers above this length (in values) is given back rather than kept by the thread.
+const KEPT_WIDE: usize = 1 << 17;
+
+thread_local! {
+    /// Where answers are before they are rounded: kept between calls, so that a small prediction allocates nothing.
+    static WIDE: Cell<Vec<f64>> = const { Cell::new(Vec::new()) };
+}
+
+/// Copies float64 values as float32.
+struct Narrow<'a>(&'a [f64], &'a mut [f32]);
+
+impl Kernel for Narrow<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let (doubles, last_doubles) = self.0.as_chunks::<SINGLES>();
+        let (singles, last) = self.1.as_chunks_mut::<SINGLES>();
+        for (doubles, singles) in doubles.iter().zip(singles) {
+            let (halves, _) = doubles.as_chunks::<DOUBLES>();
+            simd.store_singles(simd.narrow(simd.load(&halves[0]), simd.load(&halves[1])), singles);
+        }
+        for (double, single) in last_doubles.iter().zip(last) {
+            *single = *double as f32;
         }
     }
 }

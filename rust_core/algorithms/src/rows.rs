@@ -94,12 +94,18 @@ impl Lines {
     /// Asks for the next `N` lines.
     #[inline(always)]
     pub(crate) fn bring<S: Simd, const N: usize>(&mut self, simd: S) {
+        self.bring_some(simd, N);
+    }
+
+    /// Asks for the next `count` lines.
+    #[inline(always)]
+    pub(crate) fn bring_some<S: Simd>(&mut self, simd: S, count: usize) {
         let Range { start, end } = self.0;
         if start < end {
-            for line in 0..N {
+            for line in 0..count {
                 simd.prefetch(start.wrapping_add(line * LINE));
             }
-            self.0.start = start.wrapping_add(N * LINE);
+            self.0.start = start.wrapping_add(count * LINE);
         }
     }
 

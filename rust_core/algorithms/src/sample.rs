@@ -137,23 +137,9 @@ impl<'a> Sample<'a> {
         &self,
         blocks: &Blocks,
         block: Range<usize>,
-        mut step: impl FnMut(Range<usize>, Lying<'_>),
+        step: impl FnMut(Range<usize>, Lying<'_>),
     ) -> Result<(), Interrupted> {
-        let columns = self.columns();
-        if let Some(csr) = self.rows.sparse_singles() {
-            return blocks.tiles(block, self.interrupt, |tile| {
-                if let Some(rows) = csr.singles(tile.clone()) {
-                    step(tile, Lying::SparseSingle(rows));
-                }
-            });
-        }
-        match self.rows.singles() {
-            Some(all) => blocks.tiles(block, self.interrupt, |tile| {
-                let values = &all[tile.start * columns..tile.end * columns];
-                step(tile, Lying::Single(values));
-            }),
-            None => self.tiles(blocks, block, |tile, rows| step(tile, rows.into())),
-        }
+        blocks.lying_tiles(self.rows, block, self.interrupt, step)
     }
 
     /// The weight of one row.

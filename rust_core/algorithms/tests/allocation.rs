@@ -6,7 +6,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 use ferrule_algorithms::kmeans::KMeans;
-use ferrule_algorithms::logistic_regression::LogisticRegression;
+use ferrule_algorithms::logistic_regression::{LogisticRegression, Scorer};
 use ferrule_algorithms::{Rows, never};
 use matrices::{Blobs, Unaligned};
 
@@ -53,6 +53,8 @@ fn small_predictions_allocate_nothing() {
     let clusters = KMeans::new(blobs.values[..20 * columns].to_vec(), 20, columns).unwrap();
     let binary = LogisticRegression::new(blobs.values[..columns].to_vec(), vec![0.5], 2, columns).unwrap();
     let several = LogisticRegression::new(blobs.values[..9 * columns].to_vec(), vec![0.5; 9], 9, columns).unwrap();
+    let single: Vec<f32> = blobs.row(7).iter().map(|&value| value as f32).collect();
+    let scorer = Scorer::new(&single[..], &[0.5], columns).unwrap();
     let bytes = Unaligned::new(&blobs.values);
     let row = Unaligned::new(blobs.row(7));
     let mut labels = [0; 20];
@@ -80,4 +82,12 @@ fn small_predictions_allocate_nothing() {
     predict(bytes.rows(rows, columns));
     assert_eq!(allocations(|| predict(row.rows(1, columns))), 0);
     assert_eq!(allocations(|| predict(bytes.rows(rows, columns))), 0);
+    // Answers in float32 are rounded from such a buffer.
+    let mut probabilities = [0.0_f32; 2];
+    let mut answer = || {
+        let rows = Rows::from_single_values(&single, 1, columns).unwrap();
+        scorer.predict_proba(rows, &mut probabilities[..], &never).unwrap();
+    };
+    answer();
+    assert_eq!(allocations(answer), 0);
 }

@@ -31,9 +31,9 @@ fn answers(scorer: &Scorer<'_>, rows: Rows<'_>) -> (Vec<u32>, Vec<f64>, Vec<f64>
     let mut scores = vec![f64::NAN; rows.rows() * scorer.scores()];
     let mut probabilities = vec![f64::NAN; rows.rows() * scorer.n_classes()];
     scorer.predict(rows, &mut classes, &never).expect("classes");
-    scorer.decision_function(rows, &mut scores, &never).expect("scores");
+    scorer.decision_function(rows, &mut scores[..], &never).expect("scores");
     scorer
-        .predict_proba(rows, &mut probabilities, &never)
+        .predict_proba(rows, &mut probabilities[..], &never)
         .expect("probabilities");
     (classes, scores, probabilities)
 }
@@ -69,6 +69,7 @@ fn expected(values: &[f64], coefficients: &[f64], intercepts: &[f64], columns: u
 #[test]
 fn levels_agree() {
     predictions_agree();
+    singles_are_widened_and_rounded_once();
     fits_agree();
     simd::force(Level::best()).expect("the best level is one that the CPU has");
 }
@@ -86,7 +87,7 @@ fn predictions_agree() {
                 .collect();
             let model = LogisticRegression::new(coefficients.clone(), intercepts.clone(), n_classes, columns)
                 .expect("valid input");
-            let scorer = Scorer::new(&by_column, &intercepts, columns).expect("valid input");
+            let scorer = Scorer::new(&by_column[..], &intercepts, columns).expect("valid input");
             let dense = Rows::from_values(&values, rows, columns).expect("valid input");
             let wanted = expected(&values, &coefficients, &intercepts, columns);
             let mut first = None;
@@ -115,16 +116,77 @@ fn predictions_agree() {
             }
         }
     }
-    let scorer = Scorer::new(&[1.0, 2.0], &[0.0], 2).expect("valid input");
+    let scorer = Scorer::new(&[1.0, 2.0][..], &[0.0], 2).expect("valid input");
     let values = [vec![0.5; 40], vec![f64::NAN, 1.0], vec![f64::INFINITY; 2]].concat();
     let refused = scorer.predict_proba(
         Rows::from_values(&values, 22, 2).expect("valid input"),
-        &mut [0.0; 44],
+        &mut [0.0_f64; 44][..],
         &never,
     );
     assert_eq!(
         refused.expect_err("not finite").to_string(),
         "row 20: the result is not a finite number"
+    );
+}
+
+/// Rows, coefficients and answers in float32: the answers are those of the same numbers in float64, rounded.
+fn singles_are_widened_and_rounded_once() {
+    let mut numbers = Numbers(4);
+    let mut normals = |count: usize| -> Vec<f32> { (0..count).map(|_| numbers.normal() as f32).collect() };
+    let wide = |values: &[f32]| -> Vec<f64> { values.iter().copied().map(f64::from).collect() };
+    let rounded = |values: &[f64]| -> Vec<u32> { values.iter().map(|value| (*value as f32).to_bits()).collect() };
+    for n_classes in [2, 3, 8, 20, 33] {
+        for (rows, columns) in [(1, 1), (7, 3), (8, 16), (21, 11), (600, 50)] {
+            let scores = if n_classes == 2 { 1 } else { n_classes };
+            let (values, coefficients) = (normals(rows * columns), normals(scores * columns));
+            let (wide_values, wide_coefficients) = (wide(&values), wide(&coefficients));
+            let intercepts = wide(&normals(scores));
+            let every = |rows: usize| (0..=rows as u64).map(|row| row * columns as u64).collect::<Vec<_>>();
+            let indices: Vec<u32> = (0..rows).flat_map(|_| 0..columns as u32).collect();
+            let csr = Csr::new(
+                every(rows).into(),
+                indices.into(),
+                CsrValues::Single((&values[..]).into()),
+                columns,
+            )
+            .expect("a sparse matrix");
+            let wide_rows = Rows::from_values(&wide_values, rows, columns).expect("valid input");
+            let wide_scorer = Scorer::new(&wide_coefficients[..], &intercepts, columns).expect("valid input");
+            let scorer = Scorer::new(&coefficients[..], &intercepts, columns).expect("valid input");
+            for level in Level::ALL.into_iter().filter(|level| level.is_available()) {
+                simd::force(level).expect("available");
+                let wanted = answers(&wide_scorer, wide_rows);
+                let singles = Rows::from_single_values(&values, rows, columns).expect("valid input");
+                for given in [singles, Rows::from(&csr)] {
+                    for scorer in [&scorer, &wide_scorer] {
+                        let got = answers(scorer, given);
+                        assert_eq!(
+                            (&got.0, bits(&got.1), bits(&got.2)),
+                            (&wanted.0, bits(&wanted.1), bits(&wanted.2)),
+                            "{level}, {n_classes} classes"
+                        );
+                    }
+                    let mut single_scores = vec![f32::NAN; wanted.1.len()];
+                    let mut probabilities = vec![f32::NAN; wanted.2.len()];
+                    scorer
+                        .decision_function(given, &mut single_scores[..], &never)
+                        .expect("scores");
+                    scorer
+                        .predict_proba(given, &mut probabilities[..], &never)
+                        .expect("probabilities");
+                    let bits = |values: &[f32]| -> Vec<u32> { values.iter().map(|value| value.to_bits()).collect() };
+                    assert_eq!(bits(&single_scores), rounded(&wanted.1), "{level}, {n_classes} classes");
+                    assert_eq!(bits(&probabilities), rounded(&wanted.2), "{level}, {n_classes} classes");
+                }
+            }
+        }
+    }
+    let scorer = Scorer::new(&[1.0_f32, 2.0][..], &[0.0], 2).expect("valid input");
+    let rows = Rows::from_single_values(&[1.0, 1.0, f32::NAN, 0.0], 2, 2).expect("valid input");
+    let refused = scorer.predict_proba(rows, &mut [0.0_f32; 4][..], &never);
+    assert_eq!(
+        refused.expect_err("not finite").to_string(),
+        "row 1: the result is not a finite number"
     );
 }
 

@@ -8,14 +8,17 @@
 use std::borrow::Cow;
 
 use ferrule_algorithms::{
-    Csr, Interrupt, PredictError, Rows,
+    Csr, Interrupt, NumbersMut, Precision, PredictError, Rows,
     logistic_regression::{ClassWeight, LogisticRegression, Parameters, Scorer},
 };
-use numpy::{Element, PyArray1, PyArray2, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
+use numpy::{
+    Element, Ix1, Ix2, PyArray, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2,
+    PyUntypedArrayMethods, ndarray::IntoDimension,
+};
 use pyo3::{exceptions::PyValueError, prelude::*};
 
 use crate::{
-    matrix::{Checked, Matrix, copied, invalid, matrix, values},
+    matrix::{Checked, Matrix, Numbers, copied, invalid, matrix, values},
     signals::{interruptible, interruptible_if_long},
 };
 
@@ -94,17 +97,16 @@ pub fn logistic_regression_fit(
 pub fn logistic_regression_predict<'py>(
     py: Python<'py>,
     x: Matrix<'py>,
-    coefficients: Coefficients<'py>,
-    intercepts: PyReadonlyArray1<'py, f64>,
+    coefficients: Numbers<'py, Ix2>,
+    intercepts: Numbers<'py, Ix1>,
 ) -> PyResult<Bound<'py, PyArray1<u32>>> {
     let checked = x.checked()?;
     let asked = Asked::new(&checked, &coefficients, &intercepts)?;
-    let (classes, _) = asked.answers(
+    asked.answers(
         py,
-        |_| 1,
+        |_, rows| [rows],
         |scorer, rows, answers, interrupt| scorer.predict(rows, answers, interrupt),
-    )?;
-    Ok(PyArray1::from_vec(py, classes))
+    )
 }
 
 /// See `_core.pyi`.
@@ -112,17 +114,16 @@ pub fn logistic_regression_predict<'py>(
 pub fn logistic_regression_decision_function<'py>(
     py: Python<'py>,
     x: Matrix<'py>,
-    coefficients: Coefficients<'py>,
-    intercepts: PyReadonlyArray1<'py, f64>,
-) -> PyResult<Bound<'py, PyArray2<f64>>> {
+    coefficients: Numbers<'py, Ix2>,
+    intercepts: Numbers<'py, Ix1>,
+) -> PyResult<Bound<'py, PyAny>> {
     let checked = x.checked()?;
     let asked = Asked::new(&checked, &coefficients, &intercepts)?;
-    let (scores, width) = asked.answers(
+    asked.numbers(
         py,
         |scorer| scorer.scores(),
         |scorer, rows, answers, interrupt| scorer.decision_function(rows, answers, interrupt),
-    )?;
-    matrix(py, scores, width)
+    )
 }
 
 /// See `_core.pyi`.
@@ -130,17 +131,16 @@ pub fn logistic_regression_decision_function<'py>(
 pub fn logistic_regression_predict_proba<'py>(
     py: Python<'py>,
     x: Matrix<'py>,
-    coefficients: Coefficients<'py>,
-    intercepts: PyReadonlyArray1<'py, f64>,
-) -> PyResult<Bound<'py, PyArray2<f64>>> {
+    coefficients: Numbers<'py, Ix2>,
+    intercepts: Numbers<'py, Ix1>,
+) -> PyResult<Bound<'py, PyAny>> {
     let checked = x.checked()?;
     let asked = Asked::new(&checked, &coefficients, &intercepts)?;
-    let (probabilities, width) = asked.answers(
+    asked.numbers(
         py,
         |scorer| scorer.n_classes(),
         |scorer, rows, answers, interrupt| scorer.predict_proba(rows, answers, interrupt),
-    )?;
-    matrix(py, probabilities, width)
+    )
 }
 
 /// What a prediction is made from. The coefficients stay where Python has them, so that they may be changed there; each call
@@ -149,29 +149,39 @@ pub fn logistic_regression_predict_proba<'py>(
 struct Asked<'a> {
     rows: &'a Checked<'a>,
     narrow: Option<Csr<'a>>,
-    coefficients: Cow<'a, [f64]>,
-    intercepts: &'a [f64],
+    coefficients: ByColumn<'a>,
+    intercepts: Cow<'a, [f64]>,
     columns: usize,
 }
 
 impl<'a> Asked<'a> {
     fn new(
         rows: &'a Checked<'a>,
-        coefficients: &'a Coefficients<'_>,
-        intercepts: &'a PyReadonlyArray1<'_, f64>,
+        coefficients: &'a Numbers<'_, Ix2>,
+        intercepts: &'a Numbers<'_, Ix1>,
     ) -> PyResult<Self> {
-        let (narrow, coefficients, columns) = match coefficients {
-            Coefficients::Double(array) if array.is_fortran_contiguous() => {
-                (None, array.as_slice().map_err(invalid)?.into(), array.shape()[1])
+        let (coefficients, narrow, columns) = match coefficients {
+            Numbers::Double(array) => {
+                let (values, narrow, columns) = by_column(rows, array)?;
+                (ByColumn::Double(values), narrow, columns)
             }
-            Coefficients::Double(array) => by_column(rows, array),
-            Coefficients::Single(array) => by_column(rows, array),
+            Numbers::Single(array) => {
+                let (values, narrow, columns) = by_column(rows, array)?;
+                (ByColumn::Single(values), narrow, columns)
+            }
+        };
+        let intercepts = match intercepts {
+            Numbers::Double(array) => values("intercept_", array)?.into(),
+            Numbers::Single(array) => {
+                let singles = values("intercept_", array)?;
+                singles.iter().copied().map(f64::from).collect()
+            }
         };
         Ok(Self {
             rows,
             narrow,
             coefficients,
-            intercepts: values("intercept_", intercepts)?,
+            intercepts,
             columns,
         })
     }
@@ -183,50 +193,96 @@ impl<'a> Asked<'a> {
         }
     }
 
-    /// Answers as `answer` computes them, as many for each row as `width` says of the scorer.
-    fn answers<T: Copy + Default + Send>(
+    /// What numbers are answered with: float32 where both rows and coefficients are.
+    fn precision(&self) -> Precision {
+        match self.coefficients {
+            ByColumn::Double(_) => Precision::Double,
+            ByColumn::Single(_) => self.rows().precision(),
+        }
+    }
+
+    /// [`Asked::answers`] in numbers, as many for each row as `width` says of the scorer.
+    fn numbers<'py>(
         &self,
-        py: Python<'_>,
+        py: Python<'py>,
         width: impl Fn(&Scorer<'_>) -> usize,
+        answer: impl Fn(&Scorer<'_>, Rows<'_>, NumbersMut<'_>, Interrupt<'_>) -> Result<(), PredictError> + Sync,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        fn table<'py, T: Element + Send>(
+            py: Python<'py>,
+            asked: &Asked<'_>,
+            width: impl Fn(&Scorer<'_>) -> usize,
+            answer: impl Fn(&Scorer<'_>, Rows<'_>, &mut [T], Interrupt<'_>) -> Result<(), PredictError> + Sync,
+        ) -> PyResult<Bound<'py, PyAny>> {
+            let table = asked.answers(py, |scorer, rows| [rows, width(scorer)], answer)?;
+            Ok(table.into_any())
+        }
+        match self.precision() {
+            Precision::Single => table::<f32>(py, self, width, |scorer, rows, answers, interrupt| {
+                answer(scorer, rows, answers.into(), interrupt)
+            }),
+            Precision::Double => table::<f64>(py, self, width, |scorer, rows, answers, interrupt| {
+                answer(scorer, rows, answers.into(), interrupt)
+            }),
+        }
+    }
+
+    /// Answers as `answer` computes them, in an array whose shape `shape` says of the scorer and the number of rows.
+    fn answers<'py, T: Element + Send, S: IntoDimension>(
+        &self,
+        py: Python<'py>,
+        shape: impl Fn(&Scorer<'_>, usize) -> S,
         answer: impl Fn(&Scorer<'_>, Rows<'_>, &mut [T], Interrupt<'_>) -> Result<(), PredictError> + Sync,
-    ) -> PyResult<(Vec<T>, usize)> {
-        let scorer = Scorer::new(&self.coefficients, self.intercepts, self.columns).map_err(invalid)?;
-        let (rows, width) = (self.rows(), width(&scorer));
-        let mut answers = vec![T::default(); rows.rows() * width];
+    ) -> PyResult<Bound<'py, PyArray<T, S::Dim>>> {
+        let scorer = match &self.coefficients {
+            ByColumn::Double(values) => Scorer::new(&**values, &self.intercepts, self.columns),
+            ByColumn::Single(values) => Scorer::new(&**values, &self.intercepts, self.columns),
+        }
+        .map_err(invalid)?;
+        let rows = self.rows();
+        let array = PyArray::zeros(py, shape(&scorer, rows.rows()), false);
+        let mut open = array.readwrite();
+        let answers = open.as_slice_mut().map_err(invalid)?;
         // Rows that name nothing are work too.
         let steps = self.rows.nonzeros().saturating_add(rows.rows());
         let size = steps.saturating_mul(scorer.n_classes());
-        interruptible_if_long(py, size, |interrupt| answer(&scorer, rows, &mut answers, interrupt))?
+        interruptible_if_long(py, size, |interrupt| answer(&scorer, rows, answers, interrupt))?
             .map_err(|error| self.explained(&error))?;
-        Ok((answers, width))
+        drop(open);
+        Ok(array)
     }
 
     /// Says of the coefficients that they are at fault where they are.
     fn explained(&self, error: &PredictError) -> PyErr {
-        if let PredictError::NotFinite { .. } = error {
-            for (name, array) in [("coefficients", &*self.coefficients), ("intercepts", self.intercepts)] {
-                if array.iter().any(|value| !value.is_finite()) {
-                    return PyValueError::new_err(format!("{name}: not all values are finite"));
-                }
-            }
-        }
-        invalid(error)
+        let finite = match &self.coefficients {
+            ByColumn::Double(values) => values.iter().all(|value| value.is_finite()),
+            ByColumn::Single(values) => values.iter().all(|value| value.is_finite()),
+        };
+        let name = match error {
+            PredictError::NotFinite { .. } if !finite => "coefficients",
+            PredictError::NotFinite { .. } if self.intercepts.iter().any(|value| !value.is_finite()) => "intercepts",
+            _ => return invalid(error),
+        };
+        PyValueError::new_err(format!("{name}: not all values are finite"))
     }
 }
 
-/// Coefficients as estimators keep them.
-#[derive(FromPyObject)]
-pub enum Coefficients<'py> {
-    Double(PyReadonlyArray2<'py, f64>),
-    Single(PyReadonlyArray2<'py, f32>),
+/// Coefficients as predictions read them, in the type that estimators keep.
+enum ByColumn<'a> {
+    Double(Cow<'a, [f64]>),
+    Single(Cow<'a, [f32]>),
 }
 
-/// A copy of coefficients, column after column, and the number of columns; for sparse rows only of the columns that they name, with
-/// the rows as they count these columns.
-fn by_column<'a, T: Element + Copy + Into<f64>>(
+/// Coefficients column after column, and the number of columns. Where they do not lie so they are copied; for sparse rows only those
+/// of the columns that the rows name, and with them come the rows as they count these columns.
+fn by_column<'a, T: Element + Copy + Default>(
     rows: &'a Checked<'_>,
-    coefficients: &PyReadonlyArray2<'_, T>,
-) -> (Option<Csr<'a>>, Cow<'a, [f64]>, usize) {
+    coefficients: &'a PyReadonlyArray2<'_, T>,
+) -> PyResult<(Cow<'a, [T]>, Option<Csr<'a>>, usize)> {
+    if coefficients.is_fortran_contiguous() {
+        let values = coefficients.as_slice().map_err(invalid)?;
+        return Ok((values.into(), None, coefficients.shape()[1]));
+    }
     let all = coefficients.as_array();
     let (scores, columns) = all.dim();
     let narrow = match rows {
@@ -236,7 +292,7 @@ fn by_column<'a, T: Element + Copy + Into<f64>>(
     let (narrow, places) = narrow.unzip();
     let wanted = places.as_ref().map_or(columns, Vec::len);
     let width = narrow.as_ref().map_or(columns, Csr::columns);
-    let mut copy = vec![0.0; scores * width];
+    let mut copy = vec![T::default(); scores * width];
     // A few columns at a time: each row of coefficients is read in order, and what is written stays in the cache.
     for first in (0..wanted).step_by(FEW_COLUMNS) {
         let few = first..wanted.min(first + FEW_COLUMNS);
@@ -245,11 +301,11 @@ fn by_column<'a, T: Element + Copy + Into<f64>>(
                 let (place, column) = places.as_ref().map_or((index, index), |places| {
                     (places[index].0 as usize, places[index].1 as usize)
                 });
-                copy[place * scores + score] = row[column].into();
+                copy[place * scores + score] = row[column];
             }
         }
     }
-    (narrow, copy.into(), width)
+    Ok((copy.into(), narrow, width))
 }
 
 /// Columns whose coefficients are copied at one time.

@@ -3,29 +3,46 @@
 use std::borrow::Cow;
 
 use ferrule_algorithms::{Csr, CsrValues, Rows};
-use numpy::{Element, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
+use numpy::{
+    Element, Ix1, Ix2, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray, PyReadonlyArray1, PyReadonlyArray2,
+    PyUntypedArray, PyUntypedArrayMethods, dtype, ndarray::Dimension,
+};
 use pyo3::{exceptions::PyTypeError, exceptions::PyValueError, prelude::*, types::PyTuple};
 
 /// Rows as estimators hand them in, borrowed from Python's memory: a two-dimensional C-contiguous array of float64 or float32,
 /// or the tuple `(data, indices, indptr, shape)` of a CSR matrix whose indices are int32 or int64.
 pub(crate) enum Matrix<'py> {
-    Double(PyReadonlyArray2<'py, f64>),
-    Single(PyReadonlyArray2<'py, f32>),
+    Dense(Numbers<'py, Ix2>),
     Sparse(SparseArrays<'py>),
 }
 
 /// The arrays of a CSR matrix.
 pub(crate) struct SparseArrays<'py> {
-    data: SparseData<'py>,
+    data: Numbers<'py, Ix1>,
     indices: Indices<'py>,
     indptr: Indices<'py>,
     shape: (usize, usize),
 }
 
-#[derive(FromPyObject)]
-enum SparseData<'py> {
-    Double(PyReadonlyArray1<'py, f64>),
-    Single(PyReadonlyArray1<'py, f32>),
+/// An array of float64 or float32, borrowed from Python's memory.
+pub(crate) enum Numbers<'py, D: Dimension> {
+    Double(PyReadonlyArray<'py, f64, D>),
+    Single(PyReadonlyArray<'py, f32, D>),
+}
+
+impl<'py, D: Dimension + 'py> FromPyObject<'_, 'py> for Numbers<'py, D> {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        // What type an array is not takes a while to say.
+        let single = object
+            .cast::<PyUntypedArray>()
+            .is_ok_and(|array| array.dtype().is(dtype::<f32>(object.py())));
+        if !single && let Ok(array) = object.extract() {
+            return Ok(Self::Double(array));
+        }
+        object.extract().map(Self::Single)
+    }
 }
 
 #[derive(FromPyObject)]
@@ -39,13 +56,10 @@ impl<'py> FromPyObject<'_, 'py> for Matrix<'py> {
 
     fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
         // What a tuple is not takes a while to say.
-        if !object.is_instance_of::<PyTuple>() {
-            if let Ok(array) = object.extract() {
-                return Ok(Self::Double(array));
-            }
-            if let Ok(array) = object.extract() {
-                return Ok(Self::Single(array));
-            }
+        if !object.is_instance_of::<PyTuple>()
+            && let Ok(array) = object.extract()
+        {
+            return Ok(Self::Dense(array));
         }
         let Ok((data, indices, indptr, shape)) = object.extract() else {
             return Err(PyTypeError::new_err(
@@ -71,13 +85,13 @@ impl Matrix<'_> {
     /// Checks shapes, offsets and indices; values are not copied.
     pub(crate) fn checked(&self) -> PyResult<Checked<'_>> {
         match self {
-            Self::Double(array) => {
+            Self::Dense(Numbers::Double(array)) => {
                 let (values, rows, columns) = contiguous(array)?;
                 Rows::from_values(values, rows, columns)
                     .map(Checked::Dense)
                     .map_err(of_rows)
             }
-            Self::Single(array) => {
+            Self::Dense(Numbers::Single(array)) => {
                 let (values, rows, columns) = contiguous(array)?;
                 Rows::from_single_values(values, rows, columns)
                     .map(Checked::Dense)
@@ -111,8 +125,8 @@ impl SparseArrays<'_> {
         let indptr = converted("indptr", &self.indptr, |offset| u64::try_from(offset).ok())?;
         let indices = converted("indices", &self.indices, |column| u32::try_from(column).ok())?;
         let values = match &self.data {
-            SparseData::Double(data) => CsrValues::Double(values("data", data)?.into()),
-            SparseData::Single(data) => CsrValues::Single(values("data", data)?.into()),
+            Numbers::Double(data) => CsrValues::Double(values("data", data)?.into()),
+            Numbers::Single(data) => CsrValues::Single(values("data", data)?.into()),
         };
         let (rows, columns) = self.shape;
         if Some(indptr.len()) != rows.checked_add(1) {

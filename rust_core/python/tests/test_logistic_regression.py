@@ -227,15 +227,16 @@ def test_sparsify_and_densify() -> None:
     assert_array_equal(model.densify().coef_, before[0])
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("n_classes", [2, 3])
-def test_coefficients_are_read_however_they_lie(n_classes: int) -> None:
+def test_coefficients_are_read_however_they_lie(n_classes: int, dtype: Any) -> None:
     X, y = load_iris(return_X_y=True)
-    X, y = X[y < n_classes], y[y < n_classes]
+    X, y = X[y < n_classes].astype(dtype), y[y < n_classes]
     model = LogisticRegression(warm_start=True).fit(X, y)
     coefficients = model.coef_
-    packed = np.zeros(coefficients.shape, dtype=[("value", "f8"), ("count", "i4")])
+    packed = np.zeros(coefficients.shape, dtype=[("value", dtype), ("count", "i2")])
     packed["value"] = coefficients
-    odd = np.frombuffer(b"." + coefficients.tobytes(), dtype=np.uint8)[1:].view(np.float64).reshape(coefficients.shape)
+    odd = np.frombuffer(b"." + coefficients.tobytes(), dtype=np.uint8)[1:].view(dtype).reshape(coefficients.shape)
     ways = [
         np.ascontiguousarray(coefficients),
         coefficients[:, ::-1][:, ::-1],
@@ -245,9 +246,10 @@ def test_coefficients_are_read_however_they_lie(n_classes: int) -> None:
     ]
     for rows in (X, sparse.csr_array(X), X[:1], sparse.csr_array(X[:1])):
         expected = model.predict_proba(rows)
+        assert expected.dtype == dtype
         for way in ways:
             model.coef_ = way
-            assert_array_equal(model.predict_proba(rows), expected)
+            assert_array_equal(model.predict_proba(rows), expected, strict=True)
         model.coef_ = coefficients
     model.coef_ = packed["value"]
     assert model.fit(X, y).n_iter_[0] < 3
@@ -435,6 +437,11 @@ def test_predictions_read_the_coefficients_as_they_are(classes: int, dtype: type
         model.coef_ = coefficients
         for rows in (X, X[:1], X.toarray(), X.toarray()[:1]):
             assert_allclose(model.predict_proba(rows), expected()[: rows.shape[0]], rtol=1e-13)
+            single = rows.astype(np.float32)
+            for ask in (model.predict_proba, model.decision_function):
+                assert ask(rows).dtype == np.float64
+                assert ask(single).dtype == dtype
+                assert_array_equal(ask(single), ask(single.astype(np.float64)).astype(dtype))
     # Edited where they lie, between two calls.
     model.coef_[:, X.indices[0]] += 0.5
     model.intercept_[0] -= 0.25

@@ -31,7 +31,7 @@ mod weights;
 
 pub use model::LogisticRegression;
 pub use parameters::{ClassWeight, Parameters, Solver};
-pub use scorer::Scorer;
+pub use scorer::{Coefficients, Scorer};
 
 use crate::error::{Field, FitError};
 use crate::interrupt::Interrupt;

@@ -157,6 +157,6 @@ impl LogisticRegression {
             _ => (self.laid_out.values(), self.scores().next_multiple_of(LANES)),
         };
         let scaling = Some(&self.scaling);
-        Scorer::over(coefficients, stride, &self.intercepts, self.columns, scaling)
+        Scorer::over(coefficients.into(), stride, &self.intercepts, self.columns, scaling)
     }
 }

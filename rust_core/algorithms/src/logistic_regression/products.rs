@@ -1,20 +1,27 @@
 //! Rows times coefficients, and back: the innermost loops of fits and predictions, for dense and sparse rows alike.
 
+use crate::csr::SparseRow;
 use crate::packed::{LANES, Lanes, dot};
 use crate::rows::Row;
+use crate::values::Value;
 
 /// Scalar product of a row and a vector. A sparse row gives the bits of the dense row it stands for: zeros add nothing, and
 /// the other terms are added in the same order (see [`dot`]).
 pub(super) fn dot_row(vector: &[f64], row: Row<'_>) -> f64 {
-    let row = match row {
-        Row::Dense(values) => return dot(vector, values),
-        Row::Sparse(row) => row,
-    };
+    match row {
+        Row::Dense(values) => dot(vector, values),
+        Row::Sparse(row) => dot_sparse(vector, row),
+    }
+}
+
+/// [`dot_row`] of a sparse row.
+#[inline(always)]
+pub(super) fn dot_sparse<C: Value, V: Value>(vector: &[C], row: SparseRow<'_, V>) -> f64 {
     let whole = vector.len() / LANES * LANES;
     let mut sums = [0.0; LANES];
     let mut rest = 0.0;
     for (column, value) in row.entries() {
-        let term = vector[column] * value;
+        let term = vector[column].into() * value;
         if column < whole {
             sums[column % LANES] += term;
         } else {

@@ -4,19 +4,48 @@
 //! classes they are added up as [`crate::packed::dot`] does, for more column after column. Probabilities differ from level to
 //! level by a few units in the last place.
 
-use super::answer::{Answer, Output};
+use super::answer::{Output, answer};
 use crate::error::{ModelError, PredictError};
 use crate::interrupt::Interrupt;
-use crate::predict::Prediction;
+use crate::predict::{NumbersMut, Prediction};
 use crate::rows::Rows;
 use crate::scaling::Scaling;
-use crate::simd::dispatch;
+
+/// Coefficients in the type of the memory that they lie in.
+#[derive(Debug, Clone, Copy)]
+pub enum Coefficients<'a> {
+    /// float64.
+    Double(&'a [f64]),
+    /// float32.
+    Single(&'a [f32]),
+}
+
+impl Coefficients<'_> {
+    fn len(self) -> usize {
+        match self {
+            Self::Double(values) => values.len(),
+            Self::Single(values) => values.len(),
+        }
+    }
+}
+
+impl<'a> From<&'a [f64]> for Coefficients<'a> {
+    fn from(values: &'a [f64]) -> Self {
+        Self::Double(values)
+    }
+}
+
+impl<'a> From<&'a [f32]> for Coefficients<'a> {
+    fn from(values: &'a [f32]) -> Self {
+        Self::Single(values)
+    }
+}
 
 /// Coefficients and intercepts of somebody else's memory, which may have changed since the last prediction.
 #[derive(Debug, Clone, Copy)]
 pub struct Scorer<'a> {
     /// Column after column: the coefficients of all scores, then what fills them up to the stride.
-    pub(super) coefficients: &'a [f64],
+    pub(super) coefficients: Coefficients<'a>,
     pub(super) stride: usize,
     pub(super) intercepts: &'a [f64],
     pub(super) columns: usize,
@@ -29,7 +58,12 @@ impl<'a> Scorer<'a> {
     ///
     /// # Errors
     /// [`ModelError`] when there is no column, there are no intercepts or two, or another number of coefficients.
-    pub fn new(coefficients: &'a [f64], intercepts: &'a [f64], columns: usize) -> Result<Self, ModelError> {
+    pub fn new(
+        coefficients: impl Into<Coefficients<'a>>,
+        intercepts: &'a [f64],
+        columns: usize,
+    ) -> Result<Self, ModelError> {
+        let coefficients = coefficients.into();
         let scores = intercepts.len();
         if columns == 0 {
             return Err(ModelError::Count {
@@ -58,7 +92,7 @@ impl<'a> Scorer<'a> {
 
     /// Over coefficients that are filled up to `stride` for each column.
     pub(super) fn over(
-        coefficients: &'a [f64],
+        coefficients: Coefficients<'a>,
         stride: usize,
         intercepts: &'a [f64],
         columns: usize,
@@ -89,8 +123,8 @@ impl<'a> Scorer<'a> {
     /// [`PredictError`]: other columns or output length, a row with a score that is not finite, or interrupted.
     pub fn predict(&self, rows: Rows<'_>, classes: &mut [u32], interrupt: Interrupt<'_>) -> Result<(), PredictError> {
         self.prediction(rows, 1, interrupt)?
-            .write_tiles(classes, |tile, ahead, classes| {
-                dispatch(Answer(*self, tile, ahead, Output::Classes(classes)))
+            .write_lying(classes, |tile, ahead, classes| {
+                answer(*self, tile, ahead, Output::Classes(classes))
             })
     }
 
@@ -99,15 +133,15 @@ impl<'a> Scorer<'a> {
     ///
     /// # Errors
     /// [`PredictError`]: other columns or output length, a row with a score that is not finite, or interrupted.
-    pub fn decision_function(
+    pub fn decision_function<'o>(
         &self,
         rows: Rows<'_>,
-        scores: &mut [f64],
+        scores: impl Into<NumbersMut<'o>>,
         interrupt: Interrupt<'_>,
     ) -> Result<(), PredictError> {
         self.prediction(rows, self.scores(), interrupt)?
-            .write_tiles(scores, |tile, ahead, scores| {
-                dispatch(Answer(*self, tile, ahead, Output::Scores(scores)))
+            .write_numbers(scores.into(), |tile, ahead, scores| {
+                answer(*self, tile, ahead, Output::Scores(scores))
             })
     }
 
@@ -115,15 +149,15 @@ impl<'a> Scorer<'a> {
     ///
     /// # Errors
     /// [`PredictError`]: other columns or output length, a row with a score that is not finite, or interrupted.
-    pub fn predict_proba(
+    pub fn predict_proba<'o>(
         &self,
         rows: Rows<'_>,
-        probabilities: &mut [f64],
+        probabilities: impl Into<NumbersMut<'o>>,
         interrupt: Interrupt<'_>,
     ) -> Result<(), PredictError> {
         self.prediction(rows, self.n_classes(), interrupt)?
-            .write_tiles(probabilities, |tile, ahead, probabilities| {
-                dispatch(Answer(*self, tile, ahead, Output::Probabilities(probabilities)))
+            .write_numbers(probabilities.into(), |tile, ahead, probabilities| {
+                answer(*self, tile, ahead, Output::Probabilities(probabilities))
             })
     }
 

@@ -53,6 +53,7 @@ __all__ = [
 _Rows: TypeAlias = (
     NDArray[np.float64] | NDArray[np.float32] | tuple[NDArray[Any], NDArray[Any], NDArray[Any], tuple[int, int]]
 )
+_Numbers: TypeAlias = NDArray[np.float64] | NDArray[np.float32]
 # Key and position of a Mersenne Twister.
 _TwisterState: TypeAlias = tuple[NDArray[np.uint32], int]
 
@@ -550,17 +551,11 @@ def logistic_regression_fit(
         progress: Called with run (1), iteration and objective after each iteration.
     """
 
-def logistic_regression_predict(
-    x: _Rows, coefficients: NDArray[np.float64] | NDArray[np.float32], intercepts: NDArray[np.float64]
-) -> NDArray[np.uint32]:
+def logistic_regression_predict(x: _Rows, coefficients: _Numbers, intercepts: _Numbers) -> NDArray[np.uint32]:
     """The index of each row's most probable class."""
 
-def logistic_regression_decision_function(
-    x: _Rows, coefficients: NDArray[np.float64] | NDArray[np.float32], intercepts: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """The scores of each row: one for two classes, else one for each class."""
+def logistic_regression_decision_function(x: _Rows, coefficients: _Numbers, intercepts: _Numbers) -> _Numbers:
+    """The scores of each row: one for two classes, else one for each class; float32 where rows and coefficients are."""
 
-def logistic_regression_predict_proba(
-    x: _Rows, coefficients: NDArray[np.float64] | NDArray[np.float32], intercepts: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """The probability of each class for each row."""
+def logistic_regression_predict_proba(x: _Rows, coefficients: _Numbers, intercepts: _Numbers) -> _Numbers:
+    """The probability of each class for each row; float32 where rows and coefficients are."""

@@ -20,11 +20,11 @@ from ferrule.labels import distinct_labels, is_plain_labels
 from ferrule.penalty import effective_penalty
 from ferrule.progress import FollowsProgress, Progress
 from ferrule.validation import (
-    Rows,
     checked_weights,
     compiled_rows,
     explain,
     is_plain,
+    is_walkable,
     known_rows,
     learned_rows,
     size,
@@ -184,18 +184,18 @@ class LogisticRegression(FollowsProgress, ClassifierMixin, BaseEstimator):  # ty
 
     def predict(self, X: Any) -> NDArray[Any]:
         """The most probable label of each row."""
-        _, indices = self._answer(_core.logistic_regression_predict, X)
+        indices = self._answer(_core.logistic_regression_predict, X)
         labels: NDArray[Any] = self.classes_[indices]
         return labels
 
     def decision_function(self, X: Any) -> NDArray[np.floating[Any]]:
         """The scores: one for each row (above 0 for the second class) with two classes, else rows × classes."""
-        scores = self._rounded(*self._answer(_core.logistic_regression_decision_function, X))
+        scores = self._answer(_core.logistic_regression_decision_function, X)
         return scores[:, 0] if len(self.classes_) == 2 else scores
 
     def predict_proba(self, X: Any) -> NDArray[np.floating[Any]]:
         """The probability of each label, rows × classes in the order of `classes_`."""
-        return self._rounded(*self._answer(_core.logistic_regression_predict_proba, X))
+        return self._answer(_core.logistic_regression_predict_proba, X)
 
     def to_sklearn(self) -> Any:
         """The fitted `sklearn.linear_model.LogisticRegression` with the same answers; see `ferrule.to_sklearn`."""
@@ -268,7 +268,7 @@ class LogisticRegression(FollowsProgress, ClassifierMixin, BaseEstimator):  # ty
         expected = (1 if n_classes == 2 else n_classes, columns)
         if coefficients.shape != expected:
             raise ValueError(f"Initialization coef is of shape {coefficients.shape}, expected shape {expected}")
-        return coefficients.astype(np.float64, copy=False), intercepts
+        return coefficients.astype(np.float64, copy=False), intercepts.astype(np.float64, copy=False)
 
     def _warn(self, fit: _core.LogisticRegressionFit) -> None:
         if fit.ill_conditioned:
@@ -292,19 +292,19 @@ class LogisticRegression(FollowsProgress, ClassifierMixin, BaseEstimator):  # ty
             return
         warnings.warn(problem, ConvergenceWarning, stacklevel=4)
 
-    def _answer(self, compute: Callable[..., NDArray[Any]], X: Any) -> tuple[Rows, NDArray[Any]]:
-        """What `compute` says of the rows, and these as it took them."""
+    def _answer(self, compute: Callable[..., NDArray[Any]], X: Any) -> NDArray[Any]:
+        """What `compute` says of the rows: numbers in float32 where both rows and coefficients are."""
         if not hasattr(self, "coef_"):
             check_is_fitted(self)
         rows = known_rows(self, X)
         try:
-            return rows, compute(rows, *self._coefficients())
+            return compute(rows, *self._coefficients())
         except ValueError:
             explain(self, X)
             raise
 
-    def _coefficients(self) -> tuple[NDArray[np.float64] | NDArray[np.float32], NDArray[np.float64]]:
-        """Coefficients, in float64 or float32, and intercepts as the compiled module takes them."""
+    def _coefficients(self) -> tuple[NDArray[np.floating[Any]], NDArray[np.floating[Any]]]:
+        """Coefficients and intercepts as the compiled module takes them: in float64 or float32, where they lie if it can."""
         coefficients: Any = self.coef_
         intercepts: Any = self.intercept_
         if sparse.issparse(coefficients):
@@ -312,18 +312,13 @@ class LogisticRegression(FollowsProgress, ClassifierMixin, BaseEstimator):  # ty
         if not isinstance(intercepts, np.ndarray) or intercepts.shape != (len(coefficients),):
             # Without an intercept scikit-learn's estimators may keep a number.
             intercepts = np.full(len(coefficients), intercepts)
-        if coefficients.dtype != np.float32:
-            coefficients = coefficients.astype(np.float64, copy=False)
-        if not coefficients.flags.aligned:
-            # A field of packed records, or of a file: the compiled module can't walk it.
-            coefficients = coefficients.copy(order="F")
-        return coefficients, np.ascontiguousarray(intercepts, dtype=np.float64)
-
-    def _rounded(self, rows: Rows, answers: NDArray[np.float64]) -> NDArray[np.floating[Any]]:
-        """float32 where both rows and coefficients are."""
-        values = rows[0] if isinstance(rows, tuple) else rows
-        single = values.dtype == np.float32 and self.coef_.dtype == np.float32
-        return answers.astype(np.float32) if single else answers
+        if not is_walkable(coefficients):
+            # Also a field of packed records, or of a file.
+            single = coefficients.dtype == np.float32
+            coefficients = coefficients.astype(np.float32 if single else np.float64, order="F")
+        if not (is_walkable(intercepts) and intercepts.flags.c_contiguous):
+            intercepts = intercepts.astype(np.float64, order="C")
+        return coefficients, intercepts
 
 
 def _print_iteration(progress: Progress) -> None:

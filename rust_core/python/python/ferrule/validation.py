@@ -49,6 +49,11 @@ def is_plain(X: Any) -> bool:
     )
 
 
+def is_walkable(values: NDArray[Any]) -> bool:
+    """Whether the compiled module can read an array of this type and alignment, in whatever order."""
+    return (values.dtype is _FLOAT64 or values.dtype is _FLOAT32) and values.flags.aligned
+
+
 def _is_plain_csr(X: Any) -> bool:
     """The same of a CSR matrix."""
     return (

@@ -5,21 +5,23 @@
     reason = "registers have numbers, and closures would not be inlined"
 )]
 
-use super::Output;
+use super::{By, Output};
 use crate::csr::SparseRow;
 use crate::logistic_regression::scorer::Scorer;
+use crate::rows::Lines;
 use crate::simd::{DOUBLES, Simd, exponential};
+use crate::values::Value;
 
 /// Vectors of classes whose sums stay in registers for a sparse row.
 const MOST_TILES: usize = 4;
 
 /// Eight coefficients of a column, from a place on; what lies behind them where there are fewer is no score's.
 #[inline(always)]
-fn coefficients_at<S: Simd>(simd: S, coefficients: &[f64], place: usize) -> S::Double {
+fn coefficients_at<S: Simd, C: Value>(simd: S, coefficients: &[C], place: usize) -> S::Double {
     let from = &coefficients[place..];
     match from.first_chunk() {
-        Some(eight) => simd.load(eight),
-        None => simd.load_some(from),
+        Some(eight) => C::load(simd, eight),
+        None => C::load_some(simd, from),
     }
 }
 
@@ -103,15 +105,16 @@ fn all_finite(scores: &[f64]) -> bool {
 
 /// Some dense rows.
 #[inline(always)]
-pub(super) fn dense<S: Simd, const ROWS: usize>(
+pub(super) fn dense<S: Simd, C: Value, V: Value, const ROWS: usize>(
     simd: S,
-    scorer: &Scorer<'_>,
-    values: &[f64],
+    by: &By<'_, C>,
+    values: &[V],
     first: usize,
     output: &mut Output<'_>,
 ) -> Option<usize> {
+    let scorer = &by.scorer;
     let columns = scorer.columns;
-    let mut rows: [&[f64]; ROWS] = [&[]; ROWS];
+    let mut rows: [&[V]; ROWS] = [&[]; ROWS];
     for row in 0..ROWS {
         rows[row] = &values[row * columns..][..columns];
     }
@@ -119,9 +122,9 @@ pub(super) fn dense<S: Simd, const ROWS: usize>(
     for class in (0..scorer.scores()).step_by(DOUBLES) {
         let mut sums = [simd.double(0.0); ROWS];
         for column in 0..columns {
-            let coefficients = coefficients_at(simd, scorer.coefficients, column * scorer.stride + class);
+            let coefficients = coefficients_at(simd, by.coefficients, column * scorer.stride + class);
             for row in 0..ROWS {
-                let term = simd.mul(simd.double(rows[row][column]), coefficients);
+                let term = simd.mul(simd.double(rows[row][column].into()), coefficients);
                 sums[row] = simd.add(sums[row], term);
             }
         }
@@ -136,25 +139,36 @@ pub(super) fn dense<S: Simd, const ROWS: usize>(
     not_finite
 }
 
+/// Asks for the coefficients of a sparse row to be brought near.
+#[inline(always)]
+pub(super) fn bring<S: Simd, C: Value, V: Value>(simd: S, by: &By<'_, C>, row: SparseRow<'_, V>) {
+    let (stride, scores) = (by.scorer.stride, by.scorer.scores());
+    for &column in row.columns {
+        let from = column as usize * stride;
+        Lines::over(&by.coefficients[from..from + scores]).bring_all(simd);
+    }
+}
+
 /// A sparse row.
 #[inline(always)]
-pub(super) fn sparse<S: Simd>(
+pub(super) fn sparse<S: Simd, C: Value, V: Value>(
     simd: S,
-    scorer: &Scorer<'_>,
-    values: SparseRow<'_>,
+    by: &By<'_, C>,
+    values: SparseRow<'_, V>,
     row: usize,
     output: &mut Output<'_>,
 ) -> Option<usize> {
+    let scorer = &by.scorer;
     let mut best = Best::NONE;
     let mut class = 0;
     while class < scorer.scores() {
         let tiles = (scorer.scores() - class).div_ceil(DOUBLES).min(MOST_TILES);
         let at = (row, class);
         match tiles {
-            1 => sparse_tiles::<S, 1>(simd, scorer, values, at, output, &mut best),
-            2 => sparse_tiles::<S, 2>(simd, scorer, values, at, output, &mut best),
-            3 => sparse_tiles::<S, 3>(simd, scorer, values, at, output, &mut best),
-            _ => sparse_tiles::<S, MOST_TILES>(simd, scorer, values, at, output, &mut best),
+            1 => sparse_tiles::<S, C, V, 1>(simd, by, values, at, output, &mut best),
+            2 => sparse_tiles::<S, C, V, 2>(simd, by, values, at, output, &mut best),
+            3 => sparse_tiles::<S, C, V, 3>(simd, by, values, at, output, &mut best),
+            _ => sparse_tiles::<S, C, V, MOST_TILES>(simd, by, values, at, output, &mut best),
         }
         class += tiles * DOUBLES;
     }
@@ -162,20 +176,21 @@ pub(super) fn sparse<S: Simd>(
 }
 
 #[inline(always)]
-fn sparse_tiles<S: Simd, const TILES: usize>(
+fn sparse_tiles<S: Simd, C: Value, V: Value, const TILES: usize>(
     simd: S,
-    scorer: &Scorer<'_>,
-    values: SparseRow<'_>,
+    by: &By<'_, C>,
+    values: SparseRow<'_, V>,
     (row, class): (usize, usize),
     output: &mut Output<'_>,
     best: &mut Best,
 ) {
+    let scorer = &by.scorer;
     let mut sums = [simd.double(0.0); TILES];
     for (column, value) in values.entries() {
         let value = simd.double(value);
         for tile in 0..TILES {
             let place = column * scorer.stride + class + tile * DOUBLES;
-            let term = simd.mul(value, coefficients_at(simd, scorer.coefficients, place));
+            let term = simd.mul(value, coefficients_at(simd, by.coefficients, place));
             sums[tile] = simd.add(sums[tile], term);
         }
     }

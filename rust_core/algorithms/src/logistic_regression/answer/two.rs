@@ -9,29 +9,30 @@ use std::ops::Range;
 
 use super::Output;
 use crate::logistic_regression::scorer::Scorer;
-use crate::rows::Lines;
+use crate::rows::{LINE, Lines};
 use crate::simd::{DOUBLES, Simd, exponential};
+use crate::values::Value;
 
 /// The scalar product of each row with the coefficients, a lane for each.
 #[inline(always)]
-pub(super) fn eight_products<S: Simd>(
+pub(super) fn eight_products<S: Simd, C: Value, V: Value>(
     simd: S,
-    rows: &[&[f64]; DOUBLES],
-    coefficients: &[f64],
+    rows: &[&[V]; DOUBLES],
+    coefficients: &[C],
     ahead: &mut Lines,
 ) -> S::Double {
     let (whole, rest) = coefficients.as_chunks::<DOUBLES>();
     let mut sums = [simd.double(0.0); DOUBLES];
-    let mut chunks: [&[[f64; DOUBLES]]; DOUBLES] = [&[]; DOUBLES];
+    let mut chunks: [&[[V; DOUBLES]]; DOUBLES] = [&[]; DOUBLES];
     for row in 0..DOUBLES {
         chunks[row] = &rows[row].as_chunks::<DOUBLES>().0[..whole.len()];
     }
     for (index, coefficients) in whole.iter().enumerate() {
         // As much as comes next.
-        ahead.bring::<S, { DOUBLES + 2 }>(simd);
-        let coefficients = simd.load(coefficients);
+        ahead.bring_some(simd, DOUBLES * DOUBLES * size_of::<V>() / LINE + 2);
+        let coefficients = C::load(simd, coefficients);
         for row in 0..DOUBLES {
-            sums[row] = simd.add(sums[row], simd.mul(coefficients, simd.load(&chunks[row][index])));
+            sums[row] = simd.add(sums[row], simd.mul(coefficients, V::load(simd, &chunks[row][index])));
         }
     }
     let sums = simd.sums(&sums);
@@ -40,8 +41,8 @@ pub(super) fn eight_products<S: Simd>(
     }
     let mut others = [0.0; DOUBLES];
     for row in 0..DOUBLES {
-        for (coefficient, value) in rest.iter().zip(&rows[row][whole.len() * DOUBLES..]) {
-            others[row] += coefficient * value;
+        for (&coefficient, &value) in rest.iter().zip(&rows[row][whole.len() * DOUBLES..]) {
+            others[row] += coefficient.into() * value.into();
         }
     }
     simd.add(sums, simd.load(&others))
