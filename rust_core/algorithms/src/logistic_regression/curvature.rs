@@ -66,6 +66,11 @@ impl Chosen {
 
 const ABSENT: u32 = u32::MAX;
 
+/// Numbers in a block's sums beyond which there are ...
+const LARGE: usize = 1 << 16;
+/// ... at most so many blocks: memory that is used for the first time takes longer to get than outer products of a few rows to add.
+const BLOCKS_OF_LARGE: usize = 8;
+
 /// Sums over rows.
 struct Curvature {
     /// For each class.
@@ -177,7 +182,11 @@ impl Objective<'_> {
         } else {
             kept
         };
-        let blocks = Blocks::new(self.sample.len(), row_values, row_work, kept.div_ceil(row_values));
+        let mut partial_rows = kept.div_ceil(row_values);
+        if kept > LARGE {
+            partial_rows = partial_rows.max(self.sample.len().div_ceil(4 * BLOCKS_OF_LARGE));
+        }
+        let blocks = Blocks::new(self.sample.len(), row_values, row_work, partial_rows);
         let batch = |size| Batch::new(if sparse { 0 } else { size });
         let partial = Partial {
             by_class: sizes.clone().map(Triangle::zeros).collect(),

@@ -67,11 +67,15 @@ pub(super) fn minimise(
     let mut trial = here.clone();
     let mut direction = vec![0.0; size];
     let mut n_iter = 0;
-    let mut share = Share::few(objective, size);
+    let few = Share::few(objective, size);
+    // Far from the minimum half as many rows are enough: curvatures are others near it.
+    let begin = if few.is_cheap(objective, size) { few } else { few.half() };
+    let mut share = begin;
     let mut factor = None;
     let mut memory = Memory::default();
     // The falls that steps promised, since the factor was made and before.
     let (mut promised_since, mut promised_last) = (Vec::new(), f64::INFINITY);
+    // Whether the Hessian is the first, and to be taken again.
     let mut first = true;
     let why = loop {
         if !here.value.is_finite() {
@@ -132,11 +136,14 @@ pub(super) fn minimise(
         let slow = promised > SLOW * before;
         if slow {
             share = share.more();
+        } else if first && n_iter == PATIENCE {
+            share = if share == begin { few } else { share };
+            (factor, first) = (None, false);
         }
-        if cheap || slow || first && n_iter == PATIENCE {
+        if cheap || slow {
             factor = None;
-            first = false;
-        } else {
+        }
+        if factor.is_some() {
             let (from, to) = ((&*trial.point, &*trial.gradient), (&*here.point, &*here.gradient));
             memory.remember(from, to, f64::EPSILON * promised);
         }

@@ -44,6 +44,14 @@ impl Share {
         Self(enough.min(MOST_LEFT_OUT.max(cheap as usize)).max(1))
     }
 
+    /// Half as many rows, if they are not all.
+    pub(super) fn half(self) -> Self {
+        match self {
+            Self::WHOLE => self,
+            Self(part) => Self(2 * part),
+        }
+    }
+
     /// Four times as many rows.
     pub(super) fn more(self) -> Self {
         Self(self.0.div_ceil(4))
