@@ -38,7 +38,7 @@ pub(crate) struct Minimum {
 
 /// The last steps and the changes of the gradient along them, from which the Hessian's inverse is guessed.
 #[derive(Debug, Default)]
-struct Memory {
+pub(crate) struct Memory {
     pairs: VecDeque<Pair>,
 }
 
@@ -88,7 +88,7 @@ pub(crate) fn minimise<F: Function>(
     let mut trial_gradient = vec![0.0; point.len()];
 
     while value.is_finite() && !converged && n_iter < settings.max_iter {
-        memory.descend(&gradient, &mut direction);
+        memory.descend(&gradient, &mut direction, |direction| memory.scale(direction));
         let slope = dot(&gradient, &direction);
         let mut step = if n_iter == 0 {
             1.0 / dot(&direction, &direction).sqrt()
@@ -159,16 +159,17 @@ pub(crate) fn largest(gradient: &[f64]) -> f64 {
 }
 
 impl Memory {
-    fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.pairs.is_empty()
     }
 
-    fn forget(&mut self) {
+    pub(crate) fn forget(&mut self) {
         self.pairs.clear();
     }
 
-    /// Writes minus the approximate inverse Hessian times the gradient: the two-loop recursion.
-    fn descend(&self, gradient: &[f64], direction: &mut [f64]) {
+    /// Writes minus the approximate inverse Hessian times the gradient: the two-loop recursion, which corrects what
+    /// `precondition` takes for the inverse Hessian.
+    pub(crate) fn descend(&self, gradient: &[f64], direction: &mut [f64], precondition: impl FnOnce(&mut [f64])) {
         for (direction, gradient) in direction.iter_mut().zip(gradient) {
             *direction = -gradient;
         }
@@ -177,20 +178,25 @@ impl Memory {
             *factor = dot(&pair.step, direction) / pair.product;
             add_scaled(direction, -*factor, &pair.change);
         }
-        if let Some(last) = self.pairs.back() {
-            let scale = last.product / dot(&last.change, &last.change);
-            for direction in direction.iter_mut() {
-                *direction *= scale;
-            }
-        }
+        precondition(direction);
         for (pair, factor) in self.pairs.iter().zip(factors) {
             let correction = factor - dot(&pair.change, direction) / pair.product;
             add_scaled(direction, correction, &pair.step);
         }
     }
 
+    /// Multiplies by the inverse curvature along the last step.
+    fn scale(&self, direction: &mut [f64]) {
+        if let Some(last) = self.pairs.back() {
+            let scale = last.product / dot(&last.change, &last.change);
+            for direction in direction.iter_mut() {
+                *direction *= scale;
+            }
+        }
+    }
+
     /// Remembers the way from one (point, gradient) to the next, unless the curvature along it is not above `rounding`.
-    fn remember(&mut self, from: (&[f64], &[f64]), to: (&[f64], &[f64]), rounding: f64) {
+    pub(crate) fn remember(&mut self, from: (&[f64], &[f64]), to: (&[f64], &[f64]), rounding: f64) {
         let oldest = (self.pairs.len() == MEMORY).then(|| self.pairs.pop_front()).flatten();
         let mut pair = oldest.unwrap_or_else(|| Pair {
             step: vec![0.0; from.0.len()],

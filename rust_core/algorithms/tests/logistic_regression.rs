@@ -567,6 +567,44 @@ fn one_column_one_value_and_empty_rows() {
     assert!(fit.ill_conditioned && fit.converged && !fit.separable);
 }
 
+/// Shapes whose Hessian is dear beside a gradient: it is kept for some steps, and taken from few of the rows, or from all.
+#[test]
+fn kept_hessians_lead_to_the_minimum() {
+    for (rows, columns, n_classes, c) in [
+        (6_000, 90, 2, 1.0),
+        (9_000, 30, 6, 1.0),
+        (400, 90, 2, 1.0),
+        // Hardly penalised, and more columns than tell the classes apart: steps become slow.
+        (2_000, 90, 2, 1e6),
+        (150, 90, 2, 1e3),
+    ] {
+        let example = Example::new(7, rows, columns, n_classes, 1.0);
+        let fit = |solver| {
+            let parameters = Parameters {
+                solver,
+                c,
+                tol: 1e-7,
+                max_iter: 1000,
+                ..Parameters::default()
+            };
+            example.fit(example.rows(), None, &parameters)
+        };
+        let newton = fit(Solver::NewtonCholesky);
+        let conjugate = fit(Solver::NewtonCg);
+        let shape = format!("{rows} × {columns}, {n_classes} classes");
+        assert!(newton.converged && !newton.ill_conditioned, "{shape}");
+        assert!(newton.n_iter < 40, "{shape}: {} iterations", newton.n_iter);
+        assert!(
+            (newton.loss - conjugate.loss).abs() <= 1e-9 * conjugate.loss,
+            "{shape}: {} {}",
+            newton.loss,
+            conjugate.loss
+        );
+        let both = [1, 3].map(|threads| on_threads(threads, || all_bits(&fit(Solver::NewtonCholesky))));
+        assert_eq!(both[0], both[1], "{shape}");
+    }
+}
+
 #[test]
 fn columns_of_very_different_size() {
     let example = Example::new(12, 300, 4, 2, 1.0);

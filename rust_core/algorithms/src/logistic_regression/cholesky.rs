@@ -2,6 +2,7 @@
 
 use crate::interrupt::{self, Interrupt, Interrupted};
 use crate::packed::{add_scaled, dot};
+use crate::simd::{DOUBLES, Kernel, Simd, dispatch};
 
 /// The matrix is not positive definite, as far as rounding lets one see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,12 +17,8 @@ pub(super) fn factorise(
     for row in 0..size {
         interrupt::check(interrupt)?;
         let (above, current) = matrix.split_at_mut(row * size);
-        for (column, factor) in above.chunks_exact(size).enumerate() {
-            let sum = current[column] - dot(&factor[..column], &current[..column]);
-            current[column] = sum / factor[column];
-        }
         let diagonal = current[row];
-        let pivot = diagonal - dot(&current[..row], &current[..row]);
+        let pivot = diagonal - dispatch(Eliminate { above, size, current });
         // Below this, what is left of the diagonal is the rounding of what was taken away.
         let rounding = size as f64 * f64::EPSILON * diagonal;
         if pivot.is_nan() || pivot <= rounding || pivot.is_infinite() {
@@ -30,6 +27,50 @@ pub(super) fn factorise(
         current[row] = pivot.sqrt();
     }
     Ok(Ok(()))
+}
+
+/// Replaces a row of the matrix by that of the factor, up to the diagonal. Gives the sum of its squares there.
+struct Eliminate<'a> {
+    /// The factor's rows above it.
+    above: &'a [f64],
+    size: usize,
+    current: &'a mut [f64],
+}
+
+impl Kernel for Eliminate<'_> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) -> f64 {
+        let rows = self.above.chunks_exact(self.size);
+        let count = rows.len();
+        for (column, factor) in rows.enumerate() {
+            let sum = self.current[column] - product(simd, &factor[..column], &self.current[..column]);
+            self.current[column] = sum / factor[column];
+        }
+        product(simd, &self.current[..count], &self.current[..count])
+    }
+}
+
+/// The scalar product, in an order that the length decides.
+#[inline(always)]
+fn product<S: Simd>(simd: S, left: &[f64], right: &[f64]) -> f64 {
+    let (left, left_rest) = left.as_chunks::<DOUBLES>();
+    let (right, right_rest) = right.as_chunks::<DOUBLES>();
+    let mut even = simd.mul(simd.load_some(left_rest), simd.load_some(right_rest));
+    let mut odd = simd.double(0.0);
+    let (left_pairs, left_last) = left.as_chunks::<2>();
+    let (right_pairs, right_last) = right.as_chunks::<2>();
+    for (left, right) in left_pairs.iter().zip(right_pairs) {
+        even = simd.mul_add(simd.load(&left[0]), simd.load(&right[0]), even);
+        odd = simd.mul_add(simd.load(&left[1]), simd.load(&right[1]), odd);
+    }
+    if let ([left], [right]) = (left_last, right_last) {
+        odd = simd.mul_add(simd.load(left), simd.load(right), odd);
+    }
+    let mut lanes = [0.0; DOUBLES];
+    simd.store(simd.add(even, odd), &mut lanes);
+    ((lanes[0] + lanes[4]) + (lanes[2] + lanes[6])) + ((lanes[1] + lanes[5]) + (lanes[3] + lanes[7]))
 }
 
 /// Replaces `vector` by the solution of the system whose Cholesky factor is given.

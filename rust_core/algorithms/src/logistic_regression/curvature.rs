@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::loss::{Objective, softmax};
+use super::share::Share;
 use super::triangle::{Batch, Triangle};
 use crate::blocks::Blocks;
 use crate::interrupt::Interrupted;
@@ -65,34 +66,10 @@ impl Chosen {
 
 const ABSENT: u32 = u32::MAX;
 
-/// The rows that second derivatives are taken from: the first of each block, one row in so many.
-///
-/// A step by the Hessian of some rows, down the gradient of all, comes nearly as far as by that of all, as long as there are many
-/// rows for each parameter. Source: R. H. Byrd, G. M. Chin, W. Neveitt and J. Nocedal, "On the use of stochastic Hessian
-/// information in optimization methods for machine learning", SIAM J. Optim. 21 (2011).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Share(usize);
-
-impl Share {
-    pub(super) const WHOLE: Self = Self(1);
-
-    /// So few dense rows as are enough for `size` parameters. Of sparse rows all: each names few columns.
-    pub(super) fn enough(objective: &Objective<'_>, size: usize) -> Self {
-        if objective.sample.rows().is_sparse() {
-            return Self::WHOLE;
-        }
-        Self((objective.sample.len() / ROWS_EACH / size.max(1)).clamp(1, MOST_LEFT_OUT))
-    }
-
-    fn of(self, block: Range<usize>) -> Range<usize> {
-        block.start..block.start + block.len().div_ceil(self.0)
-    }
-}
-
-/// Rows for each parameter that are enough for a Hessian: it is then wrong by about an eighth.
-const ROWS_EACH: usize = 64;
-/// Of so many rows at least one is taken: with fewer the Hessian is no longer what an iteration's time goes to.
-const MOST_LEFT_OUT: usize = 8;
+/// Numbers in a block's sums beyond which there are ...
+const LARGE: usize = 1 << 16;
+/// ... at most so many blocks: memory that is used for the first time takes longer to get than outer products of a few rows to add.
+const BLOCKS_OF_LARGE: usize = 8;
 
 /// Sums over rows.
 struct Curvature {
@@ -205,7 +182,11 @@ impl Objective<'_> {
         } else {
             kept
         };
-        let blocks = Blocks::new(self.sample.len(), row_values, row_work, kept.div_ceil(row_values));
+        let mut partial_rows = kept.div_ceil(row_values);
+        if kept > LARGE {
+            partial_rows = partial_rows.max(self.sample.len().div_ceil(4 * BLOCKS_OF_LARGE));
+        }
+        let blocks = Blocks::new(self.sample.len(), row_values, row_work, partial_rows);
         let batch = |size| Batch::new(if sparse { 0 } else { size });
         let partial = Partial {
             by_class: sizes.clone().map(Triangle::zeros).collect(),

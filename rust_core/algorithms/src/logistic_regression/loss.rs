@@ -424,7 +424,8 @@ fn squared_norm(values: &[f64]) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::curvature::{Chosen, Share};
+    use super::super::curvature::Chosen;
+    use super::super::share::Share;
     use super::*;
     use crate::csr::{Csr, CsrValues};
     use crate::interrupt::never;

@@ -24,6 +24,7 @@ mod reduced;
 mod scorer;
 mod search;
 mod several;
+mod share;
 mod sparse_pairs;
 mod trial;
 mod triangle;

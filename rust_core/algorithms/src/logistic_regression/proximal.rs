@@ -5,10 +5,11 @@
 //! Optim. 24 (2014); the choice of parameters is that of G.-X. Yuan, C.-H. Ho and C.-J. Lin, "An improved GLMNET for
 //! L1-regularized logistic regression", JMLR 13 (2012), with room for as many new ones as there are.
 
-use super::curvature::{Chosen, Share};
+use super::curvature::Chosen;
 use super::loss::Objective;
 use super::newton::{DECREASE, Ended, MOST_HALVINGS, PRECISION, ROUNDING, SLOW, Why};
 use super::parabola::Parabola;
+use super::share::Share;
 use super::trial::least_subgradient;
 use crate::interrupt::Interrupted;
 use crate::lbfgs::largest;

@@ -2,6 +2,7 @@
 
 use super::loss::Objective;
 use super::newton::{self, Ended, Why};
+use super::share::{gradient_time, hessian_time};
 use super::{Parameters, Solver, descent, newton_cg, proximal};
 use crate::interrupt::Interrupted;
 use crate::lbfgs::{self, Function, Settings};
@@ -98,14 +99,8 @@ fn found(
 
 /// By the multiply-adds of all passes.
 fn hessian_is_cheaper(objective: &Objective<'_>, size: usize) -> bool {
-    let rows = objective.sample.len() as f64;
-    let scores = objective.scores as f64;
-    let row_values = objective.sample.rows().row_values() as f64;
-    let size_in_row = (scores * row_values + scores).min(size as f64);
-    let hessian = rows * size_in_row * size_in_row / 2.0 + (size as f64).powi(3) / 6.0;
-    let product = rows * 2.0 * scores * row_values;
-    // A Hessian's multiply-adds run about four times as fast: they are many for each value that is read.
-    HESSIANS * hessian / 4.0 <= PRODUCTS * product
+    let hessian = hessian_time(objective, size) + (size as f64).powi(3) / 24.0;
+    HESSIANS * hessian <= PRODUCTS * gradient_time(objective)
 }
 
 /// L-BFGS as scikit-learn calls it. Where rounding of the objective stopped it before `tol` was reached, Newton's steps

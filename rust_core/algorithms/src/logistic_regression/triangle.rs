@@ -5,6 +5,8 @@ use crate::simd::{Kernel, Simd, dispatch};
 
 /// Vectors that are collected before their outer products are added.
 const DEPTH: usize = 32;
+/// From a place's vectors to those of the next: not a power of two, which would put the values of a row into the same places of a cache.
+const STRIDE: usize = DEPTH + 1;
 
 /// The lower triangle of a symmetric matrix, cut into square tiles.
 #[derive(Debug, Clone)]
@@ -70,7 +72,7 @@ pub(super) struct Batch {
 impl Batch {
     pub(super) fn new(size: usize) -> Self {
         Self {
-            panels: vec![[0.0; LANES]; size.div_ceil(LANES) * DEPTH],
+            panels: vec![[0.0; LANES]; size.div_ceil(LANES) * STRIDE],
             count: 0,
         }
     }
@@ -78,7 +80,7 @@ impl Batch {
     /// Sets the current vector: a factor times the values, and times 1 after them if there is an intercept.
     pub(super) fn set_row(&mut self, values: &[f64], factor: f64, intercept: bool) {
         let (whole, rest) = values.as_chunks::<LANES>();
-        let panels = self.panels.iter_mut().skip(self.count).step_by(DEPTH);
+        let panels = self.panels.iter_mut().skip(self.count).step_by(STRIDE);
         let mut last = [0.0; LANES];
         for (last, value) in last.iter_mut().zip(rest) {
             *last = factor * value;
@@ -96,7 +98,7 @@ impl Batch {
     /// Sets values of the current vector, from a place on; all its places must be set.
     pub(super) fn set(&mut self, first: usize, values: impl Iterator<Item = f64>) {
         for (place, value) in (first..).zip(values) {
-            self.panels[place / LANES * DEPTH + self.count][place % LANES] = value;
+            self.panels[place / LANES * STRIDE + self.count][place % LANES] = value;
         }
     }
 
@@ -132,9 +134,9 @@ impl Kernel for Flush<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let panel = |place: usize| &self.panels[place * DEPTH..][..self.count];
+        let panel = |place: usize| &self.panels[place * STRIDE..][..self.count];
         let mut rest = self.tiles;
-        for row in 0..self.panels.len() / DEPTH {
+        for row in 0..self.panels.len() / STRIDE {
             let (tiles, later) = rest.split_at_mut(row + 1);
             rest = later;
             let left = panel(row);
