@@ -57,6 +57,7 @@ OURS = Peer(
         "logistic-fit/auto": _AUTO,
         "logistic-fit/lbfgs": _LBFGS,
         "logistic-fit/sparse": _AUTO,
+        "logistic-fit/sparse-no-intercept": _AUTO,
         "logistic-fit/l1": _AUTO,
         "logistic-fit/elastic-net": _AUTO,
         # The order that its fits leave; another is copied in part on every call.
@@ -82,6 +83,14 @@ SCIKIT_LEARN = Peer(
             {"solver": "sag", "tol": 1e-2, "max_iter": 1000},
             {"solver": "sag", "tol": 1e-3, "max_iter": 1000},
             {"solver": "sag", "tol": 1e-4, "max_iter": 1000},
+        ),
+        "logistic-fit/sparse-no-intercept": (
+            {"solver": "sag", "tol": 1e-3, "max_iter": 1000},
+            {"solver": "liblinear", "tol": 1e-2, "max_iter": 1000},
+            {"solver": "liblinear", "tol": 1e-3, "max_iter": 1000},
+            {"solver": "liblinear", "tol": 1e-4, "max_iter": 1000},
+            {"solver": "liblinear", "tol": 1e-2, "max_iter": 1000, "dual": True},
+            {"solver": "liblinear", "tol": 1e-3, "max_iter": 1000, "dual": True},
         ),
         # Their tolerances are about steps, not gradients: these end near enough to the minimum.
         "logistic-fit/l1": (

@@ -4,14 +4,12 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
+use super::census::{self, PARTS};
 use crate::csr::Csr;
 use crate::interrupt::{self, Interrupt, Interrupted};
 
 /// Values that are worth a thread's turn, at least.
 const STRETCH: usize = 1 << 14;
-
-/// Rows between two looks at the interrupt.
-const ROWS: usize = 4096;
 
 /// A sparse matrix, column after column.
 pub(super) struct ByColumn {
@@ -27,20 +25,48 @@ pub(super) struct ByColumn {
     stretches: Vec<Range<usize>>,
 }
 
+/// Calls [`Run::sums`] for columns of that many values, if they are few.
+macro_rules! by_length {
+    ($length:expr, $run:expr, $sums:expr; $($few:literal)*) => {
+        match $length {
+            $($few => $run.sums::<$few>($sums),)*
+            length => $run.long_sums(length, $sums),
+        }
+    };
+}
+
+/// Neighbours in [`ByColumn::order`] that have as many values each.
+struct Run<'a> {
+    columns: &'a [u32],
+    rows: &'a [u32],
+    values: &'a [f64],
+}
+
+impl Run<'_> {
+    /// Of `LENGTH` values each: their loop is written out.
+    #[inline(always)]
+    fn sums<const LENGTH: usize>(&self, mut each: impl FnMut(u32, &[u32], &[f64])) {
+        let (rows, values) = (self.rows.as_chunks::<LENGTH>().0, self.values.as_chunks::<LENGTH>().0);
+        for ((&column, rows), values) in self.columns.iter().zip(rows).zip(values) {
+            each(column, rows, values);
+        }
+    }
+
+    #[inline(always)]
+    fn long_sums(&self, length: usize, mut each: impl FnMut(u32, &[u32], &[f64])) {
+        for (index, &column) in self.columns.iter().enumerate() {
+            let span = index * length..(index + 1) * length;
+            each(column, &self.rows[span.clone()], &self.values[span]);
+        }
+    }
+}
+
 impl ByColumn {
     /// The matrix has less than 2³² rows.
     pub(super) fn new(csr: &Csr<'_>, interrupt: Interrupt<'_>) -> Result<Self, Interrupted> {
         let mut buffer = Vec::new();
         let tile = csr.tile(0..csr.rows(), None, &mut buffer);
-        let mut lengths = vec![0_u32; csr.columns()];
-        for (index, row) in tile.iter().enumerate() {
-            if index.is_multiple_of(ROWS) {
-                interrupt::check(interrupt)?;
-            }
-            for &column in row.columns {
-                lengths[column as usize] += 1;
-            }
-        }
+        let lengths = census::counts(tile, csr.columns(), interrupt)?;
         let mut stretches = Vec::new();
         let (mut first, mut size) = (0, 0);
         for (column, &length) in lengths.iter().enumerate() {
@@ -51,27 +77,47 @@ impl ByColumn {
             }
         }
         let mut order: Vec<u32> = (0..lengths.len() as u64).map(|column| column as u32).collect();
+        let mut parts = Vec::with_capacity(stretches.len());
+        let mut rest = &mut order[..];
         for stretch in &stretches {
-            order[stretch.clone()].sort_by_key(|&column| lengths[column as usize]);
+            let (part, after) = rest.split_at_mut(stretch.len());
+            parts.push(part);
+            rest = after;
         }
+        parts
+            .into_par_iter()
+            .for_each(|part| part.sort_by_key(|&column| lengths[column as usize]));
         let (mut starts, mut start) = (vec![0; lengths.len()], 0);
         for &column in &order {
             starts[column as usize] = start;
             start += lengths[column as usize] as usize;
         }
-        let mut next = starts.clone();
         let (mut rows, mut values) = (vec![0; csr.nonzeros()], vec![0.0; csr.nonzeros()]);
-        for (index, row) in (0..=u32::MAX).zip(tile.iter()) {
-            if (index as usize).is_multiple_of(ROWS) {
-                interrupt::check(interrupt)?;
-            }
-            for (column, value) in row.entries() {
-                let place = next[column];
-                next[column] += 1;
-                rows[place] = index;
-                values[place] = value;
-            }
+        let (mut parts, mut rest) = (Vec::new(), (&mut rows[..], &mut values[..]));
+        for stretches in stretches.chunks(stretches.len().div_ceil(PARTS).max(1)) {
+            let columns = stretches[0].start..stretches[stretches.len() - 1].end;
+            let count: usize = lengths[columns.clone()].iter().map(|&length| length as usize).sum();
+            let (rows, values) = (rest.0.split_at_mut(count), rest.1.split_at_mut(count));
+            parts.push((columns, rows.0, values.0));
+            rest = (rows.1, values.1);
         }
+        parts.into_par_iter().try_for_each(|(columns, rows, values)| {
+            let first = columns.start;
+            let mut next = starts[columns.clone()].to_vec();
+            // Where the part begins: its columns come in another order.
+            let begin = next.iter().copied().min().unwrap_or(0);
+            next.iter_mut().for_each(|next| *next -= begin);
+            census::for_each_row(tile, first, interrupt, |index, row| {
+                for (column, value) in row.entries() {
+                    let Some(next) = next.get_mut(column - first) else {
+                        break;
+                    };
+                    rows[*next] = index as u32;
+                    values[*next] = value;
+                    *next += 1;
+                }
+            })
+        })?;
         Ok(Self {
             starts,
             lengths,
@@ -100,10 +146,21 @@ impl ByColumn {
     ) -> Result<(), Interrupted> {
         let run = |(columns, outputs): (&Range<usize>, &mut [f64])| {
             interrupt::check(interrupt)?;
-            for &column in &self.order[columns.clone()] {
-                let column = column as usize;
-                let (rows, values) = self.column(column);
-                outputs[column - columns.start] = finish(column, sum(rows, values, factors, &term));
+            let order = &self.order[columns.clone()];
+            for run in order.chunk_by(|left, right| self.lengths[*left as usize] == self.lengths[*right as usize]) {
+                let length = self.lengths[run[0] as usize] as usize;
+                let start = self.starts[run[0] as usize];
+                let span = start..start + length * run.len();
+                let run = Run {
+                    columns: run,
+                    rows: &self.rows[span.clone()],
+                    values: &self.values[span],
+                };
+                let each = |column: u32, rows: &[u32], values: &[f64]| {
+                    let column = column as usize;
+                    outputs[column - columns.start] = finish(column, sum(rows, values, factors, &term));
+                };
+                by_length!(length, run, each; 1 2 3 4 5 6 7 8);
             }
             Ok(())
         };
@@ -128,6 +185,7 @@ pub(super) fn sparse_dot(rows: &[u32], values: &[f64], factors: &[f64]) -> f64 {
 }
 
 /// In four running sums.
+#[inline(always)]
 fn sum(rows: &[u32], values: &[f64], factors: &[f64], term: impl Fn(f64, f64) -> f64) -> f64 {
     let (four, last) = rows.as_chunks::<4>();
     let (four_values, last_values) = values.as_chunks::<4>();
@@ -153,14 +211,19 @@ mod tests {
     fn sums_are_those_of_the_rows() {
         // Enough values for several stretches; some columns have none.
         let (rows, columns) = (3000_usize, 700_usize);
+        // And after these columns of 1, 2, 3 … values.
+        let triangle = |row: usize| columns + (((8 * row + 1) as f64).sqrt() as usize - 1) / 2;
         let (mut indptr, mut indices, mut values) = (vec![0], Vec::new(), Vec::new());
         for row in 0..rows {
             for column in (row % 7..columns).step_by(23).filter(|column| column % 5 != 0) {
                 indices.push(column as u32);
                 values.push(((row * columns + column) as f64).sin());
             }
+            indices.push(triangle(row) as u32);
+            values.push((row as f64).sin());
             indptr.push(values.len() as u64);
         }
+        let columns = triangle(rows - 1) + 1;
         let csr = Csr::new(indptr.into(), indices.into(), CsrValues::Double(values.into()), columns).unwrap();
         let by_column = ByColumn::new(&csr, &never).unwrap();
         assert!(by_column.stretches.len() > 4);

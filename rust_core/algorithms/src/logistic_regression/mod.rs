@@ -6,9 +6,11 @@
 
 mod answer;
 mod by_column;
+mod census;
 mod cholesky;
 mod curvature;
 mod descent;
+mod frequent;
 mod hessian_products;
 mod loss;
 mod model;
@@ -34,6 +36,8 @@ pub use model::LogisticRegression;
 pub use parameters::{ClassWeight, Parameters, Solver};
 pub use scorer::{Coefficients, Scorer};
 
+use crate::blocks;
+use crate::csr::Csr;
 use crate::error::{Field, FitError};
 use crate::interrupt::Interrupt;
 use crate::rows::Rows;
@@ -87,6 +91,20 @@ impl LogisticRegression {
             ));
         }
         parameters.check(n_classes, rows.columns())?;
+        let work = rows.as_csr().map_or(0, Csr::nonzeros);
+        blocks::on_pool(work, || {
+            Self::fit_checked(rows, classes, n_classes, weights, parameters, interrupt)
+        })
+    }
+
+    fn fit_checked(
+        rows: Rows<'_>,
+        classes: &[u32],
+        n_classes: usize,
+        weights: Option<&[f64]>,
+        parameters: &Parameters,
+        interrupt: Interrupt<'_>,
+    ) -> Result<Fit, FitError> {
         // Checked before they are multiplied, so that an error names the factor at fault.
         let sample = Sample::check(rows, weights, interrupt)?;
         let weights = weights::row_weights(weights, &parameters.class_weight, classes, n_classes);

@@ -11,6 +11,7 @@
 
 use rayon::prelude::*;
 
+use super::frequent::Frequent;
 use super::loss::Objective;
 use super::newton::{Ended, PRECISION, Why};
 use super::trial::Trial;
@@ -32,6 +33,9 @@ const FLAT: f64 = 16.0 * f64::EPSILON;
 /// steps of all others short, where it must stop.
 const NEAR: f64 = 0.5;
 
+/// A gradient is the one that the parabola foretold where the squares of what it is off by come to this part of those foretold.
+const FORETOLD: f64 = 0.01;
+
 /// Searches from `point`, for a least subgradient whose components are at most `tol`.
 pub(super) fn minimise(
     objective: &mut Objective<'_>,
@@ -39,8 +43,14 @@ pub(super) fn minimise(
     tol: f64,
     max_iter: usize,
 ) -> Result<Ended, Interrupted> {
-    let mut conjugate = Conjugate::new(point.len());
     let mut here = Trial::at(objective, point)?;
+    let smooth = objective.penalty.is_smooth();
+    let frequent = if smooth {
+        Frequent::new(objective, &here.point)?
+    } else {
+        None
+    };
+    let mut conjugate = Conjugate::new(here.point.len(), frequent);
     let mut trial = here.clone();
     let mut n_iter = 0;
     let mut left = LEFT;
@@ -57,11 +67,15 @@ pub(super) fn minimise(
         let enough = 0.5 * PRECISION * here.value.abs();
         let (fall, missing) = conjugate.descend(objective, &here, left, enough)?;
         let lower = trial.search(objective, &here, &conjugate.step)?
-            || !objective.penalty.is_smooth() && trial.search(objective, &here, conjugate.steepest(&here))?;
+            || !smooth && trial.search(objective, &here, conjugate.steepest(&here))?;
         if !lower {
             break if here.is_flat(tol) { Why::Converged } else { Why::Stuck };
         }
-        let close = fall + missing <= PRECISION * here.value.abs() || trial.value >= here.value;
+        let precision = PRECISION * here.value.abs();
+        // What the parabola lacked is what the objective lacks, where both have the same gradient.
+        let close = fall + missing <= precision
+            || trial.value >= here.value
+            || smooth && missing <= precision && conjugate.foretold(&trial.gradient);
         n_iter += 1;
         // Where steps fall as the parabola says, the next is worth more exactness.
         left = LEFT.min((fall / here.value.abs()).sqrt());
@@ -74,7 +88,8 @@ pub(super) fn minimise(
     Ok(here.ended(n_iter, why))
 }
 
-/// Conjugate gradients for H·step = −subgradient over the free numbers, with the Hessian's diagonal as preconditioner.
+/// Conjugate gradients for H·step = −subgradient over the free numbers, with the Hessian's diagonal as preconditioner, joined by what the most frequent
+/// columns of sparse rows have to do with each other.
 struct Conjugate {
     step: Vec<f64>,
     /// Infinite where a number is no part of the system: see [`NEAR`].
@@ -88,10 +103,11 @@ struct Conjugate {
     falls: Vec<f64>,
     /// Products that the longest step took so far.
     longest: usize,
+    frequent: Option<Frequent>,
 }
 
 impl Conjugate {
-    fn new(size: usize) -> Self {
+    fn new(size: usize, frequent: Option<Frequent>) -> Self {
         let zeros = || vec![0.0; size];
         Self {
             step: zeros(),
@@ -102,6 +118,7 @@ impl Conjugate {
             product: zeros(),
             falls: Vec::new(),
             longest: 0,
+            frequent,
         }
     }
 
@@ -178,6 +195,18 @@ impl Conjugate {
         Ok((fall, missing))
     }
 
+    /// Whether `gradient` is the one that the parabola has where the step ended, or nearly.
+    fn foretold(&self, gradient: &[f64]) -> bool {
+        let (mut off, mut whole) = (0.0, 0.0);
+        for ((gradient, residual), diagonal) in gradient.iter().zip(&self.residual).zip(&self.diagonal) {
+            if *diagonal > 0.0 {
+                off += (gradient + residual).powi(2) / diagonal;
+                whole += residual * residual / diagonal;
+            }
+        }
+        off <= FORETOLD * whole
+    }
+
     /// Straight down, which leads somewhere whatever numbers must stop at 0.
     fn steepest(&mut self, here: &Trial) -> &[f64] {
         for (step, pull) in self.step.iter_mut().zip(&here.subgradient) {
@@ -236,6 +265,10 @@ impl Conjugate {
                 dot(residual, downhill)
             })
             .collect();
-        sums.iter().sum()
+        let product: f64 = sums.iter().sum();
+        match &mut self.frequent {
+            Some(frequent) => product + frequent.correct(&self.residual, &self.diagonal, &mut self.downhill),
+            None => product,
+        }
     }
 }

@@ -8,15 +8,20 @@
 //!
 //! Columns that many rows name come first: their coefficients stay in the cache.
 
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use super::census::{self, PARTS};
 use super::penalty::Penalty;
 use super::{Parameters, Solver};
-use crate::csr::{Csr, CsrValues, SparseRow};
+use crate::csr::{Csr, CsrValues};
 use crate::interrupt::{self, Interrupt, Interrupted};
 
 /// Values of a column that comes first, at least.
 const MANY: u32 = 16;
-/// Rows between two looks at the interrupt.
-const STRETCH: usize = 4096;
+/// Rows that a thread takes at a time.
+const STRETCH: usize = 1024;
 /// Columns of which no order is better than another.
 const FEW_COLUMNS: usize = 4096;
 /// Stands for the number of a column that is left out.
@@ -30,7 +35,7 @@ pub(super) struct Reduced {
     /// For each of the first columns the one that it was.
     kept: Vec<u32>,
     /// Those that were merged into the columns after these.
-    shares: Vec<Share>,
+    shares: Vec<Vec<Share>>,
 }
 
 /// A column's part in the one that it was merged into.
@@ -67,89 +72,63 @@ impl Reduced {
         }
         let mut buffer = Vec::new();
         let rows = csr.tile(0..csr.rows(), None, &mut buffer);
-        let mut counts = vec![0_u32; csr.columns()];
-        for (index, row) in rows.iter().enumerate() {
-            if index.is_multiple_of(STRETCH) {
-                interrupt::check(interrupt)?;
-            }
-            for &column in row.columns {
-                counts[column as usize] += 1;
-            }
-        }
+        let mut counts = census::counts(rows, csr.columns(), interrupt)?;
         let l1 = penalty.coefficients.l1 * known.weight_sum;
         if l1 > 0.0 {
-            interrupt::check(interrupt)?;
-            leave_out(&mut counts, rows.iter(), known, l1);
+            census::leave_out(&mut counts, rows, known, l1, interrupt)?;
         }
         let numbers = Numbers::new(counts, merges);
         if csr.columns() <= FEW_COLUMNS && numbers.kept.len() == csr.columns() {
             return Ok(None);
         }
-        if let Some(reduced) = Self::rewritten(csr, rows.iter(), &numbers, interrupt)? {
+        if let Some(reduced) = Self::rewritten(csr, &numbers, interrupt)? {
             return Ok(Some(reduced));
         }
         // The lengths of merged columns are not to be told in float64.
         let counts = numbers.of.iter().map(|&number| u32::from(number != ABSENT)).collect();
-        Self::rewritten(csr, rows.iter(), &Numbers::new(counts, false), interrupt)
+        Self::rewritten(csr, &Numbers::new(counts, false), interrupt)
     }
 
     /// None where a merged column's length is not to be told.
-    fn rewritten<'r>(
-        csr: &Csr<'_>,
-        rows: impl ExactSizeIterator<Item = SparseRow<'r>>,
-        numbers: &Numbers,
-        interrupt: Interrupt<'_>,
-    ) -> Result<Option<Self>, Interrupted> {
+    fn rewritten(csr: &Csr<'_>, numbers: &Numbers, interrupt: Interrupt<'_>) -> Result<Option<Self>, Interrupted> {
+        let parts: Vec<usize> = (0..csr.rows()).step_by(STRETCH).collect();
+        let parts = parts.into_par_iter().map(|first| {
+            interrupt::check(interrupt)?;
+            Ok(Part::new(csr, first..csr.rows().min(first + STRETCH), numbers))
+        });
+        let parts: Vec<Option<Part>> = parts.collect::<Result<_, Interrupted>>()?;
+        let Some(mut parts) = parts.into_iter().collect::<Option<Vec<Part>>>() else {
+            return Ok(None);
+        };
+
         let mut indptr = Vec::with_capacity(csr.rows() + 1);
-        let (mut indices, mut values) = (Vec::with_capacity(csr.nonzeros()), Vec::with_capacity(csr.nonzeros()));
         indptr.push(0);
-        let mut columns = numbers.kept.len() as u32;
-        let mut shares: Vec<Share> = Vec::new();
-        let mut seldom = Vec::new();
-        for (index, row) in rows.enumerate() {
-            if index.is_multiple_of(STRETCH) {
-                interrupt::check(interrupt)?;
-            }
-            let first = shares.len();
-            let mut square = 0.0;
-            seldom.clear();
-            for (column, value) in row.entries() {
-                match numbers.of[column] {
-                    ABSENT => {}
-                    MERGED => {
-                        square += value * value;
-                        shares.push(Share {
-                            column: column as u32,
-                            into: columns,
-                            part: value,
-                        });
-                    }
-                    number if number < numbers.often => {
-                        indices.push(number);
-                        values.push(value);
-                    }
-                    number => seldom.push((number, value)),
-                }
-            }
-            for &(number, value) in &seldom {
-                indices.push(number);
-                values.push(value);
-            }
-            if shares[first..].iter().all(|share| share.part == 0.0) {
-                // Zeros that are written down say nothing.
-                shares.truncate(first);
-            } else {
-                let length = square.sqrt();
-                if !square.is_normal() {
-                    return Ok(None);
-                }
-                shares[first..].iter_mut().for_each(|share| share.part /= length);
-                indices.push(columns);
-                values.push(length);
-                columns += 1;
-            }
-            indptr.push(values.len() as u64);
+        let kept = numbers.kept.len() as u32;
+        let (mut columns, mut count) = (kept, 0);
+        for part in &mut parts {
+            part.first = columns;
+            columns += part.merged;
+            indptr.extend(part.ends.iter().map(|&end| (count + end) as u64));
+            count += part.values.len();
         }
+        let (mut indices, mut values) = (vec![0; count], vec![0.0; count]);
+        let (mut places, mut rest) = (Vec::with_capacity(parts.len()), (&mut indices[..], &mut values[..]));
+        for part in &mut parts {
+            let (indices, after) = rest.0.split_at_mut(part.values.len());
+            let (values, after_values) = rest.1.split_at_mut(part.values.len());
+            places.push((part, indices, values));
+            rest = (after, after_values);
+        }
+        let shares = places.into_par_iter().map(|(part, indices, values)| {
+            values.copy_from_slice(&part.values);
+            for (to, &from) in indices.iter_mut().zip(&part.indices) {
+                *to = if from < kept { from } else { from - kept + part.first };
+            }
+            let mut shares = std::mem::take(&mut part.shares);
+            shares.iter_mut().for_each(|share| share.into += part.first);
+            shares
+        });
+        let shares = shares.collect();
         let values = CsrValues::Double(values.into());
         let csr = Csr::new(indptr.into(), indices.into(), values, columns as usize);
         Ok(csr.ok().map(|csr| Self {
@@ -164,7 +143,7 @@ impl Reduced {
         let kept = self.kept.iter().map(|&column| coefficients[column as usize]);
         let mut narrow: Vec<f64> = kept.collect();
         narrow.resize(self.csr.columns(), 0.0);
-        for share in &self.shares {
+        for share in self.shares.iter().flatten() {
             narrow[share.into as usize] += share.part * coefficients[share.column as usize];
         }
         narrow
@@ -175,9 +154,81 @@ impl Reduced {
         for (&column, &value) in self.kept.iter().zip(narrow) {
             coefficients[column as usize] = value;
         }
-        for share in &self.shares {
+        for share in self.shares.iter().flatten() {
             coefficients[share.column as usize] = share.part * narrow[share.into as usize];
         }
+    }
+}
+
+/// Some rows with fewer columns. Merged columns are counted from the number of the others on.
+struct Part {
+    ends: Vec<usize>,
+    indices: Vec<u32>,
+    values: Vec<f64>,
+    /// Of merged columns counted from 0 on.
+    shares: Vec<Share>,
+    merged: u32,
+    /// The number of the first merged column among those of all parts.
+    first: u32,
+}
+
+impl Part {
+    /// None where a merged column's length is not to be told.
+    fn new(csr: &Csr<'_>, rows: Range<usize>, numbers: &Numbers) -> Option<Self> {
+        let mut buffer = Vec::new();
+        let rows = csr.tile(rows, None, &mut buffer);
+        let count = rows.values().len();
+        let mut part = Self {
+            ends: Vec::with_capacity(rows.iter().len()),
+            indices: Vec::with_capacity(count),
+            values: Vec::with_capacity(count),
+            shares: Vec::new(),
+            merged: 0,
+            first: 0,
+        };
+        let mut seldom = Vec::new();
+        for row in rows.iter() {
+            let first = part.shares.len();
+            let mut square = 0.0;
+            seldom.clear();
+            for (column, value) in row.entries() {
+                match numbers.of[column] {
+                    ABSENT => {}
+                    MERGED => {
+                        square += value * value;
+                        part.shares.push(Share {
+                            column: column as u32,
+                            into: part.merged,
+                            part: value,
+                        });
+                    }
+                    number if number < numbers.often => {
+                        part.indices.push(number);
+                        part.values.push(value);
+                    }
+                    number => seldom.push((number, value)),
+                }
+            }
+            for &(number, value) in &seldom {
+                part.indices.push(number);
+                part.values.push(value);
+            }
+            if part.shares[first..].iter().all(|share| share.part == 0.0) {
+                // Zeros that are written down say nothing.
+                part.shares.truncate(first);
+            } else {
+                let length = square.sqrt();
+                if !square.is_normal() {
+                    return None;
+                }
+                part.shares[first..].iter_mut().for_each(|share| share.part /= length);
+                part.indices.push(numbers.kept.len() as u32 + part.merged);
+                part.values.push(length);
+                part.merged += 1;
+            }
+            part.ends.push(part.values.len());
+        }
+        Some(part)
     }
 }
 
@@ -193,19 +244,27 @@ struct Numbers {
 impl Numbers {
     /// From the number of values in each column, or 0 for one that is left out.
     fn new(mut counts: Vec<u32>, merges: bool) -> Self {
-        let (mut often, mut seldom) = (Vec::new(), Vec::new());
-        for (column, count) in (0..=u32::MAX).zip(&mut counts) {
-            match *count {
-                0 => *count = ABSENT,
-                1 if merges => *count = MERGED,
-                _ => {
-                    let group = if *count >= MANY { &mut often } else { &mut seldom };
-                    group.push(column);
+        let width = counts.len().div_ceil(PARTS).max(1);
+        let parts = counts.par_chunks_mut(width).enumerate();
+        let groups: Vec<[Vec<u32>; 2]> = parts
+            .map(|(part, counts)| {
+                let (mut often, mut seldom) = (Vec::new(), Vec::new());
+                for (column, count) in (part * width..).zip(counts) {
+                    match *count {
+                        0 => *count = ABSENT,
+                        1 if merges => *count = MERGED,
+                        _ => {
+                            let group = if *count >= MANY { &mut often } else { &mut seldom };
+                            group.push(column as u32);
+                        }
+                    }
                 }
-            }
-        }
+                [often, seldom]
+            })
+            .collect();
+        let mut often: Vec<u32> = groups.iter().flat_map(|[often, _]| often).copied().collect();
         let count = often.len() as u32;
-        often.append(&mut seldom);
+        often.extend(groups.iter().flat_map(|[_, seldom]| seldom));
         for (number, &column) in (0..).zip(&often) {
             counts[column as usize] = number;
         }
@@ -213,37 +272,6 @@ impl Numbers {
             of: counts,
             kept: often,
             often: count,
-        }
-    }
-}
-
-/// Sets to 0 the count of each column whose coefficient is 0 at the minimum, whatever the others are, but never of all.
-///
-/// A residual is between 0 and the row's weight, or for the right class between that below 0 and 0; so the residuals times a
-/// column's values are between a sum of what may be below 0 and one of what may be above.
-fn leave_out<'r>(counts: &mut [u32], rows: impl ExactSizeIterator<Item = SparseRow<'r>>, known: Known<'_>, l1: f64) {
-    let mut bounds = vec![[0.0; 2]; counts.len()];
-    let two = known.n_classes == 2;
-    for (index, row) in rows.enumerate() {
-        let weight = known.weights.map_or(1.0, |weights| weights[index]);
-        let sign = if known.classes[index] == 1 { -weight } else { weight };
-        for (column, value) in row.entries() {
-            let pull = sign * value;
-            if two {
-                bounds[column][usize::from(pull < 0.0)] += pull.abs();
-            } else {
-                bounds[column][0] += pull.abs();
-            }
-        }
-    }
-    // By more than the sums' rounding.
-    let pulled = |bounds: &[f64; 2]| bounds[0].max(bounds[1]) * (1.0 + 1e-9) >= l1;
-    if !bounds.iter().any(pulled) {
-        return;
-    }
-    for (count, bounds) in counts.iter_mut().zip(&bounds) {
-        if !pulled(bounds) {
-            *count = 0;
         }
     }
 }

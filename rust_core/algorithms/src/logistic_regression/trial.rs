@@ -4,6 +4,7 @@ use super::loss::Objective;
 use super::newton::{DECREASE, Ended, MOST_HALVINGS, ROUNDING, Why};
 use crate::interrupt::Interrupted;
 use crate::lbfgs::largest;
+use crate::packed::{add_scaled, dot};
 
 /// A point, and the objective there.
 #[derive(Clone)]
@@ -33,6 +34,10 @@ impl Trial {
 
     fn evaluate(&mut self, objective: &mut Objective<'_>) -> Result<(), Interrupted> {
         self.value = objective.evaluate(&self.point, &mut self.gradient)? + objective.absolute_values(&self.point);
+        if objective.penalty.is_smooth() {
+            self.subgradient.copy_from_slice(&self.gradient);
+            return Ok(());
+        }
         for (index, slot) in self.subgradient.iter_mut().enumerate() {
             *slot = least_subgradient(self.point[index], self.gradient[index], objective.strength(index).l1);
         }
@@ -51,7 +56,7 @@ impl Trial {
 
     /// Whether no component of the subgradient is above `tol`.
     pub(super) fn is_flat(&self, tol: f64) -> bool {
-        largest(&self.subgradient) <= tol
+        self.subgradient.iter().all(|component| component.abs() <= tol)
     }
 
     /// Goes from another point down `direction`: the whole way, or half of it, and so on; false when none lowers the objective.
@@ -66,18 +71,13 @@ impl Trial {
         let rounding = ROUNDING * from.value.abs();
         let mut step = 1.0;
         for _ in 0..MOST_HALVINGS {
-            let mut promised = 0.0;
-            for (index, to) in self.point.iter_mut().enumerate() {
-                let (start, pull) = (from.point[index], from.subgradient[index]);
-                *to = start + step * direction[index];
-                if objective.strength(index).l1 > 0.0 {
-                    let side = if start == 0.0 { -pull } else { start };
-                    if *to * side <= 0.0 {
-                        *to = 0.0;
-                    }
-                }
-                promised += pull * (*to - start);
-            }
+            self.point.copy_from_slice(&from.point);
+            add_scaled(&mut self.point, step, direction);
+            let promised = if objective.penalty.is_smooth() {
+                step * dot(&from.subgradient, direction)
+            } else {
+                self.stop_at_zero(objective, from)
+            };
             self.evaluate(objective)?;
             if promised < 0.0 {
                 if self.value <= from.value + DECREASE * promised {
@@ -91,6 +91,22 @@ impl Trial {
             step *= 0.5;
         }
         Ok(false)
+    }
+
+    /// Takes numbers with absolute values that left another point too far back to 0. Gives the fall that its subgradient promises.
+    fn stop_at_zero(&mut self, objective: &Objective<'_>, from: &Self) -> f64 {
+        let mut promised = 0.0;
+        for (index, to) in self.point.iter_mut().enumerate() {
+            let (start, pull) = (from.point[index], from.subgradient[index]);
+            if objective.strength(index).l1 > 0.0 {
+                let side = if start == 0.0 { -pull } else { start };
+                if *to * side <= 0.0 {
+                    *to = 0.0;
+                }
+            }
+            promised += pull * (*to - start);
+        }
+        promised
     }
 }
 
