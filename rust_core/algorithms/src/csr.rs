@@ -156,6 +156,20 @@ impl<'a> Csr<'a> {
         }
     }
 
+    /// float32 rows in `range` as they lie in memory.
+    pub(crate) fn singles(&self, range: Range<usize>) -> Option<SparseRows<'_, f32>> {
+        let CsrValues::Single(values) = &self.values else {
+            return None;
+        };
+        let offsets = &self.indptr[range.start..=range.end];
+        let span = offsets[0] as usize..offsets[offsets.len() - 1] as usize;
+        Some(SparseRows {
+            offsets,
+            columns: &self.indices[span.clone()],
+            values: &values[span],
+        })
+    }
+
     /// Row and column of the first NaN or infinity, if there is one.
     pub(crate) fn first_non_finite(&self) -> Option<(usize, usize)> {
         let position = match &self.values {
@@ -300,21 +314,21 @@ impl Gather {
 
 /// Some rows of a [`Csr`].
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct SparseRows<'t> {
+pub(crate) struct SparseRows<'t, V = f64> {
     /// Where each row begins, and the last one ends, in the whole matrix.
     offsets: &'t [u64],
     columns: &'t [u32],
-    values: &'t [f64],
+    values: &'t [V],
 }
 
-impl<'t> SparseRows<'t> {
+impl<'t, V> SparseRows<'t, V> {
     /// All values of all rows.
-    pub(crate) fn values(self) -> &'t [f64] {
+    pub(crate) fn values(self) -> &'t [V] {
         self.values
     }
 
     /// The rows, in order.
-    pub(crate) fn iter(self) -> impl ExactSizeIterator<Item = SparseRow<'t>> {
+    pub(crate) fn iter(self) -> impl ExactSizeIterator<Item = SparseRow<'t, V>> + Clone {
         let first = self.offsets[0];
         self.offsets.windows(2).map(move |ends| {
             let span = (ends[0] - first) as usize..(ends[1] - first) as usize;
@@ -328,9 +342,24 @@ impl<'t> SparseRows<'t> {
 
 /// One row: the columns that have a value, in rising order, and the values.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct SparseRow<'t> {
+pub(crate) struct SparseRow<'t, V = f64> {
     pub(crate) columns: &'t [u32],
-    pub(crate) values: &'t [f64],
+    pub(crate) values: &'t [V],
+}
+
+impl<'t, V: Copy + Into<f64>> SparseRow<'t, V> {
+    /// The row in float64; `values` is for its values, and loses its former content.
+    pub(crate) fn widened<'b>(self, values: &'b mut Vec<f64>) -> SparseRow<'b>
+    where
+        't: 'b,
+    {
+        values.clear();
+        values.extend(self.values.iter().map(|&value| value.into()));
+        SparseRow {
+            columns: self.columns,
+            values,
+        }
+    }
 }
 
 impl<'t> SparseRow<'t> {

@@ -46,6 +46,7 @@ pub(crate) enum Lying<'t> {
     Double(&'t [f64]),
     Single(&'t [f32]),
     Sparse(SparseRows<'t>),
+    SparseSingle(SparseRows<'t, f32>),
 }
 
 impl<'t> From<Tile<'t>> for Lying<'t> {
@@ -321,6 +322,12 @@ impl<'a> Rows<'a> {
             Some(all) => Lying::Single(&all[range.start * self.columns..range.end * self.columns]),
             None => self.tile(range, buffer).into(),
         }
+    }
+
+    /// The sparse float32 matrix that the rows can be read from where it lies.
+    pub(crate) fn sparse_singles(&self) -> Option<&'a Csr<'a>> {
+        self.as_csr()
+            .filter(|csr| self.scaling.is_none() && csr.precision() == Precision::Single)
     }
 
     /// All values, row after row, of float32 rows that can be read where they lie.

@@ -140,6 +140,13 @@ impl<'a> Sample<'a> {
         mut step: impl FnMut(Range<usize>, Lying<'_>),
     ) -> Result<(), Interrupted> {
         let columns = self.columns();
+        if let Some(csr) = self.rows.sparse_singles() {
+            return blocks.tiles(block, self.interrupt, |tile| {
+                if let Some(rows) = csr.singles(tile.clone()) {
+                    step(tile, Lying::SparseSingle(rows));
+                }
+            });
+        }
         match self.rows.singles() {
             Some(all) => blocks.tiles(block, self.interrupt, |tile| {
                 let values = &all[tile.start * columns..tile.end * columns];

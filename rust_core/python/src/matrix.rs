@@ -180,7 +180,11 @@ pub(crate) fn values<'a, T: Element>(name: &str, array: &'a PyReadonlyArray1<'_,
 
 /// A copy of a float64 array's values, row after row, with its number of rows and columns.
 pub(crate) fn copied(array: &PyReadonlyArray2<'_, f64>) -> (Vec<f64>, usize, usize) {
-    let values = array.as_array().iter().copied().collect();
+    let view = array.as_array();
+    // Only where they lie row after row.
+    let values = view
+        .as_slice()
+        .map_or_else(|| view.iter().copied().collect(), <[f64]>::to_vec);
     (values, array.shape()[0], array.shape()[1])
 }
 

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 
+use crate::csr::SparseRows;
 use crate::interrupt::Interrupted;
 use crate::kmeans::bounds::Edges;
 use crate::kmeans::centers::Centers;
@@ -149,6 +150,8 @@ pub(crate) struct Outcome {
     pub(crate) changes: Changes,
     /// A row has no finite distance.
     pub(crate) not_finite: bool,
+    /// Sparse rows whose first scores left doubt.
+    pub(crate) doubtful: usize,
     /// Margins of the rows, where they are asked for and come from scores.
     pub(crate) margins: Vec<f32>,
 }
@@ -172,6 +175,7 @@ impl Outcome {
     ) -> Result<(), Interrupted> {
         self.changes = Changes::default();
         self.not_finite = false;
+        self.doubtful = 0;
         self.margins.clear();
         self.sums.clear(centers, gather, sparse, check)
     }
@@ -190,18 +194,21 @@ impl Pass<'_> {
         match stretch.rows {
             Lying::Double(values) => self.dense(stretch.over(values), outcome),
             Lying::Single(values) => self.dense(stretch.over(values), outcome),
-            Lying::Sparse(rows) => {
-                let mut task = self.task(stretch.over(&[] as &[f64]), outcome);
-                let planes = (self.route == Route::SparseScores).then(|| self.centers.planes());
-                match planes.flatten() {
-                    Some(planes) => dispatch(Sparse { task, rows, planes }),
-                    None => {
-                        for (index, row) in rows.iter().enumerate() {
-                            task.one(index, Row::Sparse(row));
-                        }
-                    }
-                }
-            }
+            Lying::Sparse(rows) => self.sparse(stretch.over(rows), outcome),
+            Lying::SparseSingle(rows) => self.sparse(stretch.over(rows), outcome),
+        }
+    }
+
+    fn sparse<V: Value>(&self, stretch: Stretch<'_, SparseRows<'_, V>>, outcome: &mut Outcome) {
+        let rows = stretch.rows;
+        let mut task = self.task(stretch.over(&[] as &[f64]), outcome);
+        let planes = (self.route == Route::SparseScores).then(|| self.centers.planes());
+        if let Some(planes) = planes.flatten() {
+            return dispatch(Sparse { task, rows, planes });
+        }
+        let mut widened = Vec::new();
+        for (index, row) in rows.iter().enumerate() {
+            task.one(index, Row::Sparse(row.widened(&mut widened)));
         }
     }
 
@@ -236,7 +243,7 @@ impl Pass<'_> {
                 let task = self.task(stretch.over(values), outcome);
                 dispatch(Kept { task, margins, ways });
             }
-            Lying::Sparse(_) => debug_assert!(false, "sparse rows have no margins"),
+            Lying::Sparse(_) | Lying::SparseSingle(_) => debug_assert!(false, "sparse rows have no margins"),
         }
     }
 

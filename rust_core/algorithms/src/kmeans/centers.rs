@@ -5,8 +5,8 @@ use std::sync::OnceLock;
 use rayon::prelude::*;
 
 use crate::csr::SparseRow;
+use crate::kmeans::planes::Planes;
 use crate::kmeans::scores::Panels;
-use crate::kmeans::sparse::Planes;
 use crate::packed::{LANES, Lanes, Packed, squared_distance};
 use crate::rows::Row;
 use crate::simd::{DOUBLES, Line};
@@ -36,6 +36,8 @@ pub(crate) struct Centers {
     planes: OnceLock<Option<Box<Planes>>>,
     /// Those of the centres before, for their memory.
     former_planes: Option<Box<Planes>>,
+    /// Whether planes are not to be in float16.
+    fine: bool,
 }
 
 /// Sums of the centres' squares.
@@ -107,6 +109,7 @@ impl Centers {
             panels: OnceLock::new(),
             planes: OnceLock::new(),
             former_planes: None,
+            fine: false,
         }
     }
 
@@ -147,8 +150,13 @@ impl Centers {
     pub(crate) fn prepare_planes(&mut self) {
         if self.planes.get().is_none() {
             let former = self.former_planes.take().map(|former| *former);
-            self.planes = OnceLock::from(Planes::anew(&self.values, self.columns, former).map(Box::new));
+            self.planes = OnceLock::from(Planes::anew(&self.values, self.columns, !self.fine, former).map(Box::new));
         }
+    }
+
+    /// Keeps the centres of [`Centers::planes`] in float32 from the next ones on: float16 leaves too many rows in doubt.
+    pub(crate) fn be_fine(&mut self) {
+        self.fine = true;
     }
 
     fn squares(&self) -> &Squares {
@@ -168,7 +176,7 @@ impl Centers {
     /// [`Centers::panels`] for sparse rows.
     pub(crate) fn planes(&self) -> Option<&Planes> {
         self.planes
-            .get_or_init(|| Planes::new(&self.values, self.columns).map(Box::new))
+            .get_or_init(|| Planes::new(&self.values, self.columns, !self.fine).map(Box::new))
             .as_deref()
     }
 

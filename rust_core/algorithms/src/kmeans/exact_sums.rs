@@ -14,7 +14,7 @@ use crate::rows::{LINE, Lines};
 use crate::sample::Sample;
 use crate::simd::{DOUBLES, Kernel, Simd, dispatch};
 
-/// Sums of eight columns: the low halves, then the high ones (two's complement).
+/// Sums of eight columns: each one's low half, then its high one (two's complement), so that both lie in one line of the cache.
 type Group = [u64; 2 * DOUBLES];
 
 /// Bits of a sum, its sign included: a high half can be read as float64 at once.
@@ -177,6 +177,9 @@ impl ExactSums {
 /// Groups whose means are worked out at once.
 const MEANS: usize = 2048;
 
+/// Groups that are asked for ahead of the one whose means are worked out.
+const MEANS_AHEAD: usize = 24;
+
 /// The least and the greatest exponent of values that are not zero, as they are stored in float64. (1023, 1023) where there are
 /// only zeros.
 fn exponents(csr: &Csr<'_>) -> (u32, u32) {
@@ -245,16 +248,23 @@ impl Count<'_> {
                 Lines::over(&indices[span(next.row)]).bring_all(simd);
                 Lines::over(&values[span(next.row)]).bring_all(simd);
             }
+            // The next row's columns are near by now; its sums are asked for while this one is added.
+            if let Some(next) = self.moves.get(index + 1) {
+                for &column in &indices[span(next.row)] {
+                    let column = column as usize;
+                    simd.prefetch(self.groups[column / DOUBLES][2 * (column % DOUBLES)..].as_ptr().cast());
+                }
+            }
             let span = span(one.row);
             for (&column, &value) in indices[span.clone()].iter().zip(&values[span]) {
                 let bits = Into::<f64>::into(value).to_bits();
                 let units = units(bits ^ (u64::from(one.leaves) << 63), self.base);
                 let (group, lane) = (&mut self.groups[column as usize / DOUBLES], column as usize % DOUBLES);
-                let sum = (i128::from(group[DOUBLES + lane] as i64) << 64) | i128::from(group[lane]);
+                let sum = (i128::from(group[2 * lane + 1] as i64) << 64) | i128::from(group[2 * lane]);
                 // It does not overflow: there is room for all rows.
                 let sum = sum.wrapping_add(units);
-                group[lane] = sum as u64;
-                group[DOUBLES + lane] = (sum >> 64) as u64;
+                group[2 * lane] = sum as u64;
+                group[2 * lane + 1] = (sum >> 64) as u64;
             }
         }
     }
@@ -285,13 +295,16 @@ impl Kernel for Means<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<S: Simd>(self, _: S) {
+    fn run<S: Simd>(self, simd: S) {
         let inverse = 1.0 / self.count;
         let mean = |group: &Group| -> [f64; DOUBLES] {
-            std::array::from_fn(|lane| mean(group[lane], group[DOUBLES + lane], self.count, inverse) * self.unit)
+            std::array::from_fn(|lane| mean(group[2 * lane], group[2 * lane + 1], self.count, inverse) * self.unit)
         };
         let (vectors, last) = self.center.as_chunks_mut::<DOUBLES>();
-        for (vector, group) in vectors.iter_mut().zip(self.groups) {
+        for (index, (vector, group)) in vectors.iter_mut().zip(self.groups).enumerate() {
+            if let Some(ahead) = self.groups.get(index + MEANS_AHEAD) {
+                Lines::over(ahead).bring_all(simd);
+            }
             *vector = mean(group);
         }
         if let Some(group) = self.groups.get(vectors.len()) {

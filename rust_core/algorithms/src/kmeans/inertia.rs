@@ -40,7 +40,7 @@ pub(crate) fn of_labels(
                     weights,
                     sums,
                 }),
-                Lying::Sparse(_) => debug_assert!(false, "only dense rows come here"),
+                Lying::Sparse(_) | Lying::SparseSingle(_) => debug_assert!(false, "only dense rows come here"),
             }
         })?;
         outcome.sums.finish(centers, false, check)

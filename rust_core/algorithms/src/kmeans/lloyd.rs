@@ -411,11 +411,11 @@ impl<'a> Lloyd<'a> {
         let mut of_blocks = vec![Outcome::default(); blocks.count()];
         blocks.write_reduce(labels, &mut of_blocks, |block, labels, outcome| {
             let first = block.start;
-            sample.tiles(blocks, block, |tile, rows| {
+            sample.lying(blocks, block, |tile, rows| {
                 let labels = &mut labels[tile.start - first..tile.end - first];
                 let place = tile.start - first;
                 let stretch = Stretch {
-                    rows: rows.into(),
+                    rows,
                     ahead: Ahead::Unknown,
                     place,
                     labels,
@@ -427,11 +427,16 @@ impl<'a> Lloyd<'a> {
             })
         })?;
         let mut changes = Changes::default();
+        let mut doubtful = 0;
         for outcome in of_blocks {
             if outcome.not_finite {
                 return Err(OVERFLOW);
             }
             changes.join(outcome.changes);
+            doubtful += outcome.doubtful;
+        }
+        if doubtful > labels.len() / MOST_DOUBTFUL {
+            centers.be_fine();
         }
         let inertia = match &mut self.exact {
             Some(exact) if gather => {
@@ -682,6 +687,9 @@ struct Look {
 
 /// One row of so many may have to be compared again, row by row, before all are, at once.
 const LEAST_KEPT: usize = 4;
+
+/// One row of so many may be doubtful before scores become finer.
+const MOST_DOUBTFUL: usize = 8;
 
 /// Scores that take as long as a step of an exact distance.
 const SCORED: usize = 8;

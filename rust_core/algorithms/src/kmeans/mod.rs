@@ -23,6 +23,7 @@ mod margins;
 pub mod mini_batch;
 mod model;
 mod moments;
+mod planes;
 mod potential;
 mod quotient;
 mod relocate;
@@ -36,6 +37,7 @@ pub use model::KMeans;
 
 use crate::blocks;
 use crate::error::{Field, FitError};
+use crate::finite::all_finite;
 use crate::interrupt::{self, Interrupt, Interrupted};
 use crate::numpy_random::RandomState;
 use crate::packed::LANES;
@@ -178,8 +180,10 @@ fn fit_checked(
     }
     let run = best.expect("there is at least one run: checked above");
     let distinct_labels = distinct(&run.labels, n_clusters, interrupt)?;
-    let model = KMeans::new(run.centers, n_clusters, rows.columns())
-        .map_err(|_| FitError::Overflow { quantity: "a centre" })?;
+    if !all_finite(&run.centers) {
+        return Err(FitError::Overflow { quantity: "a centre" });
+    }
+    let model = KMeans::of_fit(run.centers, rows.columns());
     Ok(Fit {
         model,
         labels: run.labels,

@@ -49,14 +49,19 @@ impl KMeans {
         if let Some(index) = centers.iter().position(|value| !value.is_finite()) {
             return Err(ModelError::NotFinite { name: "centers", index });
         }
-        let centers = Centers::new(centers, columns);
+        let model = Self::of_fit(centers, columns);
         // Now, so that the first small prediction makes nothing.
-        centers.packed();
-        Ok(Self {
-            centers,
+        model.centers.packed();
+        Ok(model)
+    }
+
+    /// A model of centres that a fit has found: finite ones.
+    pub(crate) fn of_fit(centers: Vec<f64>, columns: usize) -> Self {
+        Self {
+            centers: Centers::new(centers, columns),
             columns,
             scaling: Scaling::default(),
-        })
+        }
     }
 
     /// The model behind scaling steps, which rows pass before they reach it; replaces earlier ones.

@@ -68,7 +68,7 @@ impl Cuts {
                     columns,
                     extents,
                 }),
-                Lying::Sparse(_) => debug_assert!(false, "only dense rows come here"),
+                Lying::Sparse(_) | Lying::SparseSingle(_) => debug_assert!(false, "only dense rows come here"),
             })
         })?;
         let mut total = vec![Extent::NONE; vectors];

@@ -19,7 +19,7 @@ pub(crate) struct Avx2(());
 ///
 /// # Safety
 /// The CPU has the level.
-#[target_feature(enable = "avx2,fma")]
+#[target_feature(enable = "avx2,fma,f16c")]
 pub(super) unsafe fn run<K: Kernel>(kernel: K) -> K::Output {
     kernel.run(Avx2(()))
 }
@@ -344,6 +344,41 @@ impl Simd for Avx2 {
             _mm256_storeu_si256(integers.as_mut_ptr().add(8).cast(), _mm256_cvttps_epi32(vector[1]));
         }
         integers
+    }
+
+    #[inline(always)]
+    fn least_single(self, vector: Self::Single) -> f32 {
+        // SAFETY: the CPU has the level.
+        unsafe {
+            let eight = _mm256_min_ps(vector[0], vector[1]);
+            let four = _mm_min_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps::<1>(eight));
+            let two = _mm_min_ps(four, _mm_movehl_ps(four, four));
+            _mm_cvtss_f32(_mm_min_ss(two, _mm_movehdup_ps(two)))
+        }
+    }
+
+    #[inline(always)]
+    fn load_float16(self, values: &[u16; SINGLES]) -> Self::Single {
+        let halves = values.as_chunks::<DOUBLES>().0;
+        // SAFETY: the CPU has the level.
+        unsafe {
+            [
+                _mm256_cvtph_ps(_mm_loadu_si128(halves[0].as_ptr().cast())),
+                _mm256_cvtph_ps(_mm_loadu_si128(halves[1].as_ptr().cast())),
+            ]
+        }
+    }
+
+    #[inline(always)]
+    fn store_float16(self, vector: Self::Single, values: &mut [u16; SINGLES]) {
+        let halves = values.as_chunks_mut::<DOUBLES>().0;
+        // SAFETY: the CPU has the level.
+        unsafe {
+            for (half, values) in vector.into_iter().zip(halves) {
+                let rounded = _mm256_cvtps_ph::<_MM_FROUND_TO_NEAREST_INT>(half);
+                _mm_storeu_si128(values.as_mut_ptr().cast(), rounded);
+            }
+        }
     }
 
     #[inline(always)]

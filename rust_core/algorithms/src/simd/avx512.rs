@@ -19,7 +19,7 @@ pub(crate) struct Avx512(());
 ///
 /// # Safety
 /// The CPU has the level.
-#[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
+#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl")]
 pub(super) unsafe fn run<K: Kernel>(kernel: K) -> K::Output {
     kernel.run(Avx512(()))
 }
@@ -85,12 +85,16 @@ impl Simd for Avx512 {
         single(value: f32) -> __m512 = _mm512_set1_ps(value);
         load_singles(values: &[f32; SINGLES]) -> __m512 = _mm512_loadu_ps(values.as_ptr());
         store_singles(vector: __m512, values: &mut [f32; SINGLES]) -> () = _mm512_storeu_ps(values.as_mut_ptr(), vector);
+        load_float16(values: &[u16; SINGLES]) -> __m512 = _mm512_cvtph_ps(_mm256_loadu_si256(values.as_ptr().cast()));
+        store_float16(vector: __m512, values: &mut [u16; SINGLES]) -> () =
+            _mm256_storeu_si256(values.as_mut_ptr().cast(), _mm512_cvtps_ph::<_MM_FROUND_TO_NEAREST_INT>(vector));
         add_singles(a: __m512, b: __m512) -> __m512 = _mm512_add_ps(a, b);
         sub_singles(a: __m512, b: __m512) -> __m512 = _mm512_sub_ps(a, b);
         mul_singles(a: __m512, b: __m512) -> __m512 = _mm512_mul_ps(a, b);
         mul_add_singles(a: __m512, b: __m512, c: __m512) -> __m512 = _mm512_fmadd_ps(a, b, c);
         min_singles(a: __m512, b: __m512) -> __m512 = _mm512_min_ps(a, b);
         max_singles(a: __m512, b: __m512) -> __m512 = _mm512_max_ps(a, b);
+        least_single(vector: __m512) -> f32 = _mm512_reduce_min_ps(vector);
         less_singles(a: __m512, b: __m512) -> __mmask16 = _mm512_cmp_ps_mask::<_CMP_LT_OQ>(a, b);
         select_singles(mask: __mmask16, a: __m512, b: __m512) -> __m512 = _mm512_mask_blend_ps(mask, b, a);
 

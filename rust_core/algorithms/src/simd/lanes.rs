@@ -81,6 +81,10 @@ pub(crate) trait Simd: Copy {
     fn single(self, value: f32) -> Self::Single;
     /// Values from memory.
     fn load_singles(self, values: &[f32; SINGLES]) -> Self::Single;
+    /// float16 values from memory.
+    fn load_float16(self, values: &[u16; SINGLES]) -> Self::Single;
+    /// Values below 65,520 to memory, rounded to float16.
+    fn store_float16(self, vector: Self::Single, values: &mut [u16; SINGLES]);
     /// The table's values at sixteen places; the last value where a place lies outside, zero where there is none.
     fn gather_singles(self, table: &[f32], places: &[i32; SINGLES]) -> Self::Single;
     /// Values to memory.
@@ -97,6 +101,8 @@ pub(crate) trait Simd: Copy {
     fn min_singles(self, a: Self::Single, b: Self::Single) -> Self::Single;
     /// The greater one; `b` where either is NaN.
     fn max_singles(self, a: Self::Single, b: Self::Single) -> Self::Single;
+    /// The least of the lanes, where none is NaN.
+    fn least_single(self, vector: Self::Single) -> f32;
     /// Whether `a < b`; false for NaN.
     fn less_singles(self, a: Self::Single, b: Self::Single) -> Self::SingleMask;
     /// `a` where the mask is true, else `b`.

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 pub enum Level {
     /// What every CPU has that the program was built for.
     Portable,
-    /// x86-64 with AVX2 and FMA: vectors of 256 bits.
+    /// x86-64 with AVX2, FMA and F16C: vectors of 256 bits.
     Avx2,
     /// x86-64 with AVX-512 (F, BW, DQ, VL) besides: vectors of 512 bits.
     Avx512,
@@ -52,7 +52,9 @@ impl Level {
         match self {
             Self::Portable => true,
             #[cfg(target_arch = "x86_64")]
-            Self::Avx2 => is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"),
+            Self::Avx2 => {
+                is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") && is_x86_feature_detected!("f16c")
+            }
             #[cfg(target_arch = "x86_64")]
             Self::Avx512 => {
                 Self::Avx2.is_available()

@@ -25,6 +25,9 @@ fn gather_bits<const N: usize>(mask: [bool; N]) -> u32 {
         .fold(0, |bits, (lane, truth)| bits | u32::from(truth) << lane)
 }
 
+/// What float16 needs to have the exponents of float32: 2¹¹².
+const EXPONENTS: f32 = 5_192_296_858_534_827_628_530_496_329_220_096.0;
+
 impl Simd for Portable {
     type Double = [f64; DOUBLES];
     type Single = [f32; SINGLES];
@@ -195,6 +198,30 @@ impl Simd for Portable {
     #[inline(always)]
     fn integers_singles(self, vector: Self::Single) -> [i32; SINGLES] {
         vector.map(|value| value as i32)
+    }
+
+    #[inline(always)]
+    fn least_single(self, vector: Self::Single) -> f32 {
+        vector.into_iter().fold(f32::INFINITY, f32::min)
+    }
+
+    #[inline(always)]
+    fn load_float16(self, values: &[u16; SINGLES]) -> Self::Single {
+        values.map(|value| {
+            let (sign, rest) = (u32::from(value & 0x8000) << 16, u32::from(value & 0x7fff) << 13);
+            // Exponents of float16 begin 112 later.
+            f32::from_bits((f32::from_bits(rest) * EXPONENTS).to_bits() | sign)
+        })
+    }
+
+    #[inline(always)]
+    fn store_float16(self, vector: Self::Single, values: &mut [u16; SINGLES]) {
+        *values = vector.map(|value| {
+            let bits = (value.abs() / EXPONENTS).to_bits();
+            // To the nearest, to the even one of two.
+            let rounded = (bits + 0xfff + (bits >> 13 & 1)) >> 13;
+            rounded as u16 | (value.to_bits() >> 16) as u16 & 0x8000
+        });
     }
 
     #[inline(always)]

@@ -99,6 +99,11 @@ fn floats<S: Simd>(simd: S, seen: &mut Vec<u64>) {
         seen.extend(values.map(|value| bits(value.into())));
     }
     seen.push(simd.bits_singles(less).into());
+    for lane in 0..SINGLES {
+        let mut values: [f32; SINGLES] = from_fn(|lane| 3.0 + lane as f32);
+        values[lane] = -2.5;
+        assert_eq!(simd.least_single(simd.load_singles(&values)), -2.5);
+    }
     let whole = simd.load_singles(&from_fn(|lane| lane as f32 * 1000.0 - 3000.0));
     seen.extend(
         simd.integers_singles(whole)
@@ -115,6 +120,33 @@ fn floats<S: Simd>(simd: S, seen: &mut Vec<u64>) {
             assert_eq!(value, expected.copied().unwrap_or(0.0));
         }
         seen.extend(values.map(|value| bits(value.into())));
+    }
+    for values in [
+        from_fn(|lane| (lane as f32 - 7.5) * 1e-3),
+        from_fn(|lane| 1.0 / (lane as f32 + 3.0)),
+        [
+            -0.0,
+            0.0,
+            65_504.0,
+            -65_504.0,
+            2049.0,
+            2051.0,
+            1.0 + 3.0 / 2048.0,
+            6.0e-8,
+        ]
+        .repeat(2)
+        .try_into()
+        .unwrap(),
+    ] {
+        let (mut shorts, mut again) = ([0; SINGLES], [9.0; SINGLES]);
+        simd.store_float16(simd.load_singles(&values), &mut shorts);
+        simd.store_singles(simd.load_float16(&shorts), &mut again);
+        seen.extend(shorts.map(u64::from));
+        seen.extend(again.map(|value| bits(value.into())));
+        for (value, again) in values.into_iter().zip(again) {
+            let value: f32 = value;
+            assert!((value - again).abs() <= value.abs() / 2048.0 + 6e-8, "{value} {again}");
+        }
     }
     for half in simd.widen(a) {
         let mut values = [0.0; DOUBLES];

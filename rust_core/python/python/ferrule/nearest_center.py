@@ -138,7 +138,7 @@ class NearestCenter(
                 f"The shape of the initial centers {checked.shape} does not match the number of features of the data "
                 f"{column_count(rows)}."
             )
-        return checked.astype(np.float64)
+        return checked.astype(np.float64, copy=False)
 
 
 def dtype_of(rows: Rows) -> np.dtype[Any]:
