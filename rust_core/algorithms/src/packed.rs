@@ -92,6 +92,20 @@ pub(crate) fn squared_distance(left: &[f64], right: &[f64]) -> f64 {
     })
 }
 
+/// [`squared_distance`] in eight sums, which do not wait for each other: other last bits.
+pub(crate) fn quick_squared_distance(left: &[f64], right: &[f64]) -> f64 {
+    let (left_lanes, left_rest) = left.as_chunks::<LANES>();
+    let (right_lanes, right_rest) = right.as_chunks::<LANES>();
+    let mut sums = [0.0; LANES];
+    for (left, right) in left_lanes.iter().zip(right_lanes) {
+        for ((sum, left), right) in sums.iter_mut().zip(left).zip(right) {
+            let difference = left - right;
+            *sum += difference * difference;
+        }
+    }
+    sums.iter().sum::<f64>() + squared_distance(left_rest, right_rest)
+}
+
 /// Scalar product in a fixed order of additions: eight running sums, then a tree, then the rest.
 pub(crate) fn dot(left: &[f64], right: &[f64]) -> f64 {
     let (left_lanes, left_rest) = left.as_chunks::<LANES>();

@@ -58,6 +58,16 @@ impl<'t> From<Tile<'t>> for Lying<'t> {
     }
 }
 
+/// Where rows are copied to that do not lie side by side.
+#[derive(Default)]
+pub(crate) struct Room {
+    /// With a vector behind the last row that means nothing.
+    doubles: Vec<f64>,
+    singles: Vec<f32>,
+    /// For rows that have to be converted.
+    buffer: Vec<f64>,
+}
+
 /// Where rows lie that come next, so that they can be brought near in time.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) enum Ahead<'t> {
@@ -278,10 +288,22 @@ impl<'a> Rows<'a> {
         Tile::Dense(buffer)
     }
 
-    /// Copies dense rows into `values`, one after another, with up to [`DOUBLES`] numbers behind the last that mean nothing. `buffer` is
-    /// for rows that have to be converted.
-    pub(crate) fn gather(&self, indices: &[usize], values: &mut Vec<f64>, buffer: &mut Vec<f64>) {
-        values.resize(indices.len() * self.columns + DOUBLES, 0.0);
+    /// Copies dense rows into `room`, one after another.
+    pub(crate) fn gather<'t>(&self, indices: &[usize], room: &'t mut Room) -> Lying<'t> {
+        let length = indices.len() * self.columns;
+        if let Some(all) = self.singles() {
+            room.singles.resize(length, 0.0);
+            for (index, row) in indices.iter().zip(room.singles.chunks_exact_mut(self.columns)) {
+                row.copy_from_slice(&all[index * self.columns..(index + 1) * self.columns]);
+            }
+            return Lying::Single(&room.singles);
+        }
+        let Room {
+            doubles: values,
+            buffer,
+            ..
+        } = room;
+        values.resize(length + DOUBLES, 0.0);
         match self.storage {
             Storage::Double(all) if self.scaling.is_none() => dispatch(Collect {
                 all,
@@ -297,6 +319,7 @@ impl<'a> Rows<'a> {
                 }
             }
         }
+        Lying::Double(&values[..length])
     }
 
     /// [`Rows::tile`] of rows as they lie in memory, where they can be read there.

@@ -11,7 +11,7 @@ use crate::kmeans::few::Few;
 use crate::kmeans::margins::{Kept, Ways};
 use crate::kmeans::scores::Scores;
 use crate::kmeans::sparse::Sparse;
-use crate::kmeans::sums::{ABREAST, Sums, by_lane};
+use crate::kmeans::sums::{ABREAST, Sums, Wanted, by_lane};
 use crate::kmeans::tally::{Cuts, Tally};
 use crate::rows::{Ahead, Lying, Row, Rows};
 use crate::simd::{DOUBLES, Simd, dispatch};
@@ -72,7 +72,7 @@ pub(crate) struct Pass<'a> {
     pub(crate) write: bool,
     /// Whether deviations and weights are gathered.
     pub(crate) gather: bool,
-    /// Whether the inertia is wanted; it is where deviations are.
+    /// Whether the inertia is wanted; only by [`Route::Scores`] are deviations gathered without it.
     pub(crate) inertia: bool,
     /// Whether scores note rows' margins.
     pub(crate) margins: bool,
@@ -322,11 +322,13 @@ impl<V> Task<'_, '_, V> {
             }
         }
         self.relabel(index, cluster);
-        if self.inertia {
-            let weight = self.weight(index);
-            let sums = &mut self.outcome.sums;
-            sums.add_vectors(simd, self.centers, row, weight, cluster, self.gather, inertias);
-        }
+        let wanted = Wanted {
+            gather: self.gather,
+            inertia: self.inertia,
+        };
+        let weight = self.weight(index);
+        let sums = &mut self.outcome.sums;
+        sums.add_vectors(simd, self.centers, row, weight, cluster, wanted, inertias);
     }
 
     #[inline(always)]

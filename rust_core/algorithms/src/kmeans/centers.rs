@@ -9,6 +9,7 @@ use crate::kmeans::planes::Planes;
 use crate::kmeans::scores::Panels;
 use crate::packed::{LANES, Lanes, Packed, squared_distance};
 use crate::rows::Row;
+use crate::simd::{DOUBLES, Line};
 
 /// Values of centres that are worth other threads.
 pub(crate) const MANY_VALUES: usize = 1 << 17;
@@ -23,6 +24,8 @@ pub(crate) const MANY_VALUES: usize = 1 << 17;
 pub(crate) struct Centers {
     values: Vec<f64>,
     columns: usize,
+    /// Made when dense rows are first summed: each centre filled up to whole vectors, with zeros.
+    lines: OnceLock<Vec<Line>>,
     /// Made when a row is first compared with all of them at full length.
     packed: OnceLock<Packed>,
     /// Made when sparse rows first come.
@@ -98,6 +101,7 @@ impl Centers {
     /// Row-major `values`, a whole number of centres of `columns` values.
     pub(crate) fn new(values: Vec<f64>, columns: usize) -> Self {
         Self {
+            lines: OnceLock::new(),
             packed: OnceLock::new(),
             values,
             columns,
@@ -112,6 +116,9 @@ impl Centers {
     /// Replaces the centres by as many others.
     pub(crate) fn set(&mut self, values: &[f64]) {
         self.values.copy_from_slice(values);
+        if let Some(lines) = self.lines.get_mut() {
+            fill(lines, values, self.columns);
+        }
         if let Some(packed) = self.packed.get_mut() {
             packed.set(values);
         }
@@ -124,6 +131,7 @@ impl Centers {
     pub(crate) fn set_apart(&mut self, values: &[f64]) {
         let stretches = self.values.par_chunks_mut(STRETCH).zip(values.par_chunks(STRETCH));
         stretches.for_each(|(own, values)| own.copy_from_slice(values));
+        self.lines.take();
         self.packed.take();
         self.squares.take();
         self.panels.take();
@@ -176,6 +184,18 @@ impl Centers {
     pub(crate) fn packed(&self) -> &Packed {
         self.packed
             .get_or_init(|| Packed::new(&self.values, self.columns, f64::INFINITY))
+    }
+
+    /// One centre, vector after vector.
+    #[inline(always)]
+    pub(crate) fn lines(&self, cluster: usize) -> &[Line] {
+        let lines = self.lines.get_or_init(|| {
+            let mut lines = vec![Line::default(); self.count() * self.columns.div_ceil(DOUBLES)];
+            fill(&mut lines, &self.values, self.columns);
+            lines
+        });
+        let length = self.columns.div_ceil(DOUBLES);
+        &lines[cluster * length..(cluster + 1) * length]
     }
 
     /// Values of a centre.
@@ -300,6 +320,20 @@ impl Centers {
         let limit = 8.0 * terms * (f64::EPSILON * (square + self.squares().greatest) + f64::MIN_POSITIVE);
         // False where anything has overflowed: then the limit is infinite or NaN.
         (second - best.1 > limit).then_some(best.0)
+    }
+}
+
+/// Lays each centre out in vectors, whose last lanes stay as they are.
+fn fill(lines: &mut [Line], values: &[f64], columns: usize) {
+    let centers = values.chunks_exact(columns);
+    for (lines, center) in lines.chunks_exact_mut(columns.div_ceil(DOUBLES)).zip(centers) {
+        let (vectors, last) = center.as_chunks();
+        for (line, vector) in lines.iter_mut().zip(vectors) {
+            line.0 = *vector;
+        }
+        if let Some(line) = lines.get_mut(vectors.len()) {
+            line.0[..last.len()].copy_from_slice(last);
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use crate::blocks::Blocks;
 use crate::interrupt::{self, Interrupted};
 use crate::kmeans::assign::Outcome;
 use crate::kmeans::centers::Centers;
-use crate::kmeans::sums::Sums;
+use crate::kmeans::sums::{Sums, Wanted};
 use crate::rows::Lying;
 use crate::sample::Sample;
 use crate::simd::{Kernel, Simd, dispatch};
@@ -65,8 +65,12 @@ impl<V: Value> Kernel for Inertia<'_, V> {
         let rows = self.values.chunks_exact(self.centers.columns()).zip(self.labels);
         for (index, (row, label)) in rows.enumerate() {
             let weight = self.weights.map_or(1.0, |weights| weights[index]);
+            let wanted = Wanted {
+                gather: false,
+                inertia: true,
+            };
             self.sums
-                .add_vectors(simd, self.centers, row, weight, *label as usize, false, &mut inertias);
+                .add_vectors(simd, self.centers, row, weight, *label as usize, wanted, &mut inertias);
         }
         self.sums.set_inertias(simd, inertias);
     }

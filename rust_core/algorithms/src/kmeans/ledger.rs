@@ -11,7 +11,7 @@ use crate::kmeans::bounds::{Bounds, Drift, Edges};
 use crate::kmeans::centers::Centers;
 use crate::kmeans::scores::ROWS;
 use crate::kmeans::tally::{Cuts, Tally};
-use crate::rows::{Ahead, Lying, Rows};
+use crate::rows::{Ahead, Lying, Room, Rows};
 use crate::sample::Sample;
 use crate::simd::{Kernel, Simd, dispatch};
 
@@ -184,9 +184,9 @@ struct Gathered {
     /// The rows' indices.
     indices: Vec<usize>,
     labels: Vec<i32>,
-    values: Vec<f64>,
     upper: Vec<f32>,
     lower: Vec<f32>,
+    room: Room,
     buffer: Vec<f64>,
 }
 
@@ -254,19 +254,19 @@ impl Walk<'_> {
         let Gathered {
             indices,
             labels,
-            values,
             upper,
             lower,
-            buffer,
+            room,
+            ..
         } = gathered;
         let count = indices.len();
-        self.sample.rows().gather(indices, values, buffer);
+        let rows = self.sample.rows().gather(indices, room);
         labels.clear();
         labels.extend(indices.iter().map(|index| part.labels[index - part.first]));
         upper.resize(count, 0.0);
         lower.resize(count, 0.0);
         let stretch = Stretch {
-            rows: Lying::Double(&values[..count * self.sample.columns()]),
+            rows,
             ahead: Ahead::Unknown,
             place: 0,
             labels,

@@ -228,7 +228,7 @@ impl<'a> Lloyd<'a> {
     }
 
     /// Labels every row with its nearest centre; what each centre wins.
-    /// With `margins`, [`Lloyd::label_again`] may come next.
+    /// With `margins`, [`Lloyd::label_again`] comes next, and the inertia here may not be a number.
     pub(crate) fn win(&mut self, centers: &[f64], labels: &mut [i32], margins: bool) -> Result<Won<'_>, FitError> {
         let (_, inertia) = self.pass(
             centers,
@@ -349,9 +349,11 @@ impl<'a> Lloyd<'a> {
             route: *route,
             write,
             gather,
-            inertia: true,
+            // Margins are asked for where the rows are labelled again, which gives the inertia.
+            inertia: !(margins && *route == Route::Scores),
             margins,
         };
+        let inertia = pass.inertia;
         let check = || interrupt::check(sample.interrupt);
         blocks.write_reduce(labels, outcomes, |block, labels, outcome| {
             outcome.clear(pass.centers, gather, sample.rows().is_sparse(), check)?;
@@ -379,7 +381,8 @@ impl<'a> Lloyd<'a> {
         for outcome in &self.buffers.outcomes {
             changes.join(outcome.changes);
         }
-        Ok((changes, self.total_inertia()?))
+        let inertia = if inertia { self.total_inertia()? } else { f64::NAN };
+        Ok((changes, inertia))
     }
 
     /// [`Lloyd::pass`] in two steps: labels by `blocks`, which are written, then sums by cluster. The inertia of an iteration is a

@@ -9,8 +9,9 @@
 
 use crate::kmeans::assign::Task;
 use crate::kmeans::scores::ROWS;
+use crate::kmeans::sums::Wanted;
 use crate::kmeans::{bounds, exact};
-use crate::packed::squared_distance;
+use crate::packed::quick_squared_distance;
 use crate::simd::{Kernel, Simd};
 use crate::values::Value;
 
@@ -39,7 +40,7 @@ impl Ways {
     pub(crate) fn new(old: &[f64], new: &[f64], columns: usize, scale: f64) -> Self {
         let centers = old.chunks_exact(columns).zip(new.chunks_exact(columns));
         let of_each: Vec<f32> = centers
-            .map(|(old, new)| bounds::above(squared_distance(old, new), scale))
+            .map(|(old, new)| bounds::above(quick_squared_distance(old, new), scale))
             .collect();
         let greatest = of_each.iter().copied().fold(0.0, f32::max);
         Self { of_each, greatest }
@@ -86,8 +87,12 @@ impl<V: Value> Kernel for Kept<'_, '_, V> {
                 task.relabel(index, cluster);
             }
             let weight = task.weight(index);
+            let wanted = Wanted {
+                gather: false,
+                inertia: true,
+            };
             let sums = &mut task.outcome.sums;
-            sums.add_vectors(simd, task.centers, row, weight, cluster, task.gather, &mut inertias);
+            sums.add_vectors(simd, task.centers, row, weight, cluster, wanted, &mut inertias);
         }
         task.outcome.sums.set_inertias(simd, inertias);
     }

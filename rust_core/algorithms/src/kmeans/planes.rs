@@ -262,8 +262,8 @@ impl<P: Plane> Kernel for Fill<'_, P> {
             let first = first + group * DOUBLES;
             let width = DOUBLES.min(columns - first);
             for vector in 0..vectors {
-                for half in 0..2 {
-                    let mut rows = [simd.narrow_half(simd.double(0.0)); DOUBLES];
+                let mut rows = [[simd.narrow_half(simd.double(0.0)); DOUBLES]; 2];
+                for (half, rows) in rows.iter_mut().enumerate() {
                     for (lane, row) in rows.iter_mut().enumerate() {
                         let cluster = vector * SINGLES + half * DOUBLES + lane;
                         if cluster < count {
@@ -273,8 +273,8 @@ impl<P: Plane> Kernel for Fill<'_, P> {
                             *row = simd.narrow_half(scaled);
                         }
                     }
-                    simd.transpose(rows, &mut turned.as_flattened_mut()[half * DOUBLES..], SINGLES);
                 }
+                simd.transpose(rows, turned.as_flattened_mut(), SINGLES);
                 for (column, turned) in turned[..width].iter().enumerate() {
                     values[column * vectors + vector].store(simd, simd.load_singles(turned));
                 }

@@ -12,7 +12,8 @@
 
 use crate::kmeans::assign::Task;
 use crate::kmeans::{exact, margins};
-use crate::rows::{Ahead, Lines};
+use crate::packed::dot;
+use crate::rows::{Ahead, LINE, Lines};
 use crate::simd::{DOUBLES, Kernel, SINGLES, Simd};
 use crate::values::{Frame, Value};
 
@@ -51,15 +52,20 @@ impl Panels {
     pub(crate) fn new(centers: &[f64], columns: usize) -> Option<Self> {
         let count = centers.len() / columns;
         let mut shift = vec![0.0; columns.next_multiple_of(TURNED)];
+        let part = 1.0 / count as f64;
         for center in centers.chunks_exact(columns) {
             for (mean, value) in shift.iter_mut().zip(center) {
-                *mean += value / count as f64;
+                *mean += value * part;
             }
         }
-        let greatest = centers
-            .chunks_exact(columns)
-            .flat_map(|center| center.iter().zip(&shift).map(|(value, mean)| value - mean))
-            .fold(0.0, |most: f64, offset| most.max(offset.abs()));
+        let mut of_columns = vec![0.0_f64; columns];
+        for center in centers.chunks_exact(columns) {
+            for ((most, value), mean) in of_columns.iter_mut().zip(center).zip(&shift) {
+                let offset = (value - mean).abs();
+                *most = if offset > *most { offset } else { *most };
+            }
+        }
+        let greatest = of_columns.iter().copied().fold(0.0, f64::max);
         if !(1e-100..1e100).contains(&greatest) || shift.iter().any(|mean| mean.abs() > 1e100) {
             return None;
         }
@@ -72,9 +78,6 @@ impl Panels {
         if in_single {
             shift = rounded;
         }
-        let offsets = centers
-            .chunks_exact(columns)
-            .flat_map(|center| center.iter().zip(&shift).map(|(value, mean)| value - mean));
         let scale = (-greatest.log2().floor()).exp2();
         let single = (in_single && (1e-30..1e30).contains(&scale)).then(|| {
             let shift = shift.iter().map(|mean| *mean as f32).collect();
@@ -87,15 +90,16 @@ impl Panels {
         let mut values = vec![0.0; groups * columns * width];
         let mut halves = vec![f32::INFINITY; groups * width];
         let mut greatest_square = 0.0_f64;
-        let mut offsets = offsets.map(|offset| offset * scale);
-        for cluster in 0..count {
-            let group = &mut values[cluster / width * columns * width..];
-            let mut square = 0.0;
-            for column in 0..columns {
-                let offset = offsets.next()?;
-                group[column * width + cluster % width] = -offset as f32;
-                square += offset * offset;
+        let mut offsets = of_columns;
+        for (cluster, center) in centers.chunks_exact(columns).enumerate() {
+            for ((offset, value), mean) in offsets.iter_mut().zip(center).zip(&shift) {
+                *offset = (value - mean) * scale;
             }
+            let group = &mut values[cluster / width * columns * width..][..columns * width];
+            for (place, offset) in group.chunks_exact_mut(width).zip(&offsets) {
+                place[cluster % width] = -offset as f32;
+            }
+            let square = dot(&offsets, &offsets);
             halves[cluster] = (0.5 * square) as f32;
             greatest_square = greatest_square.max(square);
         }
@@ -147,8 +151,7 @@ impl<V: Value> Kernel for Scores<'_, '_, V> {
             scratch,
         } = self;
         let columns = panels.columns;
-        scratch.resize(ROWS * panels.shift.len(), 0.0);
-        let turned = scratch.as_mut_slice();
+        let turned = on_lines(scratch, ROWS * panels.shift.len());
         let values = task.values;
         let mut ahead = ahead.lines();
         let mut inertias = task.outcome.sums.inertias(simd);
@@ -188,6 +191,13 @@ impl<V: Value> Kernel for Scores<'_, '_, V> {
     }
 }
 
+/// So many places of a buffer, from the start of a line of memory on: a vector that lies in two lines takes two reads.
+fn on_lines(buffer: &mut Vec<f32>, length: usize) -> &mut [f32] {
+    buffer.resize(length + LINE / size_of::<f32>(), 0.0);
+    let start = buffer.as_ptr().align_offset(LINE);
+    &mut buffer[if start <= LINE { start } else { 0 }..][..length]
+}
+
 /// Writes up to [`ROWS`] rows, shifted and scaled, to `turned`, column after column. What lies there of rows that do not exist is
 /// of no account.
 #[inline(always)]
@@ -198,7 +208,7 @@ fn turn<S: Simd, V: Value>(simd: S, panels: &Panels, rows: &[V], turned: &mut [f
         .single
         .as_ref()
         .map(|(shift, scale)| (shift.as_chunks::<DOUBLES>().0, *scale));
-    for (eight, rows) in rows.chunks(DOUBLES * columns).enumerate() {
+    for (sixteen, rows) in rows.chunks(SINGLES * columns).enumerate() {
         let last = rows.len() / columns - 1;
         for (part, shift) in shifts.iter().enumerate() {
             let first = part * DOUBLES;
@@ -208,15 +218,18 @@ fn turn<S: Simd, V: Value>(simd: S, panels: &Panels, rows: &[V], turned: &mut [f
                 scale: panels.scale,
                 single: single.map(|(shifts, scale)| (&shifts[part], scale)),
             };
-            let mut offsets = [simd.load_half(&[0.0; DOUBLES]); DOUBLES];
-            for row in 0..DOUBLES {
-                let values = &rows[row.min(last) * columns + first..][..width];
-                offsets[row] = match values.first_chunk() {
-                    Some(values) => V::offsets(simd, values, frame),
-                    None => V::offsets_of_some(simd, values, frame),
-                };
+            let mut offsets = [[simd.load_half(&[0.0; DOUBLES]); DOUBLES]; 2];
+            for half in 0..2 {
+                for row in 0..DOUBLES {
+                    let index = (half * DOUBLES + row).min(last);
+                    let values = &rows[index * columns + first..][..width];
+                    offsets[half][row] = match values.first_chunk() {
+                        Some(values) => V::offsets(simd, values, frame),
+                        None => V::offsets_of_some(simd, values, frame),
+                    };
+                }
             }
-            simd.transpose(offsets, &mut turned[first * ROWS + DOUBLES * eight..], ROWS);
+            simd.transpose(offsets, &mut turned[first * ROWS + SINGLES * sixteen..], ROWS);
         }
     }
 }
@@ -294,12 +307,28 @@ fn score<S: Simd, const R: usize, const C: usize>(
             }
         }
         let (relative, absolute) = (simd.single(panels.relative), simd.single(panels.absolute));
+        // Two sums for each, since a sum waits for the one before.
         let mut squares = [simd.single(0.0); R];
-        for turned in turned {
+        let mut others = squares;
+        let (pairs, last) = turned.as_chunks::<2>();
+        for [even, odd] in pairs {
+            for row in 0..R {
+                let (even, odd) = (
+                    simd.load_singles(&even[first + row]),
+                    simd.load_singles(&odd[first + row]),
+                );
+                squares[row] = simd.mul_add_singles(even, even, squares[row]);
+                others[row] = simd.mul_add_singles(odd, odd, others[row]);
+            }
+        }
+        for turned in last {
             for row in 0..R {
                 let value = simd.load_singles(&turned[first + row]);
                 squares[row] = simd.mul_add_singles(value, value, squares[row]);
             }
+        }
+        for row in 0..R {
+            squares[row] = simd.add_singles(squares[row], others[row]);
         }
         for row in 0..R {
             let limit = simd.mul_add_singles(squares[row], relative, absolute);

@@ -5,10 +5,12 @@
     reason = "registers have numbers, and closures would not be inlined"
 )]
 
+use std::ops::Range;
+
 use crate::csr::SparseRow;
 use crate::interrupt::Interrupted;
 use crate::kmeans::centers::Centers;
-use crate::rows::Row;
+use crate::rows::{LINE, Row};
 use crate::simd::{DOUBLES, Simd};
 use crate::values::Value;
 
@@ -18,7 +20,7 @@ use crate::values::Value;
 /// vectors. They are added up when the block ends. Other shapes have one sum for each value, row after row.
 #[derive(Clone, Default)]
 pub(crate) struct Sums {
-    /// Weighted deviations of the rows from their centres, `n_clusters × columns`.
+    /// Weighted deviations of the rows from their centres, `n_clusters × columns`. Of dense rows, until the block ends: `lined`.
     pub(crate) deviations: Vec<f64>,
     /// Weight in each cluster.
     pub(crate) weights: Vec<f64>,
@@ -28,11 +30,29 @@ pub(crate) struct Sums {
     pub(crate) inertia: f64,
     /// Parts of the inertia.
     pub(crate) inertias: Inertias,
-    /// Sums of deviations in the last columns of each cluster, where those are no whole vector: apart, since a part of a vector
-    /// that was just written is slow to read.
-    pub(crate) tails: Vec<[f64; DOUBLES]>,
+    /// How the deviations lie meanwhile, where they are summed by vectors.
+    lined: Option<Lined>,
     /// The sums by lane, where there are such; else empty.
     pub(crate) lanes: Vec<ClusterLanes>,
+}
+
+/// Sums of each cluster's columns, filled up to whole vectors, each on a line of memory of its own: one that lies on two takes two
+/// reads and two writes, and part of a vector that was just written is slow to read.
+#[derive(Clone, Copy)]
+struct Lined {
+    /// Where the first one begins.
+    first: usize,
+    /// Values of a cluster.
+    length: usize,
+}
+
+impl Lined {
+    /// The place of a cluster's sums.
+    #[inline(always)]
+    fn span(self, cluster: usize) -> Range<usize> {
+        let start = self.first + cluster * self.length;
+        start..start + self.length
+    }
 }
 
 /// Parts of an inertia: the first eight by lane; where there is one sum for each value, all of them by column. A sum waits for
@@ -75,7 +95,18 @@ impl Sums {
         check: impl Fn() -> Result<(), Interrupted>,
     ) -> Result<(), Interrupted> {
         let size = centers.values().len();
-        zero(&mut self.deviations, if gather { size } else { 0 }, &check)?;
+        let length = centers.columns().next_multiple_of(DOUBLES);
+        let by_vectors = gather && !sparse && !by_lane(centers.count(), centers.columns());
+        let deviations = match (gather, by_vectors) {
+            (_, true) => centers.count() * length + DOUBLES,
+            (true, false) => size,
+            (false, false) => 0,
+        };
+        zero(&mut self.deviations, deviations, &check)?;
+        self.lined = by_vectors.then(|| Lined {
+            first: self.deviations.as_ptr().align_offset(LINE).min(DOUBLES),
+            length,
+        });
         zero(&mut self.named, if sparse { size } else { 0 }, &check)?;
         zero(
             &mut self.weights,
@@ -85,11 +116,8 @@ impl Sums {
         self.inertia = 0.0;
         self.inertias = Inertias::default();
         self.lanes.clear();
-        self.tails.clear();
         if gather && by_lane(centers.count(), centers.columns()) {
             self.lanes.resize(centers.count(), ClusterLanes::default());
-        } else if gather && !sparse && !centers.columns().is_multiple_of(DOUBLES) {
-            self.tails.resize(centers.count(), [0.0; DOUBLES]);
         }
         Ok(())
     }
@@ -142,19 +170,13 @@ impl Sums {
         }
     }
 
+    /// Adds what a dense row says of the inertia, column after column: for a few rows that came apart.
     fn add_dense(&mut self, centers: &Centers, row: &[f64], weight: f64, cluster: usize, gather: bool) {
+        debug_assert!(!gather, "dense rows are gathered by vectors or by lane");
         let center = centers.center(cluster);
-        let span = cluster * center.len()..(cluster + 1) * center.len();
         for (column, (value, center)) in row.iter().zip(center).enumerate() {
             let deviation = value - center;
-            let weighted = weight * deviation;
-            *of_column(&mut self.inertias, column) += weighted * deviation;
-            if gather {
-                self.deviations[span.start + column] += weighted;
-            }
-        }
-        if gather {
-            self.weights[cluster] += weight;
+            *of_column(&mut self.inertias, column) += weight * deviation * deviation;
         }
     }
 
@@ -186,55 +208,75 @@ impl Sums {
         row: &[V],
         weight: f64,
         cluster: usize,
-        gather: bool,
+        wanted: Wanted,
         inertias: &mut [S::Double; ABREAST],
     ) {
-        let center = centers.center(cluster);
-        let weights = simd.double(weight);
+        match (wanted.gather, wanted.inertia) {
+            (true, true) => self.add_wanted::<S, V, true, true>(simd, centers, row, weight, cluster, inertias),
+            (true, false) => self.add_wanted::<S, V, true, false>(simd, centers, row, weight, cluster, inertias),
+            (false, true) => self.add_wanted::<S, V, false, true>(simd, centers, row, weight, cluster, inertias),
+            (false, false) => {}
+        }
+    }
+
+    #[inline(always)]
+    fn add_wanted<S: Simd, V: Value, const GATHER: bool, const INERTIA: bool>(
+        &mut self,
+        simd: S,
+        centers: &Centers,
+        row: &[V],
+        weight: f64,
+        cluster: usize,
+        inertias: &mut [S::Double; ABREAST],
+    ) {
         let (values, last) = row.as_chunks::<DOUBLES>();
         let (values, rest) = values.as_chunks::<ABREAST>();
-        let (means, last_mean) = center.as_chunks::<DOUBLES>();
-        let (means, rest_means) = means.as_chunks::<ABREAST>();
-        if !gather {
-            for (values, means) in values.iter().zip(means) {
-                for place in 0..ABREAST {
-                    let (value, mean) = (V::load(simd, &values[place]), simd.load(&means[place]));
-                    weigh(simd, weights, value, mean, &mut inertias[place]);
-                }
-            }
-            for place in 0..ABREAST {
-                if place < rest.len() {
-                    let (value, mean) = (V::load(simd, &rest[place]), simd.load(&rest_means[place]));
-                    weigh(simd, weights, value, mean, &mut inertias[place]);
-                } else if place == rest.len() && !last.is_empty() {
-                    let (value, mean) = (V::load_some(simd, last), simd.load_some(last_mean));
-                    weigh(simd, weights, value, mean, &mut inertias[place]);
-                }
-            }
-            return;
-        }
-        self.weights[cluster] += weight;
-        let span = cluster * center.len()..(cluster + 1) * center.len();
+        // The last vector, which may not be whole, is among the rest.
+        let whole = values.len() * ABREAST;
+        let (means, rest_means) = centers.lines(cluster).split_at(whole);
+        let (means, _) = means.as_chunks::<ABREAST>();
+        let span = match self.lined {
+            Some(lined) if GATHER => lined.span(cluster),
+            _ => 0..0,
+        };
         let (sums, _) = self.deviations[span].as_chunks_mut::<DOUBLES>();
-        let (sums, rest_sums) = sums.as_chunks_mut::<ABREAST>();
-        for ((values, means), sums) in values.iter().zip(means).zip(sums) {
+        let (sums, rest_sums) = sums.split_at_mut(if GATHER { whole } else { 0 });
+        let (sums, _) = sums.as_chunks_mut::<ABREAST>();
+        let weights = simd.double(weight);
+        if GATHER {
+            self.weights[cluster] += weight;
+        }
+        for (index, (values, means)) in values.iter().zip(means).enumerate() {
+            let mut weighted = [simd.double(0.0); ABREAST];
             for place in 0..ABREAST {
-                let (value, mean) = (V::load(simd, &values[place]), simd.load(&means[place]));
-                let weighted = weigh(simd, weights, value, mean, &mut inertias[place]);
-                simd.store(simd.add(simd.load(&sums[place]), weighted), &mut sums[place]);
+                let deviations = simd.sub(V::load(simd, &values[place]), simd.load(&means[place].0));
+                weighted[place] = simd.mul(weights, deviations);
+                if INERTIA {
+                    let squares = simd.mul(weighted[place], deviations);
+                    inertias[place] = simd.add(inertias[place], squares);
+                }
+            }
+            if GATHER {
+                let sums = &mut sums[index];
+                for place in 0..ABREAST {
+                    simd.store(simd.add(simd.load(&sums[place]), weighted[place]), &mut sums[place]);
+                }
             }
         }
         for place in 0..ABREAST {
-            if place < rest.len() {
-                let (value, mean) = (V::load(simd, &rest[place]), simd.load(&rest_means[place]));
-                let weighted = weigh(simd, weights, value, mean, &mut inertias[place]);
-                let sum = simd.add(simd.load(&rest_sums[place]), weighted);
-                simd.store(sum, &mut rest_sums[place]);
-            } else if place == rest.len() && !last.is_empty() {
-                let (value, mean) = (V::load_some(simd, last), simd.load_some(last_mean));
-                let weighted = weigh(simd, weights, value, mean, &mut inertias[place]);
-                let tail = &mut self.tails[cluster];
-                simd.store(simd.add(simd.load(tail), weighted), tail);
+            let value = match rest.get(place) {
+                Some(values) => V::load(simd, values),
+                None if place == rest.len() && !last.is_empty() => V::load_some(simd, last),
+                None => continue,
+            };
+            let deviations = simd.sub(value, simd.load(&rest_means[place].0));
+            let weighted = simd.mul(weights, deviations);
+            if INERTIA {
+                inertias[place] = simd.add(inertias[place], simd.mul(weighted, deviations));
+            }
+            if GATHER {
+                let sums = &mut rest_sums[place];
+                simd.store(simd.add(simd.load(sums), weighted), sums);
             }
         }
     }
@@ -265,11 +307,12 @@ impl Sums {
         check: impl Fn() -> Result<(), Interrupted>,
     ) -> Result<(), Interrupted> {
         let columns = centers.columns();
-        for (tail, deviations) in self.tails.iter().zip(self.deviations.chunks_exact_mut(columns)) {
-            let (_, last) = deviations.as_chunks_mut::<DOUBLES>();
-            for (deviation, tail) in last.iter_mut().zip(tail) {
-                *deviation += tail;
+        if let Some(lined) = self.lined.take() {
+            for cluster in 0..centers.count() {
+                let start = lined.span(cluster).start;
+                self.deviations.copy_within(start..start + columns, cluster * columns);
             }
+            self.deviations.truncate(centers.values().len());
         }
         for (lanes, deviations) in self.lanes.iter().zip(self.deviations.chunks_exact_mut(columns)) {
             for (deviation, lanes) in deviations.iter_mut().zip(&lanes.deviations) {
@@ -299,19 +342,12 @@ impl Sums {
     }
 }
 
-/// Weighted deviations of some columns; their part of the inertia is added.
-#[inline(always)]
-fn weigh<S: Simd>(
-    simd: S,
-    weights: S::Double,
-    values: S::Double,
-    means: S::Double,
-    inertias: &mut S::Double,
-) -> S::Double {
-    let deviations = simd.sub(values, means);
-    let weighted = simd.mul(weights, deviations);
-    *inertias = simd.add(*inertias, simd.mul(weighted, deviations));
-    weighted
+/// What dense rows are asked for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wanted {
+    /// Deviations and weights.
+    pub(crate) gather: bool,
+    pub(crate) inertia: bool,
 }
 
 /// What sparse rows say of one cluster.

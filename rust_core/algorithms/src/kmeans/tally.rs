@@ -19,6 +19,7 @@ use crate::blocks::Blocks;
 use crate::interrupt::{self, Interrupt, Interrupted};
 use crate::kmeans::centers::MANY_VALUES;
 use crate::kmeans::quotient::{add, quotient};
+use crate::precision::Precision;
 use crate::rows::Lying;
 use crate::sample::Sample;
 use crate::simd::{DOUBLES, Kernel, Simd, dispatch};
@@ -40,7 +41,9 @@ const LEAST_EXPONENT: i32 = -1074;
 /// again rounds to such multiples.
 #[derive(Debug, Clone)]
 pub(crate) struct Cuts {
-    columns: Vec<[[f64; DOUBLES]; PIECES]>,
+    columns: Vec<Pieces>,
+    /// Whether the last piece of every value is 0: seldom of float64, mostly of float32.
+    last_is_zero: bool,
 }
 
 impl Cuts {
@@ -74,30 +77,43 @@ impl Cuts {
                 total.join(extent);
             }
         }
-        let mut cuts = vec![[[0.0; DOUBLES]; PIECES]; vectors];
+        let digits = match sample.rows().precision() {
+            Precision::Double => f64::MANTISSA_DIGITS,
+            Precision::Single => f32::MANTISSA_DIGITS,
+        };
+        let mut last_is_zero = true;
+        let mut cuts = vec![Pieces::default(); vectors];
         for (cuts, extent) in cuts.iter_mut().zip(&total) {
             for lane in 0..DOUBLES {
-                let Some(of_column) = cuts_of(extent.greatest[lane], extent.least[lane], sample.len()) else {
+                let (greatest, least) = (extent.greatest[lane], extent.least[lane]);
+                let Some((of_column, unit)) = cuts_of(greatest, least, sample.len()) else {
                     return Ok(None);
                 };
                 for piece in 0..PIECES {
-                    cuts[piece][lane] = of_column[piece];
+                    cuts.0[piece][lane] = of_column[piece];
                 }
+                // Values are multiples of the last digit of the least.
+                last_is_zero &= least.is_infinite() || exponent(least) - (digits as i32 - 1) >= unit;
             }
         }
-        Ok(Some(Self { columns: cuts }))
+        Ok(Some(Self {
+            columns: cuts,
+            last_is_zero,
+        }))
     }
 }
 
-/// The cuts for values from `least` (infinite where there is none but 0) to `greatest`, of which `count` are summed.
-fn cuts_of(greatest: f64, least: f64, count: usize) -> Option<[f64; PIECES]> {
+/// The cuts for values from `least` (infinite where there is none but 0) to `greatest`, of which `count` are summed; and the
+/// exponent of what the last piece but one is a multiple of.
+fn cuts_of(greatest: f64, least: f64, count: usize) -> Option<([f64; PIECES], i32)> {
     if greatest > GREATEST {
         return None;
     }
     // Greater than any sum of so many pieces that are smaller than 1, with a bit to spare.
     let bits = (usize::BITS - count.leading_zeros()) as i32 + 1;
-    let (mut top, mut unit) = (exponent(greatest) + 1, 0);
+    let (mut top, mut unit, mut former) = (exponent(greatest) + 1, 0, 0);
     let cuts = [(); PIECES].map(|()| {
+        former = unit;
         // Multiples of the least float64 number need no finer cut.
         unit = (top + bits - 53).max(LEAST_EXPONENT);
         // What is left is at most half a unit.
@@ -105,7 +121,7 @@ fn cuts_of(greatest: f64, least: f64, count: usize) -> Option<[f64; PIECES]> {
         1.5 * power_of_two(unit + 52)
     });
     let told = unit == LEAST_EXPONENT || (least >= f64::MIN_POSITIVE && exponent(least) >= unit + LEAST_BITS);
-    told.then_some(cuts)
+    told.then_some((cuts, former))
 }
 
 /// Of a number that is not negative; that of normal numbers, at least.
@@ -173,8 +189,10 @@ fn load<S: Simd, V: Value>(simd: S, values: &[V]) -> S::Double {
     }
 }
 
-/// The sums of eight columns, piece after piece.
-type Pieces = [[f64; DOUBLES]; PIECES];
+/// The sums of eight columns, piece after piece, each on a line of memory.
+#[derive(Debug, Clone, Copy, Default)]
+#[repr(align(64))]
+struct Pieces([[f64; DOUBLES]; PIECES]);
 
 /// Sums, by cluster.
 #[derive(Debug, Clone, Default)]
@@ -192,7 +210,7 @@ impl Tally {
     /// Nothing.
     pub(crate) fn new(n_clusters: usize, columns: usize) -> Self {
         Self {
-            columns: vec![[[0.0; DOUBLES]; PIECES]; n_clusters * columns.div_ceil(DOUBLES)],
+            columns: vec![Pieces::default(); n_clusters * columns.div_ceil(DOUBLES)],
             counts: vec![0; n_clusters],
         }
     }
@@ -205,6 +223,16 @@ impl Tally {
     /// Takes a row from the sums of the cluster `from` and adds it to those of `to`, where these are clusters: not negative.
     #[inline(always)]
     pub(crate) fn carry<S: Simd, V: Value>(&mut self, simd: S, cuts: &Cuts, row: &[V], from: i32, to: i32) {
+        if cuts.last_is_zero {
+            self.carry_pieces::<S, V, { PIECES - 1 }>(simd, cuts, row, from, to);
+        } else {
+            self.carry_pieces::<S, V, PIECES>(simd, cuts, row, from, to);
+        }
+    }
+
+    /// [`Tally::carry`] of the first `N` pieces.
+    #[inline(always)]
+    fn carry_pieces<S: Simd, V: Value, const N: usize>(&mut self, simd: S, cuts: &Cuts, row: &[V], from: i32, to: i32) {
         if from >= 0 {
             self.counts[from as usize] -= 1;
         }
@@ -214,21 +242,21 @@ impl Tally {
         let vectors = cuts.columns.len();
         for (index, (values, cuts)) in row.chunks(DOUBLES).zip(&cuts.columns).enumerate() {
             let mut rest = load(simd, values);
-            let mut parts = [rest; PIECES];
-            for piece in 0..PIECES {
-                let cut = simd.load(&cuts[piece]);
+            let mut parts = [rest; N];
+            for piece in 0..N {
+                let cut = simd.load(&cuts.0[piece]);
                 parts[piece] = simd.sub(simd.add(rest, cut), cut);
                 rest = simd.sub(rest, parts[piece]);
             }
             if to >= 0 {
-                let sums = &mut self.columns[to as usize * vectors + index];
-                for piece in 0..PIECES {
+                let Pieces(sums) = &mut self.columns[to as usize * vectors + index];
+                for piece in 0..N {
                     simd.store(simd.add(simd.load(&sums[piece]), parts[piece]), &mut sums[piece]);
                 }
             }
             if from >= 0 {
-                let sums = &mut self.columns[from as usize * vectors + index];
-                for piece in 0..PIECES {
+                let Pieces(sums) = &mut self.columns[from as usize * vectors + index];
+                for piece in 0..N {
                     simd.store(simd.sub(simd.load(&sums[piece]), parts[piece]), &mut sums[piece]);
                 }
             }
@@ -242,9 +270,10 @@ impl Tally {
         }
         let add = |(ours, theirs): (&mut [Pieces], &mut [Pieces])| {
             interrupt::check(interrupt)?;
-            let theirs = theirs.as_flattened_mut().as_flattened_mut();
-            for (ours, theirs) in ours.as_flattened_mut().as_flattened_mut().iter_mut().zip(theirs) {
-                *ours += std::mem::take(theirs);
+            for (Pieces(ours), Pieces(theirs)) in ours.iter_mut().zip(theirs) {
+                for (ours, theirs) in ours.as_flattened_mut().iter_mut().zip(theirs.as_flattened_mut()) {
+                    *ours += std::mem::take(theirs);
+                }
             }
             Ok(())
         };
@@ -292,7 +321,7 @@ impl Kernel for Means<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, _: S) {
         let inverse = 1.0 / self.count;
-        for (center, sums) in self.center.chunks_mut(DOUBLES).zip(self.sums) {
+        for (center, Pieces(sums)) in self.center.chunks_mut(DOUBLES).zip(self.sums) {
             let means: [f64; DOUBLES] = std::array::from_fn(|lane| {
                 let (sum, lost) = add(sums[0][lane], sums[1][lane]);
                 let (sum, lost_too) = add(sum, sums[2][lane]);

@@ -441,8 +441,12 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
-    fn transpose(self, rows: [__m256; DOUBLES], to: &mut [f32], stride: usize) {
+    fn transpose(self, rows: [[__m256; DOUBLES]; 2], to: &mut [f32], stride: usize) {
+        let [first, second] = rows;
         // SAFETY: as above.
-        unsafe { transpose::eight(rows, to, stride) }
+        unsafe {
+            transpose::eight(first, to, stride);
+            transpose::eight(second, &mut to[DOUBLES..], stride);
+        }
     }
 }

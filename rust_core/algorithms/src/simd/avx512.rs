@@ -108,7 +108,8 @@ impl Simd for Avx512 {
         sub_halves(a: __m256, b: __m256) -> __m256 = _mm256_sub_ps(a, b);
         mul_halves(a: __m256, b: __m256) -> __m256 = _mm256_mul_ps(a, b);
         narrow_half(vector: __m512d) -> __m256 = _mm512_cvtpd_ps(vector);
-        transpose(rows: [__m256; DOUBLES], to: &mut [f32], stride: usize) -> () = transpose::eight(rows, to, stride);
+        transpose(rows: [[__m256; DOUBLES]; 2], to: &mut [f32], stride: usize) -> () =
+            transpose::sixteen(rows, to, stride);
     }
 
     #[inline(always)]

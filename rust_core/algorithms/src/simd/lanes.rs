@@ -6,6 +6,11 @@ pub(crate) const DOUBLES: usize = 8;
 /// Lanes of a vector of float32.
 pub(crate) const SINGLES: usize = 16;
 
+/// Values of a vector, on a line of memory of their own.
+#[derive(Debug, Clone, Copy, Default)]
+#[repr(align(64))]
+pub(crate) struct Line(pub(crate) [f64; DOUBLES]);
+
 /// The vectors of one level. A value of this type exists only where the CPU has the level's instructions.
 #[allow(dead_code, reason = "a whole set, of which kernels use what they need")]
 pub(crate) trait Simd: Copy {
@@ -125,9 +130,9 @@ pub(crate) trait Simd: Copy {
     fn mul_halves(self, a: Self::Half, b: Self::Half) -> Self::Half;
     /// Rounded to float32.
     fn narrow_half(self, vector: Self::Double) -> Self::Half;
-    /// Eight rows of eight values, turned: column `c` goes to `to[c × stride..]`.
+    /// Sixteen rows of eight values, turned: column `c` goes to `to[c × stride..]`.
     ///
     /// # Panics
     /// When `to` is too short.
-    fn transpose(self, rows: [Self::Half; DOUBLES], to: &mut [f32], stride: usize);
+    fn transpose(self, rows: [[Self::Half; DOUBLES]; 2], to: &mut [f32], stride: usize);
 }

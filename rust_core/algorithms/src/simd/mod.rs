@@ -21,7 +21,7 @@ mod portable;
 mod transpose;
 
 pub(crate) use exponential::{exponential, logarithm_of_one_plus};
-pub(crate) use lanes::{DOUBLES, SINGLES, Simd};
+pub(crate) use lanes::{DOUBLES, Line, SINGLES, Simd};
 pub use level::{Level, LevelError, force, level};
 
 /// A computation over vectors. `run` and what it calls must be `#[inline(always)]`: only then are they compiled for the level.

@@ -262,10 +262,10 @@ impl Simd for Portable {
         vector.map(|value| value as f32)
     }
     #[inline(always)]
-    fn transpose(self, rows: [Self::Half; DOUBLES], to: &mut [f32], stride: usize) {
+    fn transpose(self, rows: [[Self::Half; DOUBLES]; 2], to: &mut [f32], stride: usize) {
         for column in 0..DOUBLES {
-            let to = &mut to[column * stride..][..DOUBLES];
-            for (to, row) in to.iter_mut().zip(rows) {
+            let to = &mut to[column * stride..][..SINGLES];
+            for (to, row) in to.iter_mut().zip(rows.as_flattened()) {
                 *to = row[column];
             }
         }

@@ -167,22 +167,27 @@ fn memory<S: Simd>(simd: S, seen: &mut Vec<u64>) {
         simd.store(vector, &mut values);
         assert_eq!(values, from_fn(|row| rows[row][column]));
     }
-    let from: Vec<f32> = (0..7 * 9 + 8).map(|value| value as f32).collect();
-    let mut to = vec![-1.0; 7 * 16 + 8];
-    let rows = from_fn(|row| {
+    let from: Vec<f32> = (0..15 * 9 + 8).map(|value| value as f32).collect();
+    let mut to = vec![-1.0; 7 * 20 + 16];
+    let halves = |row: usize| {
         let values = from[9 * row..][..DOUBLES].try_into().expect("eight values");
         simd.sub_halves(
             simd.mul_halves(simd.load_half(values), simd.load_half(&[3.0; DOUBLES])),
             simd.load_half(&[0.5; DOUBLES]),
         )
-    });
-    simd.transpose(rows, &mut to, 16);
+    };
+    simd.transpose([from_fn(halves), from_fn(|row| halves(row + DOUBLES))], &mut to, 20);
+    for (column, to) in to.chunks(20).enumerate() {
+        for (row, to) in to.iter().take(SINGLES).enumerate() {
+            assert_eq!(*to, from[9 * row + column] * 3.0 - 0.5);
+        }
+    }
     seen.extend(to.iter().map(|&value| bits(value.into())));
     for count in 0..=DOUBLES {
-        simd.transpose([simd.load_some_half(&from[..count]); DOUBLES], &mut to, 16);
+        simd.transpose([[simd.load_some_half(&from[..count]); DOUBLES]; 2], &mut to, 16);
         seen.extend(to.iter().map(|&value| bits(value.into())));
     }
-    simd.transpose([simd.narrow_half(simd.load(&DOUBLE[2])); DOUBLES], &mut to, 16);
+    simd.transpose([[simd.narrow_half(simd.load(&DOUBLE[2])); DOUBLES]; 2], &mut to, 16);
     seen.extend(to.iter().map(|&value| bits(value.into())));
 }
 

@@ -6,7 +6,7 @@ use crate::kmeans::lloyd::{Buffers, Lloyd};
 use crate::kmeans::mini_batch::check_reassignment_ratio;
 use crate::kmeans::{KMeans, check_centers, check_label_range};
 use crate::numpy_random::Draws;
-use crate::packed::squared_distance;
+use crate::packed::quick_squared_distance;
 use crate::precision::Precision;
 use crate::rows::Rows;
 use crate::sample::{self, Sample};
@@ -31,7 +31,7 @@ struct Batch<'a> {
 
 /// What a step says of its batch.
 pub(crate) struct Step {
-    /// Of the batch's rows, before the centres moved.
+    /// Of the batch's rows, before the centres moved; not a number where margins were asked for.
     pub(crate) inertia: f64,
     /// Sum of the centres' squared shifts.
     pub(crate) shift: f64,
@@ -229,7 +229,7 @@ impl State {
         if reassign && reassignment_ratio > 0.0 {
             self.reassign(batch, &mut centers, reassignment_ratio, random);
         }
-        let shift = squared_distance(&centers, &self.centers);
+        let shift = quick_squared_distance(&centers, &self.centers);
         self.centers = centers;
         if !shift.is_finite() {
             return Err(FitError::Overflow {
