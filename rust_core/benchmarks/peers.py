@@ -65,6 +65,14 @@ OURS = Peer(
     },
 )
 
+_SPARSE = (
+    *_LBFGS,
+    *_tolerances("newton-cg"),
+    {"solver": "sag", "tol": 1e-2, "max_iter": 1000},
+    {"solver": "sag", "tol": 1e-3, "max_iter": 1000},
+    {"solver": "sag", "tol": 1e-4, "max_iter": 1000},
+)
+
 SCIKIT_LEARN = Peer(
     "scikit-learn",
     "project",
@@ -77,15 +85,9 @@ SCIKIT_LEARN = Peer(
         "kmeans-predict-one": DEFAULT,
         "logistic-fit/auto": (*_LBFGS, {"solver": "newton-cholesky"}),
         "logistic-fit/lbfgs": _LBFGS,
-        "logistic-fit/sparse": (
-            *_LBFGS,
-            *_tolerances("newton-cg"),
-            {"solver": "sag", "tol": 1e-2, "max_iter": 1000},
-            {"solver": "sag", "tol": 1e-3, "max_iter": 1000},
-            {"solver": "sag", "tol": 1e-4, "max_iter": 1000},
-        ),
+        "logistic-fit/sparse": _SPARSE,
         "logistic-fit/sparse-no-intercept": (
-            {"solver": "sag", "tol": 1e-3, "max_iter": 1000},
+            *_SPARSE,
             {"solver": "liblinear", "tol": 1e-2, "max_iter": 1000},
             {"solver": "liblinear", "tol": 1e-3, "max_iter": 1000},
             {"solver": "liblinear", "tol": 1e-4, "max_iter": 1000},

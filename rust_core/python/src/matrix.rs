@@ -123,7 +123,7 @@ impl Checked<'_> {
 impl SparseArrays<'_> {
     fn checked(&self) -> PyResult<Csr<'_>> {
         let indptr = converted("indptr", &self.indptr, |offset| u64::try_from(offset).ok())?;
-        let indices = converted("indices", &self.indices, |column| u32::try_from(column).ok())?;
+        let indices = columns(&self.indices)?;
         let values = match &self.data {
             Numbers::Double(data) => CsrValues::Double(values("data", data)?.into()),
             Numbers::Single(data) => CsrValues::Single(values("data", data)?.into()),
@@ -135,6 +135,18 @@ impl SparseArrays<'_> {
         }
         Csr::new(indptr, indices, values, columns).map_err(of_rows)
     }
+}
+
+/// Column numbers where they lie, if they are int32, else converted.
+fn columns<'a>(indices: &'a Indices<'_>) -> PyResult<Cow<'a, [u32]>> {
+    if let Indices::Int32(array) = indices {
+        let given = values("indices", array)?;
+        if given.iter().fold(0, |all, column| all | column) >= 0 {
+            // SAFETY: u32 has the size and the alignment of i32, and any bits are one; these are the same number.
+            return Ok(unsafe { given.align_to::<u32>() }.1.into());
+        }
+    }
+    converted("indices", indices, |column| u32::try_from(column).ok())
 }
 
 /// Indices as the algorithms count: `narrow` gives nothing for a number that is out of range.

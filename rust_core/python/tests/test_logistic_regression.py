@@ -450,6 +450,8 @@ def test_predictions_read_the_coefficients_as_they_are(classes: int, dtype: type
         assert_allclose(model.predict_proba(rows), expected()[: rows.shape[0]], rtol=1e-13)
     copy = pickle.loads(pickle.dumps(model))
     assert_array_equal(copy.predict_proba(X), model.predict_proba(X))
+    # The type of what was pickled equals NumPy's own, but is another object.
+    assert np.shares_memory(copy._coefficients()[0], copy.coef_)
 
 
 @pytest.mark.parametrize("form", ["dense", "csr_array", "csr_matrix"])

@@ -16,8 +16,8 @@ import ferrule.simd  # noqa: F401  # before anything is computed
 #: matrix; float64 or float32.
 Rows: TypeAlias = NDArray[np.floating[Any]] | tuple[NDArray[Any], NDArray[Any], NDArray[Any], tuple[int, int]]
 
-_FLOAT64 = np.dtype(np.float64)
-_FLOAT32 = np.dtype(np.float32)
+#: Looked through by equality: a pickled array's type is another object.
+_FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
 
 
 def checked_rows(estimator: Any, X: Any, *, reset: bool) -> Rows:
@@ -40,28 +40,17 @@ def checked_rows(estimator: Any, X: Any, *, reset: bool) -> Rows:
 
 def is_plain(X: Any) -> bool:
     """Whether X is what the compiled module takes, so that all it may lack is finite values, which the compiled module sees."""
-    return (
-        type(X) is np.ndarray
-        and (X.dtype is _FLOAT64 or X.dtype is _FLOAT32)
-        and X.ndim == 2
-        and X.size > 0
-        and X.flags.c_contiguous
-    )
+    return type(X) is np.ndarray and X.dtype in _FLOATS and X.ndim == 2 and X.size > 0 and X.flags.c_contiguous
 
 
 def is_walkable(values: NDArray[Any]) -> bool:
     """Whether the compiled module can read an array of this type and alignment, in whatever order."""
-    return (values.dtype is _FLOAT64 or values.dtype is _FLOAT32) and values.flags.aligned
+    return values.dtype in _FLOATS and values.flags.aligned
 
 
 def _is_plain_csr(X: Any) -> bool:
     """The same of a CSR matrix."""
-    return (
-        type(X) in (sparse.csr_array, sparse.csr_matrix)
-        and (X.dtype is _FLOAT64 or X.dtype is _FLOAT32)
-        and X.ndim == 2
-        and X.shape[0] > 0
-    )
+    return type(X) in (sparse.csr_array, sparse.csr_matrix) and X.dtype in _FLOATS and X.ndim == 2 and X.shape[0] > 0
 
 
 def learned_rows(estimator: Any, X: Any) -> Rows:
