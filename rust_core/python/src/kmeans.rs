@@ -83,7 +83,7 @@ pub fn kmeans_fit(
     })?
     .map_err(invalid)?;
     Ok(KMeansFit {
-        centers: matrix(py, fit.model.centers().to_vec(), rows.columns())?.unbind(),
+        centers: matrix(py, fit.model.into_centers(), rows.columns())?.unbind(),
         labels: PyArray1::from_vec(py, fit.labels).unbind(),
         inertia: fit.inertia,
         n_iter: fit.n_iter,

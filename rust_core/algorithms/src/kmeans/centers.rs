@@ -209,6 +209,11 @@ impl Centers {
     }
 
     /// The centres, row-major.
+    pub(crate) fn into_values(self) -> Vec<f64> {
+        self.values
+    }
+
+    /// The centres, row-major.
     pub(crate) fn values(&self) -> &[f64] {
         &self.values
     }

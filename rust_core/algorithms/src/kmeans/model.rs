@@ -84,6 +84,11 @@ impl KMeans {
         self.centers.values()
     }
 
+    /// [`KMeans::centers`], without a copy.
+    pub fn into_centers(self) -> Vec<f64> {
+        self.centers.into_values()
+    }
+
     /// Number of clusters.
     pub fn n_clusters(&self) -> usize {
         self.centers.count()

@@ -50,19 +50,18 @@ def is_walkable(values: NDArray[Any]) -> bool:
 
 def _is_plain_csr(X: Any) -> bool:
     """The same of a CSR matrix."""
-    return type(X) in (sparse.csr_array, sparse.csr_matrix) and X.dtype in _FLOATS and X.ndim == 2 and X.shape[0] > 0
+    return type(X) in (sparse.csr_array, sparse.csr_matrix) and X.dtype in _FLOATS and X.ndim == 2 and min(X.shape) > 0
 
 
 def learned_rows(estimator: Any, X: Any) -> Rows:
-    """`checked_rows` of what is to be learnt from. Plain arrays are not read here: the compiled module refuses what is not
-    finite, and `whole_or_not` says it in scikit-learn's words.
+    """`checked_rows` of what is to be learnt from. Plain arrays, dense or CSR, are not read here: the compiled module refuses
+    what is not finite, and `whole_or_not` says it in scikit-learn's words.
     """
-    if not is_plain(X):
+    if not (is_plain(X) or _is_plain_csr(X)):
         return checked_rows(estimator, X, reset=True)
     estimator.n_features_in_ = X.shape[1]
     vars(estimator).pop("feature_names_in_", None)
-    plain: NDArray[np.floating[Any]] = X
-    return plain
+    return compiled_rows(X)
 
 
 def known_rows(estimator: Any, X: Any) -> Rows:
