@@ -388,3 +388,29 @@ fn values_beyond_float32_have_the_label_of_the_nearest_centre() {
         labels(Rows::from_values(&values, 4, columns).unwrap())
     );
 }
+
+#[test]
+fn a_copy_of_a_model_that_has_predicted_says_the_same() {
+    // Centres of more than 512 KiB in float32, which are laid out in float16.
+    let (rows, columns, clusters, named) = (400, 6000, 33, 20);
+    let mut numbers = Numbers(7);
+    let indices: Vec<u32> = (0..rows * named)
+        .map(|place| (place % named * 300 + numbers.below(300)) as u32)
+        .collect();
+    let values: Vec<f64> = indices.iter().map(|_| numbers.normal()).collect();
+    let indptr: Vec<u64> = (0..=rows).map(|row| (row * named) as u64).collect();
+    let csr = Csr::new(indptr.into(), indices.into(), CsrValues::Double(values.into()), columns).expect("a matrix");
+    let centers = (0..clusters * columns).map(|_| numbers.normal()).collect();
+    let model = KMeans::new(centers, clusters, columns).expect("a model");
+    let labels = |model: &KMeans| {
+        let mut labels = vec![-1; rows];
+        model.predict(Rows::from(&csr), &mut labels, &never).expect("labels");
+        labels
+    };
+    let expected = labels(&model);
+    // Memory between the copies, so that they begin at different places in a line of the cache.
+    let copies: Vec<(KMeans, Vec<u8>)> = (1..9).map(|odd| (model.clone(), vec![0; 32 * odd + 8])).collect();
+    for (copy, _) in &copies {
+        assert_eq!(labels(copy), expected);
+    }
+}
