@@ -186,11 +186,9 @@ impl Blocks {
         mut step: impl FnMut(Range<usize>, Lying<'_>),
     ) -> Result<(), Interrupted> {
         let columns = rows.columns();
-        if let Some(csr) = rows.sparse_singles() {
+        if let Some(all) = rows.sparse_singles() {
             return self.tiles(block, interrupt, |tile| {
-                if let Some(rows) = csr.singles(tile.clone()) {
-                    step(tile, Lying::SparseSingle(rows));
-                }
+                step(tile.clone(), Lying::SparseSingle(all.part(tile)));
             });
         }
         match rows.singles() {

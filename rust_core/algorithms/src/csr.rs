@@ -8,6 +8,7 @@ use std::ops::Range;
 use crate::error::CsrError;
 use crate::precision::Precision;
 use crate::scaling::Scaling;
+use crate::values::Value;
 
 /// A sparse matrix whose offsets and indices were checked. Within each row the columns rise, each at most once.
 ///
@@ -156,18 +157,16 @@ impl<'a> Csr<'a> {
         }
     }
 
-    /// float32 rows in `range` as they lie in memory.
-    pub(crate) fn singles(&self, range: Range<usize>) -> Option<SparseRows<'_, f32>> {
-        let CsrValues::Single(values) = &self.values else {
-            return None;
-        };
-        let offsets = &self.indptr[range.start..=range.end];
-        let span = offsets[0] as usize..offsets[offsets.len() - 1] as usize;
-        Some(SparseRows {
-            offsets,
-            columns: &self.indices[span.clone()],
-            values: &values[span],
-        })
+    /// All rows as they lie in memory, where they are of float32.
+    pub(crate) fn singles(&self) -> Option<SparseRows<'_, f32>> {
+        match &self.values {
+            CsrValues::Single(values) => Some(SparseRows {
+                offsets: &self.indptr,
+                columns: &self.indices,
+                values,
+            }),
+            CsrValues::Double(_) => None,
+        }
     }
 
     /// Row and column of the first NaN or infinity, if there is one.
@@ -322,6 +321,18 @@ pub(crate) struct SparseRows<'t, V = f64> {
 }
 
 impl<'t, V> SparseRows<'t, V> {
+    /// Those of the rows that are in `range`.
+    pub(crate) fn part(self, range: Range<usize>) -> Self {
+        let offsets = &self.offsets[range.start..=range.end];
+        let first = self.offsets[0];
+        let span = (offsets[0] - first) as usize..(offsets[offsets.len() - 1] - first) as usize;
+        Self {
+            offsets,
+            columns: &self.columns[span.clone()],
+            values: &self.values[span],
+        }
+    }
+
     /// All values of all rows.
     pub(crate) fn values(self) -> &'t [V] {
         self.values
@@ -347,23 +358,21 @@ pub(crate) struct SparseRow<'t, V = f64> {
     pub(crate) values: &'t [V],
 }
 
-impl<'t, V: Copy + Into<f64>> SparseRow<'t, V> {
+impl<'t, V: Value> SparseRow<'t, V> {
     /// Columns and values, pair by pair.
     pub(crate) fn entries(self) -> impl Iterator<Item = (usize, f64)> + 't {
         let columns = self.columns.iter().map(|&column| column as usize);
         columns.zip(self.values.iter().map(|&value| value.into()))
     }
 
-    /// The row in float64; `values` is for its values, and loses its former content.
-    pub(crate) fn widened<'b>(self, values: &'b mut Vec<f64>) -> SparseRow<'b>
+    /// The row in float64, its values as [`Value::widened`] gives them.
+    pub(crate) fn widened<'b>(self, room: &'b mut Vec<f64>) -> SparseRow<'b>
     where
         't: 'b,
     {
-        values.clear();
-        values.extend(self.values.iter().map(|&value| value.into()));
         SparseRow {
             columns: self.columns,
-            values,
+            values: V::widened(self.values, room),
         }
     }
 }

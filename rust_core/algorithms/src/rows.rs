@@ -330,10 +330,9 @@ impl<'a> Rows<'a> {
         }
     }
 
-    /// The sparse float32 matrix that the rows can be read from where it lies.
-    pub(crate) fn sparse_singles(&self) -> Option<&'a Csr<'a>> {
-        self.as_csr()
-            .filter(|csr| self.scaling.is_none() && csr.precision() == Precision::Single)
+    /// All sparse rows, where they are of float32 and can be read where they lie.
+    pub(crate) fn sparse_singles(&self) -> Option<SparseRows<'a, f32>> {
+        self.as_csr().filter(|_| self.scaling.is_none())?.singles()
     }
 
     /// All values, row after row, of float32 rows that can be read where they lie.

@@ -1,6 +1,4 @@
-//! Values of dense rows as they lie in memory, and as kernels compute with them: in float64.
-
-use std::borrow::Cow;
+//! Values of rows as they lie in memory, and as kernels compute with them: in float64.
 
 use crate::simd::{DOUBLES, Simd};
 
@@ -16,8 +14,8 @@ pub(crate) trait Value: Copy + Into<f64> + Send + Sync + 'static {
     fn offsets<S: Simd>(simd: S, values: &[Self; DOUBLES], frame: Frame<'_>) -> S::Half;
     /// [`Value::offsets`] of up to eight values.
     fn offsets_of_some<S: Simd>(simd: S, values: &[Self], frame: Frame<'_>) -> S::Half;
-    /// The values in float64.
-    fn widened(values: &[Self]) -> Cow<'_, [f64]>;
+    /// The values in float64: where they lie, or in `room`, which loses its former content.
+    fn widened<'t>(values: &'t [Self], room: &'t mut Vec<f64>) -> &'t [f64];
 }
 
 /// What eight values are taken relative to, and multiplied by then.
@@ -70,8 +68,8 @@ impl Value for f64 {
         frame.of_doubles(simd, simd.load_some(values))
     }
 
-    fn widened(values: &[Self]) -> Cow<'_, [f64]> {
-        Cow::Borrowed(values)
+    fn widened<'t>(values: &'t [Self], _: &'t mut Vec<f64>) -> &'t [f64] {
+        values
     }
 }
 
@@ -113,7 +111,9 @@ impl Value for f32 {
         }
     }
 
-    fn widened(values: &[Self]) -> Cow<'_, [f64]> {
-        values.iter().copied().map(f64::from).collect()
+    fn widened<'t>(values: &'t [Self], room: &'t mut Vec<f64>) -> &'t [f64] {
+        room.clear();
+        room.extend(values.iter().copied().map(f64::from));
+        room
     }
 }

@@ -7,7 +7,7 @@ use std::cell::Cell;
 
 use ferrule_algorithms::kmeans::KMeans;
 use ferrule_algorithms::logistic_regression::{LogisticRegression, Scorer};
-use ferrule_algorithms::{Rows, never};
+use ferrule_algorithms::{Csr, CsrValues, Rows, never};
 use matrices::{Blobs, Unaligned};
 
 /// The system's allocator, counting each thread's allocations.
@@ -82,6 +82,13 @@ fn small_predictions_allocate_nothing() {
     predict(bytes.rows(rows, columns));
     assert_eq!(allocations(|| predict(row.rows(1, columns))), 0);
     assert_eq!(allocations(|| predict(bytes.rows(rows, columns))), 0);
+    // Sparse rows are compared by tables of the centres, which the first call makes.
+    let indptr = (0..=rows).map(|row| (row * columns) as u64).collect();
+    let indices = (0..rows * columns).map(|place| (place % columns) as u32).collect();
+    let csr = Csr::new(indptr, indices, CsrValues::Double(blobs.values[..].into()), columns).unwrap();
+    let mut label = || clusters.predict(Rows::from(&csr), &mut labels, &never).unwrap();
+    label();
+    assert_eq!(allocations(label), 0);
     // Answers in float32 are rounded from such a buffer.
     let mut probabilities = [0.0_f32; 2];
     let mut answer = || {

@@ -388,3 +388,34 @@ fn values_beyond_float32_have_the_label_of_the_nearest_centre() {
         labels(Rows::from_values(&values, 4, columns).unwrap())
     );
 }
+
+#[test]
+fn a_copy_of_a_model_that_has_predicted_says_the_same() {
+    // Centres of more than 512 KiB in float32, which are laid out in float16.
+    let (rows, columns, clusters, named) = (400, 6000, 33, 20);
+    let mut numbers = Numbers(7);
+    let indices: Vec<u32> = (0..rows * named)
+        .map(|place| (place % named * 300 + numbers.below(300)) as u32)
+        .collect();
+    let values: Vec<f64> = indices.iter().map(|_| numbers.normal()).collect();
+    let indptr: Vec<u64> = (0..=rows).map(|row| (row * named) as u64).collect();
+    let csr = Csr::new(indptr.into(), indices.into(), CsrValues::Double(values.into()), columns).expect("a matrix");
+    // As far from the origin, all of them: only what a row meets in its columns says which is the nearest.
+    let centers = (0..clusters * columns)
+        .map(|_| if numbers.below(2) == 0 { 1.0 } else { -1.0 })
+        .collect();
+    let model = KMeans::new(centers, clusters, columns).expect("a model");
+    let labels = |model: &KMeans| {
+        let mut labels = vec![-1; rows];
+        model.predict(Rows::from(&csr), &mut labels, &never).expect("labels");
+        labels
+    };
+    let expected = labels(&model);
+    // The copies are to begin at different places in a line of the cache: between them lies other memory. A large piece is given back
+    // first, since allocators take such ones from the system, whole pages, until they see that they come and go.
+    drop(std::hint::black_box(vec![1_u8; 1 << 24]));
+    let copies: Vec<(KMeans, Vec<u8>)> = (1..13).map(|place| (model.clone(), vec![0; 16 * place])).collect();
+    for (copy, _) in &copies {
+        assert_eq!(labels(copy), expected);
+    }
+}

@@ -204,7 +204,15 @@ impl Pass<'_> {
         let mut task = self.task(stretch.over(&[] as &[f64]), outcome);
         let planes = (self.route == Route::SparseScores).then(|| self.centers.planes());
         if let Some(planes) = planes.flatten() {
-            return dispatch(Sparse { task, rows, planes });
+            let mut scratch = SCRATCH.take();
+            dispatch(Sparse {
+                task,
+                rows,
+                planes,
+                scratch: &mut scratch,
+            });
+            SCRATCH.set(scratch);
+            return;
         }
         let mut widened = Vec::new();
         for (index, row) in rows.iter().enumerate() {
@@ -338,6 +346,6 @@ impl<V> Task<'_, '_, V> {
 }
 
 thread_local! {
-    /// Where a thread turns rows: kept between calls.
+    /// Where a thread turns dense rows, or keeps the scores of a sparse one: kept between calls.
     static SCRATCH: Cell<Vec<f32>> = const { Cell::new(Vec::new()) };
 }

@@ -25,13 +25,14 @@ impl<V: Value> Kernel for Exact<'_, '_, V> {
         let values = task.values;
         let by_lane = crate::kmeans::sums::by_lane(task.centers.count(), task.centers.columns());
         let mut inertias = task.outcome.sums.inertias(simd);
+        let mut widened = Vec::new();
         for (index, row) in values.chunks_exact(task.centers.columns()).enumerate() {
             let Some(cluster) = nearest(simd, task.centers.packed(), row) else {
                 task.outcome.not_finite = true;
                 continue;
             };
             if by_lane {
-                task.give(index, Row::Dense(&V::widened(row)), cluster);
+                task.give(index, Row::Dense(V::widened(row, &mut widened)), cluster);
                 continue;
             }
             task.settle(simd, index, row, cluster, &mut inertias);

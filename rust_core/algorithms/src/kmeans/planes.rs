@@ -7,6 +7,7 @@
 use rayon::prelude::*;
 
 use crate::kmeans::centers::{LongSum, MANY_VALUES};
+use crate::rows::LINE;
 use crate::simd::{DOUBLES, Kernel, Level, SINGLES, Simd, dispatch, level};
 
 /// Vectors of centres that are scored at once.
@@ -95,12 +96,32 @@ pub(crate) struct Planes {
 #[derive(Debug, Clone)]
 enum Values {
     Whole(Vec<Whole>),
-    /// With one more than needed; a line of the cache begins before or behind the first.
-    Half(Vec<Half>),
+    Half {
+        /// With one more than needed.
+        values: Vec<Half>,
+        /// The place of the first column's first: 0 or 1, where a line of the cache begins. A copy of the values may lie otherwise.
+        first: usize,
+    },
+}
+
+impl Values {
+    fn into_whole(self) -> Option<Vec<Whole>> {
+        match self {
+            Self::Whole(values) => Some(values),
+            Self::Half { .. } => None,
+        }
+    }
+
+    fn into_half(self) -> Option<Vec<Half>> {
+        match self {
+            Self::Whole(_) => None,
+            Self::Half { values, .. } => Some(values),
+        }
+    }
 }
 
 /// [`Values`], from the first column on.
-pub(crate) enum Lines<'a> {
+pub(crate) enum Table<'a> {
     Whole(&'a [Whole]),
     Half(&'a [Half]),
 }
@@ -137,26 +158,19 @@ impl Planes {
             threads,
         };
         let coarse = coarse && level() > Level::Portable && columns * vectors * size_of::<Whole>() > MOST_SINGLES;
-        let (values, squares) = match (coarse, others.map(|others| others.values)) {
-            (true, former) => {
-                let mut values = match former {
-                    Some(Values::Half(values)) => values,
-                    _ => Vec::new(),
-                };
-                values.resize(columns * vectors + 1, Half::EMPTY);
-                let first = first_of_line(&values);
-                let squares = layout.fill(&mut values[first..first + columns * vectors]);
-                (Values::Half(values), squares)
-            }
-            (false, former) => {
-                let mut values = match former {
-                    Some(Values::Whole(values)) => values,
-                    _ => Vec::new(),
-                };
-                values.resize(columns * vectors, Whole::EMPTY);
-                let squares = layout.fill(&mut values);
-                (Values::Whole(values), squares)
-            }
+        // Memory of the other kind is given back before more is taken.
+        let former = others.map(|others| others.values);
+        let (values, squares) = if coarse {
+            let mut values = former.and_then(Values::into_half).unwrap_or_default();
+            values.resize(columns * vectors + 1, Half::EMPTY);
+            let first = values.as_ptr().align_offset(LINE).min(1);
+            let squares = layout.fill(&mut values[first..first + columns * vectors]);
+            (Values::Half { values, first }, squares)
+        } else {
+            let mut values = former.and_then(Values::into_whole).unwrap_or_default();
+            values.resize(columns * vectors, Whole::EMPTY);
+            let squares = layout.fill(&mut values);
+            (Values::Whole(values), squares)
         };
         let mut halves = vec![[f32::INFINITY; SINGLES]; vectors];
         for (half, square) in halves.as_flattened_mut().iter_mut().zip(&squares) {
@@ -173,17 +187,12 @@ impl Planes {
     }
 
     /// The values.
-    pub(crate) fn lines(&self) -> Lines<'_> {
+    pub(crate) fn table(&self) -> Table<'_> {
         match &self.values {
-            Values::Whole(values) => Lines::Whole(values),
-            Values::Half(values) => Lines::Half(&values[first_of_line(values)..]),
+            Values::Whole(values) => Table::Whole(values),
+            Values::Half { values, first } => Table::Half(&values[*first..]),
         }
     }
-}
-
-/// The place of the first that begins a line of the cache.
-fn first_of_line(values: &[Half]) -> usize {
-    values.as_ptr().align_offset(size_of::<Whole>()).min(1)
 }
 
 /// Vectors of a column for so many centres.
@@ -255,7 +264,7 @@ impl<P: Plane> Kernel for Fill<'_, P> {
         } = layout;
         let count = centers.len() / columns;
         let scale = simd.double(-scale);
-        let mut squares = vec![simd.double(0.0); count.next_multiple_of(DOUBLES)];
+        let mut squares = vec![simd.double(0.0); count];
         // Eight columns of sixteen centres at a time.
         let mut turned = [[0.0; SINGLES]; DOUBLES];
         for (group, values) in values.chunks_mut(DOUBLES * vectors).enumerate() {
@@ -281,7 +290,7 @@ impl<P: Plane> Kernel for Fill<'_, P> {
             }
         }
         let mut lanes = [0.0; DOUBLES];
-        squares[..count]
+        squares
             .iter()
             .map(|squares| {
                 simd.store(*squares, &mut lanes);

@@ -101,7 +101,7 @@ fn short<S: Simd, V: Value, const D: usize>(simd: S, mut task: Task<'_>, values:
     if !rest.is_empty() {
         by_row(
             task,
-            Tile::Dense(&V::widened(rest.as_flattened())),
+            Tile::Dense(V::widened(rest.as_flattened(), &mut Vec::new())),
             eights.len() * DOUBLES,
         );
     }
@@ -149,7 +149,7 @@ fn long<S: Simd, V: Value>(simd: S, mut task: Task<'_>, values: &[V]) {
         );
     }
     if !rest.is_empty() {
-        by_row(task, Tile::Dense(&V::widened(rest)), done);
+        by_row(task, Tile::Dense(V::widened(rest, &mut Vec::new())), done);
     }
 }
 

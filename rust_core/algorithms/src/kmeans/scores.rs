@@ -194,8 +194,8 @@ impl<V: Value> Kernel for Scores<'_, '_, V> {
 /// So many places of a buffer, from the start of a line of memory on: a vector that lies in two lines takes two reads.
 fn on_lines(buffer: &mut Vec<f32>, length: usize) -> &mut [f32] {
     buffer.resize(length + LINE / size_of::<f32>(), 0.0);
-    let start = buffer.as_ptr().align_offset(LINE);
-    &mut buffer[if start <= LINE { start } else { 0 }..][..length]
+    let start = buffer.as_ptr().align_offset(LINE).min(LINE / size_of::<f32>());
+    &mut buffer[start..][..length]
 }
 
 /// Writes up to [`ROWS`] rows, shifted and scaled, to `turned`, column after column. What lies there of rows that do not exist is

@@ -11,8 +11,8 @@
 use crate::csr::{SparseRow, SparseRows};
 use crate::kmeans::assign::Task;
 use crate::kmeans::centers::Centers;
-use crate::kmeans::planes::{ABREAST, Lines, Plane, Planes};
-use crate::rows::{self, Row};
+use crate::kmeans::planes::{ABREAST, Plane, Planes, Table};
+use crate::rows::{Lines, Row};
 use crate::simd::{DOUBLES, Kernel, SINGLES, Simd};
 use crate::values::Value;
 
@@ -21,6 +21,8 @@ pub(crate) struct Sparse<'a, 't, V> {
     pub(crate) task: Task<'a, 't>,
     pub(crate) rows: SparseRows<'t, V>,
     pub(crate) planes: &'a Planes,
+    /// For scores.
+    pub(crate) scratch: &'t mut Vec<f32>,
 }
 
 impl<V: Value> Kernel for Sparse<'_, '_, V> {
@@ -28,40 +30,46 @@ impl<V: Value> Kernel for Sparse<'_, '_, V> {
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        match self.planes.lines() {
-            Lines::Whole(lines) => self.over(simd, lines),
-            Lines::Half(lines) => self.over(simd, lines),
+        match self.planes.table() {
+            Table::Whole(table) => self.over(simd, table),
+            Table::Half(table) => self.over(simd, table),
         }
     }
 }
 
 impl<V: Value> Sparse<'_, '_, V> {
     #[inline(always)]
-    fn over<S: Simd, P: Plane>(self, simd: S, lines: &[P]) {
+    fn over<S: Simd, P: Plane>(self, simd: S, table: &[P]) {
         match self.planes.vectors {
-            1 => self.label::<S, P, 1>(simd, lines),
-            2 => self.label::<S, P, 2>(simd, lines),
-            3 => self.label::<S, P, 3>(simd, lines),
-            _ => self.label::<S, P, ABREAST>(simd, lines),
+            1 => self.label::<S, P, 1>(simd, table),
+            2 => self.label::<S, P, 2>(simd, table),
+            3 => self.label::<S, P, 3>(simd, table),
+            _ => self.label::<S, P, ABREAST>(simd, table),
         }
     }
 
     #[inline(always)]
-    fn label<S: Simd, P: Plane, const W: usize>(self, simd: S, lines: &[P]) {
-        let Self { mut task, rows, planes } = self;
-        let mut scores = vec![[0.0; SINGLES]; planes.vectors];
+    fn label<S: Simd, P: Plane, const W: usize>(self, simd: S, table: &[P]) {
+        let Self {
+            mut task,
+            rows,
+            planes,
+            scratch,
+        } = self;
+        scratch.resize(planes.vectors * SINGLES, 0.0);
+        let (scores, _) = scratch.as_chunks_mut();
         let mut widened = Vec::new();
         // Rows are asked for well before their turn, and the centres' values in their columns one row before.
         let (mut ahead, mut next) = (rows.iter().skip(AHEAD), rows.iter().skip(1));
         for (index, row) in rows.iter().enumerate() {
             if let Some(row) = ahead.next() {
-                rows::Lines::over(row.columns).bring_all(simd);
-                rows::Lines::over(row.values).bring_all(simd);
+                Lines::over(row.columns).bring_all(simd);
+                Lines::over(row.values).bring_all(simd);
             }
             for &column in next.next().map_or(&[][..], |row| row.columns) {
-                rows::Lines::over(&lines[column as usize * planes.vectors..][..W]).bring_all(simd);
+                Lines::over(&table[column as usize * planes.vectors..][..W]).bring_all(simd);
             }
-            let found = nearest::<S, V, P, W>(simd, planes, lines, row, &mut scores);
+            let found = nearest::<S, V, P, W>(simd, planes, table, row, scores);
             if let (Ok(cluster), false) = (found, task.inertia) {
                 task.relabel(index, cluster);
                 continue;
@@ -69,7 +77,7 @@ impl<V: Value> Sparse<'_, '_, V> {
             let row = row.widened(&mut widened);
             let found = found.or_else(|farthest| {
                 task.outcome.doubtful += 1;
-                among(planes, task.centers, row, &scores, farthest)
+                among(planes, task.centers, row, scores, farthest)
             });
             match found {
                 Ok(cluster) => task.give(index, Row::Sparse(row), cluster),
@@ -88,7 +96,7 @@ struct InDoubt;
 fn nearest<S: Simd, V: Value, P: Plane, const W: usize>(
     simd: S,
     planes: &Planes,
-    lines: &[P],
+    table: &[P],
     row: SparseRow<'_, V>,
     scores: &mut [[f32; SINGLES]],
 ) -> Result<usize, f32> {
@@ -113,7 +121,7 @@ fn nearest<S: Simd, V: Value, P: Plane, const W: usize>(
             simd.store_singles(simd.narrow(low, high), &mut singles);
             for (column, value) in columns.iter().zip(&singles) {
                 let value = simd.single(*value);
-                let plane = &lines[*column as usize * planes.vectors + first..][..W];
+                let plane = &table[*column as usize * planes.vectors + first..][..W];
                 for vector in 0..W {
                     sums[vector] = simd.mul_add_singles(value, plane[vector].load(simd), sums[vector]);
                 }

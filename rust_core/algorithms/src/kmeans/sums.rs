@@ -309,6 +309,7 @@ impl Sums {
         let columns = centers.columns();
         if let Some(lined) = self.lined.take() {
             for cluster in 0..centers.count() {
+                check()?;
                 let start = lined.span(cluster).start;
                 self.deviations.copy_within(start..start + columns, cluster * columns);
             }

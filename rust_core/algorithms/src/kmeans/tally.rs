@@ -19,7 +19,6 @@ use crate::blocks::Blocks;
 use crate::interrupt::{self, Interrupt, Interrupted};
 use crate::kmeans::centers::MANY_VALUES;
 use crate::kmeans::quotient::{add, quotient};
-use crate::precision::Precision;
 use crate::rows::Lying;
 use crate::sample::Sample;
 use crate::simd::{DOUBLES, Kernel, Simd, dispatch};
@@ -77,9 +76,10 @@ impl Cuts {
                 total.join(extent);
             }
         }
-        let digits = match sample.rows().precision() {
-            Precision::Double => f64::MANTISSA_DIGITS,
-            Precision::Single => f32::MANTISSA_DIGITS,
+        // Rows that are not read where they lie may have been scaled: then their values have the digits of float64.
+        let digits = match sample.rows().singles() {
+            Some(_) => f32::MANTISSA_DIGITS,
+            None => f64::MANTISSA_DIGITS,
         };
         let mut last_is_zero = true;
         let mut cuts = vec![Pieces::default(); vectors];

@@ -9,6 +9,7 @@
 use std::arch::x86_64::*;
 
 use super::lanes::{DOUBLES, SINGLES, Simd};
+use super::portable::Portable;
 use super::{Kernel, transpose};
 
 /// The vectors of [`super::Level::Avx2`]. Only [`run`] makes one.
@@ -360,7 +361,7 @@ impl Simd for Avx2 {
     #[inline(always)]
     fn load_float16(self, values: &[u16; SINGLES]) -> Self::Single {
         let halves = values.as_chunks::<DOUBLES>().0;
-        // SAFETY: the CPU has the level.
+        // SAFETY: the CPU has the level; eight values of 16 bits are one register of 16 bytes.
         unsafe {
             [
                 _mm256_cvtph_ps(_mm_loadu_si128(halves[0].as_ptr().cast())),
@@ -371,8 +372,14 @@ impl Simd for Avx2 {
 
     #[inline(always)]
     fn store_float16(self, vector: Self::Single, values: &mut [u16; SINGLES]) {
+        if cfg!(miri) {
+            // Miri lacks the instruction.
+            let mut singles = [0.0; SINGLES];
+            self.store_singles(vector, &mut singles);
+            return Portable.store_float16(singles, values);
+        }
         let halves = values.as_chunks_mut::<DOUBLES>().0;
-        // SAFETY: the CPU has the level.
+        // SAFETY: the CPU has the level; eight values of 16 bits are one register of 16 bytes.
         unsafe {
             for (half, values) in vector.into_iter().zip(halves) {
                 let rounded = _mm256_cvtps_ph::<_MM_FROUND_TO_NEAREST_INT>(half);
