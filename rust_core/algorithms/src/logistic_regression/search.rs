@@ -13,8 +13,8 @@ const MOST_NEWTON: usize = 2048;
 const MOST_POLISHED: usize = 1024;
 /// Parameters of sparse rows with which a Hessian is cheap.
 const FEW_SPARSE: usize = 64;
-/// Hessians of all rows that Newton's method counts as (it takes more of them, most of few rows), and products with a Hessian that
-/// conjugate gradients need, roughly: for the choice between them.
+/// For the choice between them: Hessians of all rows that Newton's method is priced at, though it takes most from fewer, and products
+/// with a Hessian that conjugate gradients need, roughly.
 const HESSIANS: f64 = 8.0;
 const PRODUCTS: f64 = 400.0;
 
