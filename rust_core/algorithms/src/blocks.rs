@@ -48,6 +48,18 @@ pub(crate) fn on_pool<T: Send>(size: usize, work: impl FnOnce() -> T + Send) -> 
     }
 }
 
+/// What `step` makes of each part, in their order: on several threads, where `size` multiply-adds are worth it.
+pub(crate) fn map_parts<P: Send, R: Send, C>(size: usize, parts: Vec<P>, step: impl Fn(P) -> R + Send + Sync) -> C
+where
+    C: FromIterator<R> + FromParallelIterator<R>,
+{
+    if size < PARALLEL_WORK {
+        parts.into_iter().map(step).collect()
+    } else {
+        parts.into_par_iter().map(step).collect()
+    }
+}
+
 impl Blocks {
     /// Blocks for `rows` rows of `row_values` values (see [`Rows::row_values`]), at `row_work` multiply-adds for each row. Each block's partial result is worth
     /// `partial_rows` rows of memory; blocks have at least four times as many rows, so that partial results take at most a quarter of

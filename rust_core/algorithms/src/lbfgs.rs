@@ -159,7 +159,7 @@ pub(crate) fn largest(gradient: &[f64]) -> f64 {
 }
 
 impl Memory {
-    pub(crate) fn is_empty(&self) -> bool {
+    fn is_empty(&self) -> bool {
         self.pairs.is_empty()
     }
 

@@ -381,6 +381,82 @@ fn rows_that_say_little_of_the_others() {
     }
 }
 
+/// Rows of groups that have columns of their own come group after group, so that the first rows of a block lack most columns.
+#[test]
+fn rows_in_the_order_of_their_groups() {
+    const GROUPS: usize = 16;
+    const EACH: usize = 6;
+    const ROWS: usize = 8192;
+    // Rows of a block.
+    const BLOCK: usize = 256;
+    for c in [1.0, 1e4] {
+        let mut example = Example::new(21, ROWS, GROUPS * EACH, 2, 1.0);
+        for (index, row) in example.dense.chunks_exact_mut(GROUPS * EACH).enumerate() {
+            let group = index % BLOCK * GROUPS / BLOCK;
+            for (column, value) in row.iter_mut().enumerate() {
+                *value *= f64::from(u8::from(column / EACH == group));
+            }
+        }
+        let parameters = Parameters {
+            solver: Solver::NewtonCholesky,
+            c,
+            tol: 1e-7,
+            ..Parameters::default()
+        };
+        let sorted = example.fit(example.rows(), None, &parameters);
+        // The same rows, in each block dealt from all groups in turn.
+        let order = |index: usize| {
+            let place = index % BLOCK;
+            index - place + place % GROUPS * (BLOCK / GROUPS) + place / GROUPS
+        };
+        let width = GROUPS * EACH;
+        let dense = (0..ROWS).flat_map(|index| example.dense[order(index) * width..][..width].to_vec());
+        let mixed = Example {
+            dense: dense.collect(),
+            classes: (0..ROWS).map(|index| example.classes[order(index)]).collect(),
+            ..example
+        };
+        let mixed = mixed.fit(mixed.rows(), None, &parameters);
+        assert!(sorted.converged && mixed.converged);
+        assert!(
+            (sorted.loss - mixed.loss).abs() <= 1e-9 * mixed.loss,
+            "{}, {}",
+            sorted.loss,
+            mixed.loss
+        );
+        assert!(sorted.n_iter <= mixed.n_iter + 4, "{}, {}", sorted.n_iter, mixed.n_iter);
+    }
+}
+
+/// Conjugate gradients stop by estimates of what a parabola lacks: these hold where there is hardly a penalty too.
+#[test]
+fn conjugate_gradients_stop_near_the_minimum() {
+    for (rows, columns, density) in [(1_500, 100, 0.1), (600, 900, 0.02), (3_000, 40, 0.5)] {
+        let example = Example::new(31, rows, columns, 2, density);
+        let fit = |rows: Rows<'_>, tol| {
+            let parameters = Parameters {
+                solver: Solver::NewtonCg,
+                c: 1e4,
+                tol,
+                max_iter: 1000,
+                ..Parameters::default()
+            };
+            example.fit(rows, None, &parameters)
+        };
+        let reference = fit(example.rows(), 1e-12);
+        for rows in [example.rows(), (&example.csr).into()] {
+            let fit = fit(rows, 1e-4);
+            assert!(fit.converged);
+            assert!(
+                fit.loss <= reference.loss * (1.0 + 1e-9),
+                "{} {}",
+                fit.loss,
+                reference.loss
+            );
+        }
+    }
+}
+
 #[test]
 fn class_weights_are_weights_of_rows() {
     let example = Example::new(8, 400, 4, 3, 1.0);

@@ -5,6 +5,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::census::{self, PARTS};
+use crate::blocks;
 use crate::csr::Csr;
 use crate::interrupt::{self, Interrupt, Interrupted};
 
@@ -84,9 +85,9 @@ impl ByColumn {
             parts.push(part);
             rest = after;
         }
-        parts
-            .into_par_iter()
-            .for_each(|part| part.sort_by_key(|&column| lengths[column as usize]));
+        blocks::map_parts::<_, _, ()>(census::work(lengths.len()), parts, |part| {
+            part.sort_by_key(|&column| lengths[column as usize]);
+        });
         let (mut starts, mut start) = (vec![0; lengths.len()], 0);
         for &column in &order {
             starts[column as usize] = start;
@@ -101,23 +102,25 @@ impl ByColumn {
             parts.push((columns, rows.0, values.0));
             rest = (rows.1, values.1);
         }
-        parts.into_par_iter().try_for_each(|(columns, rows, values)| {
-            let first = columns.start;
-            let mut next = starts[columns.clone()].to_vec();
-            // Where the part begins: its columns come in another order.
-            let begin = next.iter().copied().min().unwrap_or(0);
-            next.iter_mut().for_each(|next| *next -= begin);
-            census::for_each_row(tile, first, interrupt, |index, row| {
-                for (column, value) in row.entries() {
-                    let Some(next) = next.get_mut(column - first) else {
-                        break;
-                    };
-                    rows[*next] = index as u32;
-                    values[*next] = value;
-                    *next += 1;
-                }
-            })
-        })?;
+        blocks::map_parts::<_, _, Result<(), Interrupted>>(
+            census::work(csr.nonzeros()),
+            parts,
+            |(columns, rows, values)| {
+                let first = columns.start;
+                let mut next = starts[columns.clone()].to_vec();
+                // Where the part begins: its columns come in another order.
+                let begin = next.iter().copied().min().unwrap_or(0);
+                next.iter_mut().for_each(|next| *next -= begin);
+                census::for_each_row(tile, &columns, interrupt, |index, row| {
+                    for (column, value) in row.entries() {
+                        let next = &mut next[column - first];
+                        rows[*next] = index as u32;
+                        values[*next] = value;
+                        *next += 1;
+                    }
+                })
+            },
+        )?;
         Ok(Self {
             starts,
             lengths,

@@ -1,8 +1,9 @@
 //! How many values each column of sparse rows has, counted by several threads, each of which takes columns of its own.
 
-use rayon::prelude::*;
+use std::ops::Range;
 
 use super::reduced::Known;
+use crate::blocks;
 use crate::csr::{SparseRow, SparseRows};
 use crate::interrupt::{self, Interrupt, Interrupted};
 
@@ -10,20 +11,28 @@ use crate::interrupt::{self, Interrupt, Interrupted};
 pub(super) const PARTS: usize = 4;
 /// Rows between two looks at the interrupt.
 const ROWS: usize = 4096;
+/// Multiply-adds that take as long as it takes to count or move a value.
+const VALUE_WORK: usize = 8;
 
-/// The values of a row in the columns from `first` on.
-pub(super) fn from_column(row: SparseRow<'_>, first: usize) -> SparseRow<'_> {
-    let start = row.columns.partition_point(|&column| (column as usize) < first);
+/// The work of a pass over so many values, or columns, in multiply-adds.
+pub(super) fn work(values: usize) -> usize {
+    values.saturating_mul(VALUE_WORK)
+}
+
+/// The values of a row in some columns.
+fn within<'r>(row: SparseRow<'r>, columns: &Range<usize>) -> SparseRow<'r> {
+    let start = row.columns.partition_point(|&column| (column as usize) < columns.start);
+    let length = row.columns[start..].partition_point(|&column| (column as usize) < columns.end);
     SparseRow {
-        columns: &row.columns[start..],
-        values: &row.values[start..],
+        columns: &row.columns[start..start + length],
+        values: &row.values[start..start + length],
     }
 }
 
-/// Calls `step` with the number and the values of each row in the columns from `first` on, unless interrupted.
+/// Calls `step` with the number of each row and its values in some columns, unless interrupted.
 pub(super) fn for_each_row<'r>(
     rows: SparseRows<'r>,
-    first: usize,
+    columns: &Range<usize>,
     interrupt: Interrupt<'_>,
     mut step: impl FnMut(usize, SparseRow<'r>),
 ) -> Result<(), Interrupted> {
@@ -31,7 +40,7 @@ pub(super) fn for_each_row<'r>(
         if index.is_multiple_of(ROWS) {
             interrupt::check(interrupt)?;
         }
-        step(index, from_column(row, first));
+        step(index, within(row, columns));
     }
     Ok(())
 }
@@ -40,19 +49,16 @@ pub(super) fn for_each_row<'r>(
 pub(super) fn counts(rows: SparseRows<'_>, columns: usize, interrupt: Interrupt<'_>) -> Result<Vec<u32>, Interrupted> {
     let mut counts = vec![0_u32; columns];
     let width = columns.div_ceil(PARTS);
-    let parts = counts.par_chunks_mut(width).enumerate();
-    parts.try_for_each(|(part, counts)| {
+    let parts = counts.chunks_mut(width.max(1)).enumerate().collect();
+    let counted: Result<(), Interrupted> = blocks::map_parts(work(rows.values().len()), parts, |(part, counts)| {
         let first = part * width;
-        for_each_row(rows, first, interrupt, |_, row| {
+        for_each_row(rows, &(first..first + counts.len()), interrupt, |_, row| {
             for &column in row.columns {
-                let Some(count) = counts.get_mut(column as usize - first) else {
-                    break;
-                };
-                *count += 1;
+                counts[column as usize - first] += 1;
             }
         })
-    })?;
-    Ok(counts)
+    });
+    counted.map(|()| counts)
 }
 
 /// Sets to 0 the count of each column whose coefficient is 0 at the minimum, whatever the others are, but never of all.
@@ -68,32 +74,30 @@ pub(super) fn leave_out(
 ) -> Result<(), Interrupted> {
     let two = known.n_classes == 2;
     let width = counts.len().div_ceil(PARTS);
-    let parts = counts.par_chunks(width).enumerate();
-    let held: Vec<Vec<bool>> = parts
-        .map(|(part, counts)| {
-            let first = part * width;
-            let mut bounds = vec![[0.0; 2]; counts.len()];
-            for_each_row(rows, first, interrupt, |index, row| {
-                let weight = known.weights.map_or(1.0, |weights| weights[index]);
-                let sign = if known.classes[index] == 1 { -weight } else { weight };
-                for (column, value) in row.entries() {
-                    let Some(bounds) = bounds.get_mut(column - first) else {
-                        break;
-                    };
-                    let pull = sign * value;
-                    if two {
-                        bounds[0] += pull.max(0.0);
-                        bounds[1] -= pull.min(0.0);
-                    } else {
-                        bounds[0] += pull.abs();
-                    }
+    let parts = counts.chunks(width.max(1)).enumerate().collect();
+    let held = |(part, counts): (usize, &[u32])| {
+        let first = part * width;
+        let mut bounds = vec![[0.0; 2]; counts.len()];
+        for_each_row(rows, &(first..first + counts.len()), interrupt, |index, row| {
+            let weight = known.weights.map_or(1.0, |weights| weights[index]);
+            let sign = if known.classes[index] == 1 { -weight } else { weight };
+            for (column, value) in row.entries() {
+                let bounds = &mut bounds[column - first];
+                let pull = sign * value;
+                if two {
+                    bounds[0] += pull.max(0.0);
+                    bounds[1] -= pull.min(0.0);
+                } else {
+                    bounds[0] += pull.abs();
                 }
-            })?;
-            // By more than the sums' rounding.
-            let held = |bounds: &[f64; 2]| bounds[0].max(bounds[1]) * (1.0 + 1e-9) < l1;
-            Ok(bounds.iter().map(held).collect())
-        })
-        .collect::<Result<_, Interrupted>>()?;
+            }
+        })?;
+        // By more than the sums' rounding.
+        let held = |bounds: &[f64; 2]| bounds[0].max(bounds[1]) * (1.0 + 1e-9) < l1;
+        Ok(bounds.iter().map(held).collect())
+    };
+    let held: Result<Vec<Vec<bool>>, Interrupted> = blocks::map_parts(work(rows.values().len()), parts, held);
+    let held = held?;
     if held.iter().flatten().any(|held| !held) {
         for (count, held) in counts.iter_mut().zip(held.iter().flatten()) {
             if *held {

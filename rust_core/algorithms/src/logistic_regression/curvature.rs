@@ -66,9 +66,10 @@ impl Chosen {
 
 const ABSENT: u32 = u32::MAX;
 
-/// Numbers in a block's sums beyond which there are ...
+/// Numbers in a block's sums that count as many. Memory for them, used for the first time, takes longer to get than outer products of a
+/// few rows to add.
 const LARGE: usize = 1 << 16;
-/// ... at most so many blocks: memory that is used for the first time takes longer to get than outer products of a few rows to add.
+/// Blocks with so many numbers, at most, where only some of their rows are taken.
 const BLOCKS_OF_LARGE: usize = 8;
 
 /// Sums over rows.
@@ -183,7 +184,7 @@ impl Objective<'_> {
             kept
         };
         let mut partial_rows = kept.div_ceil(row_values);
-        if kept > LARGE {
+        if kept > LARGE && share != Share::WHOLE {
             partial_rows = partial_rows.max(self.sample.len().div_ceil(4 * BLOCKS_OF_LARGE));
         }
         let blocks = Blocks::new(self.sample.len(), row_values, row_work, partial_rows);

@@ -48,7 +48,7 @@ pub(super) fn minimise(
         columns.gather(objective, &here);
         let enough = CRAWL * PRECISION * here.value.abs();
         let (fall, missing) = columns.descend(objective, &here, left, enough, &mut step)?;
-        if !trial.search(objective, &here, &step)? {
+        if trial.search(objective, &here, &step)?.is_none() {
             break if here.is_flat(tol) { Why::Converged } else { Why::Stuck };
         }
         let close = fall + missing <= PRECISION * here.value.abs() || trial.value >= here.value;

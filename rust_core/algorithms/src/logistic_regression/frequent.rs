@@ -8,7 +8,10 @@
 
 use super::cholesky;
 use super::loss::Objective;
-use crate::interrupt::{self, Interrupted};
+use crate::blocks::Blocks;
+use crate::interrupt::Interrupted;
+use crate::packed::add_scaled;
+use crate::rows::Tile;
 
 /// Columns that are taken together, at most: a product with the inverse of their correlations costs little beside one with a Hessian.
 const MOST: usize = 128;
@@ -18,8 +21,6 @@ const SELDOM: usize = 64;
 const ABSENT: u8 = u8::MAX;
 /// What correlations lack of 1 on the diagonal, so that columns which are multiples of each other do no harm.
 const RIDGE: f64 = 1e-4;
-/// Rows between two looks at the interrupt.
-const ROWS: usize = 4096;
 
 /// The most frequent columns, and the intercept, if there is one.
 pub(super) struct Frequent {
@@ -46,39 +47,20 @@ impl Frequent {
         }
         places.extend((columns < size).then_some(objective.coefficient_count()));
 
-        let mut matrix = vec![0.0; size * size];
-        let mut buffer = Vec::new();
-        let Some(csr) = objective.sample.rows().as_csr() else {
-            return Ok(None);
-        };
-        let mut named: Vec<(usize, f64)> = Vec::with_capacity(size);
-        for (index, row) in csr.tile(0..csr.rows(), None, &mut buffer).iter().enumerate() {
-            if index.is_multiple_of(ROWS) {
-                interrupt::check(objective.sample.interrupt)?;
-            }
-            named.clear();
-            for (column, value) in row.entries() {
-                match numbers.get(column) {
-                    None => break,
-                    Some(&ABSENT) => {}
-                    Some(&number) => named.push((usize::from(number), value)),
-                }
-            }
-            named.extend((columns < size).then_some((columns, 1.0)));
-            let curvature = Objective::kept(&objective.partials, &objective.blocks, index, 1)[0];
-            for (last, &(row, value)) in named.iter().enumerate() {
-                let factor = curvature * value;
-                let sums = &mut matrix[row * size..][..size];
-                for &(column, value) in &named[..=last] {
-                    sums[column] += factor * value;
-                }
-            }
-        }
+        let mut matrix = objective.products_of(&numbers, size)?;
         let weight = objective.sample.weight_sum();
         for (index, &place) in places.iter().enumerate() {
             matrix[index * size + index] += weight * objective.strength(place).l2;
         }
-        let roots: Vec<f64> = (0..size).map(|index| matrix[index * size + index].sqrt()).collect();
+        // Without curvature a column has nothing to do with others.
+        let root = |curvature: f64| {
+            if curvature > 0.0 {
+                curvature.sqrt()
+            } else {
+                f64::INFINITY
+            }
+        };
+        let roots: Vec<f64> = (0..size).map(|index| root(matrix[index * size + index])).collect();
         for (row, values) in matrix.chunks_exact_mut(size).enumerate() {
             for (value, root) in values.iter_mut().zip(&roots).take(row) {
                 *value *= (1.0 - RIDGE) / (roots[row] * root);
@@ -113,6 +95,49 @@ impl Frequent {
             }
         }
         raised
+    }
+}
+
+impl Objective<'_> {
+    /// The sums over the rows of their second derivatives times the products of values in numbered columns, and of the intercept, whose
+    /// number is the last below `size` if no column has it: the lower triangle, row-major. The point is the one that was evaluated last.
+    fn products_of(&self, numbers: &[u8], size: usize) -> Result<Vec<f64>, Interrupted> {
+        let (sample, known, known_blocks) = (self.sample, &self.partials, &self.blocks);
+        let (row_values, intercept) = (sample.rows().row_values(), self.fit_intercept);
+        let row_work = row_values.min(size).pow(2);
+        let blocks = Blocks::new(sample.len(), row_values, row_work, (size * size).div_ceil(row_values));
+        let mut partials = vec![vec![0.0; size * size]; blocks.count()];
+        blocks.reduce(&mut partials, |block, sums| {
+            let mut named: Vec<(usize, f64)> = Vec::with_capacity(size);
+            sample.tiles(&blocks, block, |tile, rows| {
+                let Tile::Sparse(rows) = rows else { return };
+                for (index, row) in tile.zip(rows.iter()) {
+                    named.clear();
+                    for (column, value) in row.entries() {
+                        match numbers.get(column) {
+                            None => break,
+                            Some(&ABSENT) => {}
+                            Some(&number) => named.push((usize::from(number), value)),
+                        }
+                    }
+                    named.extend(intercept.then_some((size - 1, 1.0)));
+                    let curvature = Self::kept(known, known_blocks, index, 1)[0];
+                    for (last, &(row, value)) in named.iter().enumerate() {
+                        let factor = curvature * value;
+                        let sums = &mut sums[row * size..][..size];
+                        for &(column, value) in &named[..=last] {
+                            sums[column] += factor * value;
+                        }
+                    }
+                }
+            })
+        })?;
+        let mut partials = partials.into_iter();
+        let mut total = partials.next().unwrap_or_default();
+        for other in partials {
+            add_scaled(&mut total, 1.0, &other);
+        }
+        Ok(total)
     }
 }
 
@@ -199,6 +224,36 @@ mod tests {
         }
         for place in 0..columns {
             assert!(frequent.places.contains(&place) || together[place] == alone[place]);
+        }
+    }
+
+    #[test]
+    fn a_frequent_column_without_curvature_leaves_the_others_together() {
+        let rows = 90_usize;
+        let indices = [0_u32, 1, 2].repeat(rows);
+        let values = (0..rows).flat_map(|row| [1.0 + (row % 5) as f64, 0.0, (row % 7) as f64]);
+        let values: Vec<f64> = values.collect();
+        let indptr: Vec<u64> = (0..=rows as u64).map(|row| 3 * row).collect();
+        let csr = Csr::new(indptr.into(), indices.into(), CsrValues::Double(values.into()), 3).unwrap();
+        let classes: Vec<u32> = (0..rows).map(|row| (row % 2) as u32).collect();
+        let sample = Sample::check((&csr).into(), None, &never).unwrap();
+        let free = Parameters {
+            c: f64::INFINITY,
+            ..Parameters::default()
+        };
+        let mut objective = Objective::new(sample, &classes, 2, &free).unwrap();
+        let mut frequent = Frequent::new(&mut objective, &[0.0; 4]).unwrap().unwrap();
+        let mut diagonal = [0.0; 4];
+        objective.bend(&[0.0; 4], &mut diagonal).unwrap();
+        assert_eq!(diagonal[1], 0.0);
+        let mut downhill = [9.0; 4];
+        frequent.correct(&[1.0, 0.0, 1.0, 1.0], &diagonal, &mut downhill);
+        assert_eq!(downhill[1], 9.0);
+        let mut product = [0.0; 4];
+        downhill[1] = 0.0;
+        objective.hessian_times(&downhill, &mut product).unwrap();
+        for place in [0, 2, 3] {
+            assert!((product[place] - 1.0).abs() < 0.05, "{product:?}");
         }
     }
 

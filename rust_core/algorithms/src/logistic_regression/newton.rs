@@ -54,10 +54,11 @@ pub(super) enum Why {
     Stuck,
 }
 
-/// Searches from `point`, for a gradient whose components are at most `tol`.
+/// Searches from `point`, for a gradient whose components are at most `tol`. The first Hessian has the share `begin` of the rows.
 pub(super) fn minimise(
     objective: &mut Objective<'_>,
     point: Vec<f64>,
+    begin: Share,
     tol: f64,
     max_iter: usize,
 ) -> Result<Ended, Interrupted> {
@@ -68,8 +69,6 @@ pub(super) fn minimise(
     let mut direction = vec![0.0; size];
     let mut n_iter = 0;
     let few = Share::few(objective, size);
-    // Far from the minimum half as many rows are enough: curvatures are others near it.
-    let begin = if few.is_cheap(objective, size) { few } else { few.half() };
     let mut share = begin;
     let mut factor = None;
     let mut memory = Memory::default();
@@ -109,13 +108,18 @@ pub(super) fn minimise(
             }
         });
         let promised = -dot(&here.gradient, &direction);
-        if promised.is_nan() || promised <= 0.0 || !trial.search(objective, &here, &direction)? {
+        let gone = if promised > 0.0 {
+            trial.search(objective, &here, &direction)?
+        } else {
+            None
+        };
+        let Some(gone) = gone else {
             if share != Share::WHOLE || !promised_since.is_empty() {
                 (share, factor) = (Share::WHOLE, None);
                 continue;
             }
             break if here.is_flat(tol) { Why::Converged } else { Why::Stuck };
-        }
+        };
         let close = is_close(promised, promised_last, here.value);
         n_iter += 1;
         std::mem::swap(&mut here, &mut trial);
@@ -133,11 +137,13 @@ pub(super) fn minimise(
             },
         };
         promised_last = promised;
-        let slow = promised > SLOW * before;
+        // Steps that go too far come of rows that say little of the others: they may lack a column.
+        let far = gone < 1.0 && share != Share::WHOLE;
+        let slow = far || promised > SLOW * before;
         if slow {
             share = share.more();
         } else if first && n_iter == PATIENCE {
-            share = if share == begin { few } else { share };
+            share = share.with_at_least(few);
             (factor, first) = (None, false);
         }
         if cheap || slow {

@@ -1,7 +1,7 @@
 //! Newton's method where a Hessian would be too large: conjugate gradients find each step, from products with the Hessian alone.
 //!
-//! Absolute values are met as OWL-QN meets them: a step is searched among the numbers that are not zero or are pulled away from it, and none
-//! changes its sign within a step.
+//! Absolute values are met as OWL-QN meets them: a step is searched among the numbers that are not zero or are pulled away from it,
+//! and none changes its sign within a step.
 //!
 //! Sources: R. S. Dembo and T. Steihaug, "Truncated-Newton algorithms for large-scale unconstrained optimization", Math.
 //! Programming 26 (1983); C.-Y. Hsia, W.-L. Chiang and C.-J. Lin, "Preconditioned conjugate gradient methods in truncated Newton
@@ -9,12 +9,11 @@
 //! log-linear models", ICML 2007 (OWL-QN). By how much the parabola still falls is guessed from its last falls, as M. R. Hestenes
 //! and E. Stiefel, "Methods of conjugate gradients for solving linear systems", J. Res. Nat. Bur. Standards 49 (1952), allow.
 
-use rayon::prelude::*;
-
 use super::frequent::Frequent;
 use super::loss::Objective;
 use super::newton::{Ended, PRECISION, Why};
 use super::trial::Trial;
+use crate::blocks;
 use crate::interrupt::Interrupted;
 use crate::packed::{add_scaled, dot};
 
@@ -25,6 +24,8 @@ const LEFT: f64 = 0.1;
 
 /// Numbers that a thread takes at a time: sums run over these, and then over their sums, whatever the number of threads.
 const CHUNK: usize = 1 << 14;
+/// Multiply-adds that take as long as what is done with one of the numbers, which come from memory.
+const NUMBER_WORK: usize = 32;
 
 /// Of the curvature that the diagonal alone would give a direction: with less it has none, and what the residual has of it is rounding.
 const FLAT: f64 = 16.0 * f64::EPSILON;
@@ -45,7 +46,7 @@ pub(super) fn minimise(
 ) -> Result<Ended, Interrupted> {
     let mut here = Trial::at(objective, point)?;
     let smooth = objective.penalty.is_smooth();
-    let frequent = if smooth {
+    let frequent = if smooth && max_iter > 0 {
         Frequent::new(objective, &here.point)?
     } else {
         None
@@ -66,16 +67,20 @@ pub(super) fn minimise(
         }
         let enough = 0.5 * PRECISION * here.value.abs();
         let (fall, missing) = conjugate.descend(objective, &here, left, enough)?;
-        let lower = trial.search(objective, &here, &conjugate.step)?
-            || !smooth && trial.search(objective, &here, conjugate.steepest(&here))?;
+        let lower = trial.search(objective, &here, &conjugate.step)?.is_some()
+            || !smooth && trial.search(objective, &here, conjugate.steepest(&here))?.is_some();
         if !lower {
             break if here.is_flat(tol) { Why::Converged } else { Why::Stuck };
         }
         let precision = PRECISION * here.value.abs();
-        // What the parabola lacked is what the objective lacks, where both have the same gradient.
+        let fell = here.value - trial.value;
+        // What the parabola lacked is what the objective lacks, where both fell alike to the same gradient.
         let close = fall + missing <= precision
             || trial.value >= here.value
-            || smooth && missing <= precision && conjugate.foretold(&trial.gradient);
+            || smooth
+                && missing <= precision
+                && (fell - fall).abs() <= precision
+                && conjugate.foretold(&trial.gradient);
         n_iter += 1;
         // Where steps fall as the parabola says, the next is worth more exactness.
         left = LEFT.min((fall / here.value.abs()).sqrt());
@@ -88,8 +93,8 @@ pub(super) fn minimise(
     Ok(here.ended(n_iter, why))
 }
 
-/// Conjugate gradients for H·step = −subgradient over the free numbers, with the Hessian's diagonal as preconditioner, joined by what the most frequent
-/// columns of sparse rows have to do with each other.
+/// Conjugate gradients for H·step = −subgradient over the free numbers, with the Hessian's diagonal as preconditioner, joined by what
+/// the most frequent columns of sparse rows have to do with each other.
 struct Conjugate {
     step: Vec<f64>,
     /// Infinite where a number is no part of the system: see [`NEAR`].
@@ -101,6 +106,8 @@ struct Conjugate {
     product: Vec<f64>,
     /// By how much each iteration lowered the parabola.
     falls: Vec<f64>,
+    /// Whether the last step ended at a direction without curvature, so that nothing tells what is missing.
+    flat: bool,
     /// Products that the longest step took so far.
     longest: usize,
     frequent: Option<Frequent>,
@@ -117,6 +124,7 @@ impl Conjugate {
             direction: zeros(),
             product: zeros(),
             falls: Vec::new(),
+            flat: false,
             longest: 0,
             frequent,
         }
@@ -148,6 +156,7 @@ impl Conjugate {
             }
         }
         self.falls.clear();
+        self.flat = false;
         for (residual, subgradient) in self.residual.iter_mut().zip(&here.subgradient) {
             *residual = -subgradient;
         }
@@ -163,7 +172,7 @@ impl Conjugate {
                 if self.falls.is_empty() && product > 0.0 {
                     add_scaled(&mut self.step, 1.0, &self.direction);
                 } else {
-                    missing = 0.0;
+                    (missing, self.flat) = (0.0, true);
                 }
                 break;
             }
@@ -181,22 +190,24 @@ impl Conjugate {
             }
             let keep = next / product;
             product = next;
-            let direction = self.direction.par_chunks_mut(CHUNK);
-            (direction, self.downhill.par_chunks(CHUNK))
-                .into_par_iter()
-                .for_each(|(direction, downhill)| {
-                    for (direction, downhill) in direction.iter_mut().zip(downhill) {
-                        *direction = downhill + keep * *direction;
-                    }
-                });
+            let work = self.work();
+            let parts = self.direction.chunks_mut(CHUNK).zip(self.downhill.chunks(CHUNK));
+            blocks::map_parts::<_, _, ()>(work, parts.collect(), |(direction, downhill)| {
+                for (direction, downhill) in direction.iter_mut().zip(downhill) {
+                    *direction = downhill + keep * *direction;
+                }
+            });
         }
         self.longest = self.longest.max(self.falls.len());
         objective.settle(&mut self.step);
         Ok((fall, missing))
     }
 
-    /// Whether `gradient` is the one that the parabola has where the step ended, or nearly.
+    /// Whether `gradient` is the one that the parabola has where the step ended, or nearly. Not where that says nothing of what is missing.
     fn foretold(&self, gradient: &[f64]) -> bool {
+        if self.flat {
+            return false;
+        }
         let (mut off, mut whole) = (0.0, 0.0);
         for ((gradient, residual), diagonal) in gradient.iter().zip(&self.residual).zip(&self.diagonal) {
             if *diagonal > 0.0 {
@@ -205,6 +216,11 @@ impl Conjugate {
             }
         }
         off <= FORETOLD * whole
+    }
+
+    /// What one pass over the numbers costs, in multiply-adds.
+    fn work(&self) -> usize {
+        self.step.len().saturating_mul(NUMBER_WORK)
     }
 
     /// Straight down, which leads somewhere whatever numbers must stop at 0.
@@ -217,54 +233,43 @@ impl Conjugate {
 
     /// The direction's curvature, and what it would be if no number had to do with another.
     fn curvature(&self) -> (f64, f64) {
-        let parts = (
-            self.direction.par_chunks(CHUNK),
-            self.product.par_chunks(CHUNK),
-            self.diagonal.par_chunks(CHUNK),
-        );
-        let sums: Vec<(f64, f64)> = parts
-            .into_par_iter()
-            .map(|(direction, product, diagonal)| {
-                let mut by_diagonal = 0.0;
-                for (direction, diagonal) in direction.iter().zip(diagonal) {
-                    // Infinite where the number is held, and the direction 0.
-                    if *direction != 0.0 {
-                        by_diagonal += direction * direction * diagonal;
-                    }
+        let parts = self.direction.chunks(CHUNK).zip(self.product.chunks(CHUNK));
+        let parts = parts.zip(self.diagonal.chunks(CHUNK)).collect();
+        let sums: Vec<(f64, f64)> = blocks::map_parts(self.work(), parts, |((direction, product), diagonal)| {
+            let mut by_diagonal = 0.0;
+            for (direction, diagonal) in direction.iter().zip(diagonal) {
+                // Infinite where the number is held, and the direction 0.
+                if *direction != 0.0 {
+                    by_diagonal += direction * direction * diagonal;
                 }
-                (dot(direction, product), by_diagonal)
-            })
-            .collect();
+            }
+            (dot(direction, product), by_diagonal)
+        });
         sums.iter()
             .fold((0.0, 0.0), |sum, part| (sum.0 + part.0, sum.1 + part.1))
     }
 
     /// Goes so far along the direction. Gives the product of what is left, the residual, with that over the diagonal.
     fn advance(&mut self, length: f64) -> f64 {
-        let parts = (
-            self.step.par_chunks_mut(CHUNK),
-            self.residual.par_chunks_mut(CHUNK),
-            self.downhill.par_chunks_mut(CHUNK),
-            self.direction.par_chunks(CHUNK),
-            self.product.par_chunks(CHUNK),
-            self.diagonal.par_chunks(CHUNK),
-        );
-        let sums: Vec<f64> = parts
-            .into_par_iter()
-            .map(|(step, residual, downhill, direction, product, diagonal)| {
-                add_scaled(step, length, direction);
-                add_scaled(residual, -length, product);
-                for ((downhill, residual), diagonal) in downhill.iter_mut().zip(residual.iter()).zip(diagonal) {
-                    // A number without curvature is one that no row reads: its residual is 0.
-                    *downhill = if *diagonal > 0.0 {
-                        residual / diagonal
-                    } else {
-                        *residual
-                    };
-                }
-                dot(residual, downhill)
-            })
-            .collect();
+        let work = self.work();
+        let steps = self.step.chunks_mut(CHUNK).zip(self.direction.chunks(CHUNK));
+        let residuals = self.residual.chunks_mut(CHUNK).zip(self.product.chunks(CHUNK));
+        let downhills = self.downhill.chunks_mut(CHUNK).zip(self.diagonal.chunks(CHUNK));
+        let parts = steps.zip(residuals).zip(downhills).collect();
+        let sums: Vec<f64> = blocks::map_parts(work, parts, |((steps, residuals), downhills)| {
+            let ((step, direction), (residual, product), (downhill, diagonal)) = (steps, residuals, downhills);
+            add_scaled(step, length, direction);
+            add_scaled(residual, -length, product);
+            for ((downhill, residual), diagonal) in downhill.iter_mut().zip(residual.iter()).zip(diagonal) {
+                // A number without curvature is one that no row reads: its residual is 0.
+                *downhill = if *diagonal > 0.0 {
+                    residual / diagonal
+                } else {
+                    *residual
+                };
+            }
+            dot(residual, downhill)
+        });
         let product: f64 = sums.iter().sum();
         match &mut self.frequent {
             Some(frequent) => product + frequent.correct(&self.residual, &self.diagonal, &mut self.downhill),

@@ -8,13 +8,13 @@
 //!
 //! Columns that many rows name come first: their coefficients stay in the cache.
 
+use std::mem;
 use std::ops::Range;
-
-use rayon::prelude::*;
 
 use super::census::{self, PARTS};
 use super::penalty::Penalty;
 use super::{Parameters, Solver};
+use crate::blocks;
 use crate::csr::{Csr, CsrValues};
 use crate::interrupt::{self, Interrupt, Interrupted};
 
@@ -35,11 +35,11 @@ pub(super) struct Reduced {
     /// For each of the first columns the one that it was.
     kept: Vec<u32>,
     /// Those that were merged into the columns after these.
-    shares: Vec<Vec<Share>>,
+    portions: Vec<Vec<Portion>>,
 }
 
 /// A column's part in the one that it was merged into.
-struct Share {
+struct Portion {
     column: u32,
     into: u32,
     /// Its coefficient is that of the other times this.
@@ -70,13 +70,16 @@ impl Reduced {
         if csr.nonzeros() >= MERGED as usize || csr.nonzeros() == 0 || parameters.max_iter == 0 {
             return Ok(None);
         }
-        let mut buffer = Vec::new();
-        let rows = csr.tile(0..csr.rows(), None, &mut buffer);
-        let mut counts = census::counts(rows, csr.columns(), interrupt)?;
         let l1 = penalty.coefficients.l1 * known.weight_sum;
-        if l1 > 0.0 {
-            census::leave_out(&mut counts, rows, known, l1, interrupt)?;
-        }
+        let counts = {
+            let mut buffer = Vec::new();
+            let rows = csr.tile(0..csr.rows(), None, &mut buffer);
+            let mut counts = census::counts(rows, csr.columns(), interrupt)?;
+            if l1 > 0.0 {
+                census::leave_out(&mut counts, rows, known, l1, interrupt)?;
+            }
+            counts
+        };
         let numbers = Numbers::new(counts, merges);
         if csr.columns() <= FEW_COLUMNS && numbers.kept.len() == csr.columns() {
             return Ok(None);
@@ -91,13 +94,13 @@ impl Reduced {
 
     /// None where a merged column's length is not to be told.
     fn rewritten(csr: &Csr<'_>, numbers: &Numbers, interrupt: Interrupt<'_>) -> Result<Option<Self>, Interrupted> {
-        let parts: Vec<usize> = (0..csr.rows()).step_by(STRETCH).collect();
-        let parts = parts.into_par_iter().map(|first| {
+        let work = census::work(csr.nonzeros());
+        let parts = (0..csr.rows()).step_by(STRETCH).collect();
+        let parts: Result<Vec<Option<Part>>, Interrupted> = blocks::map_parts(work, parts, |first: usize| {
             interrupt::check(interrupt)?;
             Ok(Part::new(csr, first..csr.rows().min(first + STRETCH), numbers))
         });
-        let parts: Vec<Option<Part>> = parts.collect::<Result<_, Interrupted>>()?;
-        let Some(mut parts) = parts.into_iter().collect::<Option<Vec<Part>>>() else {
+        let Some(mut parts) = parts?.into_iter().collect::<Option<Vec<Part>>>() else {
             return Ok(None);
         };
 
@@ -119,22 +122,22 @@ impl Reduced {
             places.push((part, indices, values));
             rest = (after, after_values);
         }
-        let shares = places.into_par_iter().map(|(part, indices, values)| {
-            values.copy_from_slice(&part.values);
-            for (to, &from) in indices.iter_mut().zip(&part.indices) {
+        let portions = blocks::map_parts(work, places, |(part, indices, values)| {
+            // What is copied is given back at once.
+            values.copy_from_slice(&mem::take(&mut part.values));
+            for (to, from) in indices.iter_mut().zip(mem::take(&mut part.indices)) {
                 *to = if from < kept { from } else { from - kept + part.first };
             }
-            let mut shares = std::mem::take(&mut part.shares);
-            shares.iter_mut().for_each(|share| share.into += part.first);
-            shares
+            let mut portions = mem::take(&mut part.portions);
+            portions.iter_mut().for_each(|portion| portion.into += part.first);
+            portions
         });
-        let shares = shares.collect();
         let values = CsrValues::Double(values.into());
         let csr = Csr::new(indptr.into(), indices.into(), values, columns as usize);
         Ok(csr.ok().map(|csr| Self {
             csr,
             kept: numbers.kept.clone(),
-            shares,
+            portions,
         }))
     }
 
@@ -143,8 +146,8 @@ impl Reduced {
         let kept = self.kept.iter().map(|&column| coefficients[column as usize]);
         let mut narrow: Vec<f64> = kept.collect();
         narrow.resize(self.csr.columns(), 0.0);
-        for share in self.shares.iter().flatten() {
-            narrow[share.into as usize] += share.part * coefficients[share.column as usize];
+        for portion in self.portions.iter().flatten() {
+            narrow[portion.into as usize] += portion.part * coefficients[portion.column as usize];
         }
         narrow
     }
@@ -154,8 +157,8 @@ impl Reduced {
         for (&column, &value) in self.kept.iter().zip(narrow) {
             coefficients[column as usize] = value;
         }
-        for share in self.shares.iter().flatten() {
-            coefficients[share.column as usize] = share.part * narrow[share.into as usize];
+        for portion in self.portions.iter().flatten() {
+            coefficients[portion.column as usize] = portion.part * narrow[portion.into as usize];
         }
     }
 }
@@ -166,7 +169,7 @@ struct Part {
     indices: Vec<u32>,
     values: Vec<f64>,
     /// Of merged columns counted from 0 on.
-    shares: Vec<Share>,
+    portions: Vec<Portion>,
     merged: u32,
     /// The number of the first merged column among those of all parts.
     first: u32,
@@ -182,13 +185,13 @@ impl Part {
             ends: Vec::with_capacity(rows.iter().len()),
             indices: Vec::with_capacity(count),
             values: Vec::with_capacity(count),
-            shares: Vec::new(),
+            portions: Vec::new(),
             merged: 0,
             first: 0,
         };
         let mut seldom = Vec::new();
         for row in rows.iter() {
-            let first = part.shares.len();
+            let first = part.portions.len();
             let mut square = 0.0;
             seldom.clear();
             for (column, value) in row.entries() {
@@ -196,7 +199,7 @@ impl Part {
                     ABSENT => {}
                     MERGED => {
                         square += value * value;
-                        part.shares.push(Share {
+                        part.portions.push(Portion {
                             column: column as u32,
                             into: part.merged,
                             part: value,
@@ -213,15 +216,17 @@ impl Part {
                 part.indices.push(number);
                 part.values.push(value);
             }
-            if part.shares[first..].iter().all(|share| share.part == 0.0) {
+            if part.portions[first..].iter().all(|portion| portion.part == 0.0) {
                 // Zeros that are written down say nothing.
-                part.shares.truncate(first);
+                part.portions.truncate(first);
             } else {
                 let length = square.sqrt();
                 if !square.is_normal() {
                     return None;
                 }
-                part.shares[first..].iter_mut().for_each(|share| share.part /= length);
+                part.portions[first..]
+                    .iter_mut()
+                    .for_each(|portion| portion.part /= length);
                 part.indices.push(numbers.kept.len() as u32 + part.merged);
                 part.values.push(length);
                 part.merged += 1;
@@ -245,23 +250,22 @@ impl Numbers {
     /// From the number of values in each column, or 0 for one that is left out.
     fn new(mut counts: Vec<u32>, merges: bool) -> Self {
         let width = counts.len().div_ceil(PARTS).max(1);
-        let parts = counts.par_chunks_mut(width).enumerate();
-        let groups: Vec<[Vec<u32>; 2]> = parts
-            .map(|(part, counts)| {
-                let (mut often, mut seldom) = (Vec::new(), Vec::new());
-                for (column, count) in (part * width..).zip(counts) {
-                    match *count {
-                        0 => *count = ABSENT,
-                        1 if merges => *count = MERGED,
-                        _ => {
-                            let group = if *count >= MANY { &mut often } else { &mut seldom };
-                            group.push(column as u32);
-                        }
+        let work = census::work(counts.len());
+        let parts = counts.chunks_mut(width).enumerate().collect();
+        let groups: Vec<[Vec<u32>; 2]> = blocks::map_parts(work, parts, |(part, counts): (usize, &mut [u32])| {
+            let (mut often, mut seldom) = (Vec::new(), Vec::new());
+            for (column, count) in (part * width..).zip(counts) {
+                match *count {
+                    0 => *count = ABSENT,
+                    1 if merges => *count = MERGED,
+                    _ => {
+                        let group = if *count >= MANY { &mut often } else { &mut seldom };
+                        group.push(column as u32);
                     }
                 }
-                [often, seldom]
-            })
-            .collect();
+            }
+            [often, seldom]
+        });
         let mut often: Vec<u32> = groups.iter().flat_map(|[often, _]| often).copied().collect();
         let count = often.len() as u32;
         often.extend(groups.iter().flat_map(|[_, seldom]| seldom));

@@ -2,7 +2,7 @@
 
 use super::loss::Objective;
 use super::newton::{self, Ended, Why};
-use super::share::{gradient_time, hessian_time};
+use super::share::{Share, gradient_time, hessian_time};
 use super::{Parameters, Solver, descent, newton_cg, proximal};
 use crate::interrupt::Interrupted;
 use crate::lbfgs::{self, Function, Settings};
@@ -13,8 +13,8 @@ const MOST_NEWTON: usize = 2048;
 const MOST_POLISHED: usize = 1024;
 /// Parameters of sparse rows with which a Hessian is cheap.
 const FEW_SPARSE: usize = 64;
-/// Hessians that Newton's method needs, and products with a Hessian that conjugate gradients need, roughly: for the choice
-/// between them.
+/// For the choice between them: Hessians of all rows that Newton's method is priced at, though it takes most from fewer, and products
+/// with a Hessian that conjugate gradients need, roughly.
 const HESSIANS: f64 = 8.0;
 const PRODUCTS: f64 = 400.0;
 
@@ -60,7 +60,8 @@ pub(super) fn minimise(
         let ended = conjugate_gradients(objective, start, tol, max_iter)?;
         return Ok(Found { ended, singular: false });
     }
-    let ended = newton::minimise(objective, start, tol, max_iter)?;
+    let begin = Share::far(objective, start.len());
+    let ended = newton::minimise(objective, start, begin, tol, max_iter)?;
     found(ended, max_iter, |ended| {
         let left = max_iter - ended.n_iter;
         conjugate_gradients(objective, ended.point, tol, left)
@@ -138,7 +139,9 @@ fn quasi_newton(
         return Ok(ended);
     }
     const FEW: usize = 10;
-    let polished = newton::minimise(objective, ended.point.clone(), tol, FEW)?;
+    // The minimum is near, so that curvatures stay as they are.
+    let begin = Share::enough(objective, ended.point.len());
+    let polished = newton::minimise(objective, ended.point.clone(), begin, tol, FEW)?;
     if polished.value.is_nan() || polished.value > ended.value + newton::ROUNDING * ended.value.abs() {
         return Ok(ended);
     }

@@ -16,7 +16,8 @@ pub(super) struct Share(usize);
 const ROWS_EACH: usize = 64;
 /// Rows for each parameter that are enough for a Hessian that is corrected by gradients.
 const FEW_ROWS_EACH: usize = 16;
-/// Of so many rows at least one is taken: with fewer the Hessian is no longer what an iteration's time goes to.
+/// Of so many rows at least one is taken, unless the Hessian costs much even then: with fewer it is no longer what an iteration's time
+/// goes to.
 const MOST_LEFT_OUT: usize = 8;
 /// Multiply-adds of a Hessian that take as long as one of a gradient: they are many for each value that is read.
 const HESSIAN_SPEED: f64 = 4.0;
@@ -44,12 +45,17 @@ impl Share {
         Self(enough.min(MOST_LEFT_OUT.max(cheap as usize)).max(1))
     }
 
-    /// Half as many rows, if they are not all.
-    pub(super) fn half(self) -> Self {
-        match self {
-            Self::WHOLE => self,
-            Self(part) => Self(2 * part),
+    /// The same far from the minimum: half as many rows, unless that saves little, since curvatures are others near it.
+    pub(super) fn far(objective: &Objective<'_>, size: usize) -> Self {
+        match Self::few(objective, size) {
+            Self(part) if part > 1 && !Self(part).is_cheap(objective, size) => Self(2 * part),
+            few => few,
         }
+    }
+
+    /// This, or more rows if another has more.
+    pub(super) fn with_at_least(self, other: Self) -> Self {
+        Self(self.0.min(other.0))
     }
 
     /// Four times as many rows.

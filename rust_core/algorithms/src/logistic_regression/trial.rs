@@ -59,7 +59,8 @@ impl Trial {
         self.subgradient.iter().all(|component| component.abs() <= tol)
     }
 
-    /// Goes from another point down `direction`: the whole way, or half of it, and so on; false when none lowers the objective.
+    /// Goes from another point down `direction`: the whole way, or half of it, and so on. Gives the part of the way that it went, or
+    /// None when none lowers the objective.
     /// Where the fall that is promised drowns in rounding, the subgradient must fall instead. A number with an absolute value ends at 0
     /// rather than change its sign, and leaves 0 only the way that the subgradient pulls it.
     pub(super) fn search(
@@ -67,7 +68,7 @@ impl Trial {
         objective: &mut Objective<'_>,
         from: &Self,
         direction: &[f64],
-    ) -> Result<bool, Interrupted> {
+    ) -> Result<Option<f64>, Interrupted> {
         let rounding = ROUNDING * from.value.abs();
         let mut step = 1.0;
         for _ in 0..MOST_HALVINGS {
@@ -79,18 +80,19 @@ impl Trial {
                 self.stop_at_zero(objective, from)
             };
             self.evaluate(objective)?;
-            if promised < 0.0 {
+            // A step that is lost in rounding leads nowhere, whatever it promised.
+            if promised < 0.0 && self.point != from.point {
                 if self.value <= from.value + DECREASE * promised {
-                    return Ok(true);
+                    return Ok(Some(step));
                 }
                 let drowned = -promised <= rounding && self.value <= from.value + rounding;
                 if drowned && largest(&self.subgradient) < largest(&from.subgradient) {
-                    return Ok(true);
+                    return Ok(Some(step));
                 }
             }
             step *= 0.5;
         }
-        Ok(false)
+        Ok(None)
     }
 
     /// Takes numbers with absolute values that left another point too far back to 0. Gives the fall that its subgradient promises.
@@ -125,6 +127,24 @@ pub(super) fn least_subgradient(value: f64, gradient: f64, l1: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::interrupt::never;
+    use crate::logistic_regression::Parameters;
+    use crate::rows::Rows;
+    use crate::sample::Sample;
+
+    #[test]
+    fn a_step_that_is_lost_in_rounding_is_none() {
+        let rows = Rows::from_values(&[1.0, -1.0, 0.5, 2.0], 4, 1).unwrap();
+        let sample = Sample::check(rows, None, &never).unwrap();
+        let mut objective = Objective::new(sample, &[0, 1, 1, 0], 2, &Parameters::default()).unwrap();
+        let from = Trial::at(&mut objective, vec![1.0, 1.0]).unwrap();
+        let mut trial = from.clone();
+        let down = |length: f64| -> Vec<f64> { from.gradient.iter().map(|slope| -length * slope).collect() };
+        assert_eq!(trial.search(&mut objective, &from, &down(1e-20)).unwrap(), None);
+        assert_eq!(trial.search(&mut objective, &from, &down(0.1)).unwrap(), Some(1.0));
+        let part = trial.search(&mut objective, &from, &down(1e3)).unwrap().unwrap();
+        assert!(part < 1.0 && trial.value < from.value);
+    }
 
     #[test]
     fn the_least_subgradient_is_zero_where_nothing_pulls() {
