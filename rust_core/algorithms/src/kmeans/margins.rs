@@ -29,27 +29,28 @@ pub(crate) fn note(margins: &mut Vec<f32>, rows: usize, nearest: &[f32; ROWS], n
 
 /// How far centres have moved.
 pub(crate) struct Ways {
-    /// Each of them, or more.
-    of_each: Vec<f32>,
-    /// The greatest.
-    greatest: f32,
+    /// For each of them: its own way and the greatest of all, or more.
+    together: Vec<f32>,
 }
 
 impl Ways {
     /// From `old` to `new` centres, multiplied by `scale` as margins are.
     pub(crate) fn new(old: &[f64], new: &[f64], columns: usize, scale: f64) -> Self {
         let centers = old.chunks_exact(columns).zip(new.chunks_exact(columns));
-        let of_each: Vec<f32> = centers
+        let mut together: Vec<f32> = centers
             .map(|(old, new)| bounds::above(quick_squared_distance(old, new), scale))
             .collect();
-        let greatest = of_each.iter().copied().fold(0.0, f32::max);
-        Self { of_each, greatest }
+        let greatest = together.iter().copied().fold(0.0, f32::max);
+        for way in &mut together {
+            *way = (*way + greatest) * (1.0 + bounds::MARGIN);
+        }
+        Self { together }
     }
 
     /// Whether a row of this cluster and margin keeps its label; false where the margin is NaN.
     #[inline(always)]
     pub(crate) fn keep(&self, cluster: usize, margin: f32) -> bool {
-        margin > (self.of_each[cluster] + self.greatest) * (1.0 + bounds::MARGIN)
+        margin > self.together[cluster]
     }
 }
 
