@@ -2,7 +2,7 @@
 
 use super::loss::Objective;
 use super::newton::{self, Ended, Why};
-use super::share::{Share, gradient_time, hessian_time};
+use super::share::{Share, factor_time, gradient_time, hessian_time};
 use super::{Parameters, Solver, descent, newton_cg, proximal};
 use crate::interrupt::Interrupted;
 use crate::lbfgs::{self, Function, Settings};
@@ -100,7 +100,7 @@ fn found(
 
 /// By the multiply-adds of all passes.
 fn hessian_is_cheaper(objective: &Objective<'_>, size: usize) -> bool {
-    let hessian = hessian_time(objective, size) + (size as f64).powi(3) / 24.0;
+    let hessian = hessian_time(objective, size) + factor_time(size);
     HESSIANS * hessian <= PRODUCTS * gradient_time(objective)
 }
 

@@ -23,6 +23,8 @@ const MOST_LEFT_OUT: usize = 8;
 const HESSIAN_SPEED: f64 = 4.0;
 /// Of a gradient's time, what a Hessian may take and still be cheap.
 const CHEAP: f64 = 0.5;
+/// Multiply-adds of a gradient that take no time that anybody waits for: about a millisecond.
+const NO_TIME: f64 = 4e6;
 
 impl Share {
     pub(super) const WHOLE: Self = Self(1);
@@ -35,9 +37,9 @@ impl Share {
         Self((objective.sample.len() / ROWS_EACH / size.max(1)).clamp(1, MOST_LEFT_OUT))
     }
 
-    /// The same where gradients correct the Hessian; but not fewer rows than are cheap anyway.
+    /// The same where gradients correct the Hessian; but not fewer rows than are cheap anyway, and all where that takes no time.
     pub(super) fn few(objective: &Objective<'_>, size: usize) -> Self {
-        if objective.sample.rows().is_sparse() {
+        if objective.sample.rows().is_sparse() || takes_no_time(objective, size) {
             return Self::WHOLE;
         }
         let enough = objective.sample.len() / FEW_ROWS_EACH / size.max(1);
@@ -63,9 +65,11 @@ impl Share {
         Self(self.0.div_ceil(4))
     }
 
-    /// Whether the Hessian of these rows takes little beside a gradient.
+    /// Whether the Hessian of these rows takes little beside a gradient, or hardly any time at all. Then there is one for each step,
+    /// and steps near the minimum come as near to it as rounding lets them.
     pub(super) fn is_cheap(self, objective: &Objective<'_>, size: usize) -> bool {
-        hessian_time(objective, size) / self.0 as f64 <= CHEAP * gradient_time(objective)
+        let time = hessian_time(objective, size) / self.0 as f64;
+        time <= CHEAP * gradient_time(objective) || takes_no_time(objective, size)
     }
 
     /// These of a block's rows.
@@ -78,6 +82,16 @@ impl Share {
 pub(super) fn hessian_time(objective: &Objective<'_>, size: usize) -> f64 {
     let size_in_row = (products(objective) / 2.0).min(size as f64);
     objective.sample.len() as f64 * size_in_row * size_in_row / 2.0 / HESSIAN_SPEED
+}
+
+/// Whether a Hessian of all rows takes hardly any time.
+fn takes_no_time(objective: &Objective<'_>, size: usize) -> bool {
+    hessian_time(objective, size) + factor_time(size) <= NO_TIME
+}
+
+/// The time of a Hessian's Cholesky decomposition, in multiply-adds of a gradient.
+pub(super) fn factor_time(size: usize) -> f64 {
+    (size as f64).powi(3) / 6.0 / HESSIAN_SPEED
 }
 
 /// The time of a gradient, or of a product with a Hessian, in multiply-adds.
