@@ -134,7 +134,7 @@ def _logistic() -> Iterator[Work]:
     sparse = Data("sparse_labelled", {"rows": 20_000, "columns": 1_000_000, "nonzeros": 47, "classes": 2})
     title = "fit CSR 20k × 1M, 47 nonzeros a row"
     yield from _both(_logistic_fit("fit-sparse", title, sparse, "sparse", target=8))
-    # Here liblinear, which penalises its intercept, can take part.
+    # Here liblinear, which penalises its intercept, solves the same problem.
     family = "sparse-no-intercept"
     yield _logistic_fit(f"fit-{family}", f"{title}, no intercept", sparse, family, target=8, fit_intercept=False)
     dense = Data("labelled", {"rows": 100_000, "columns": 100, "classes": 2})
