@@ -338,6 +338,31 @@ impl<'t, V> SparseRows<'t, V> {
         self.values
     }
 
+    /// The column of each value.
+    pub(crate) fn columns(self) -> &'t [u32] {
+        self.columns
+    }
+
+    /// The same rows, whose values are in other columns, one for each value.
+    pub(crate) fn with_columns<'c>(self, columns: &'c [u32]) -> SparseRows<'c, V>
+    where
+        't: 'c,
+    {
+        debug_assert_eq!(columns.len(), self.values.len());
+        SparseRows { columns, ..self }
+    }
+
+    /// The row at a place among these.
+    #[inline(always)]
+    pub(crate) fn row(self, index: usize) -> SparseRow<'t, V> {
+        let first = self.offsets[0];
+        let span = (self.offsets[index] - first) as usize..(self.offsets[index + 1] - first) as usize;
+        SparseRow {
+            columns: &self.columns[span.clone()],
+            values: &self.values[span],
+        }
+    }
+
     /// The rows, in order.
     pub(crate) fn iter(self) -> impl ExactSizeIterator<Item = SparseRow<'t, V>> + Clone {
         let first = self.offsets[0];

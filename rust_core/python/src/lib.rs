@@ -7,6 +7,7 @@
 //!
 //! NumPy is loaded at the first call of an estimator's function, so a server never loads it.
 
+mod allocator;
 mod board;
 mod command_line;
 mod config;

@@ -10,6 +10,7 @@ mod census;
 mod cholesky;
 mod curvature;
 mod descent;
+mod dual;
 mod frequent;
 mod hessian_products;
 mod loss;
@@ -43,7 +44,7 @@ use crate::interrupt::Interrupt;
 use crate::rows::Rows;
 use crate::sample::Sample;
 use loss::Objective;
-use newton::Why;
+use newton::{Ended, Why};
 use reduced::{Known, Reduced};
 
 /// The outcome of a fit.
@@ -116,56 +117,122 @@ impl LogisticRegression {
             weights: weights.as_deref(),
             weight_sum: sample.weight_sum(),
         };
-        let reduced = match rows.as_csr() {
-            Some(csr) => Reduced::new(csr, known, parameters, interrupt)?,
+        let minimum = match dual::minimise(sample, known, parameters)? {
+            Some(ended) if ended.why != Why::Stuck => Minimum::of_dual(ended, rows.columns()),
+            Some(begun) => {
+                let left = Parameters {
+                    max_iter: parameters.max_iter - begun.n_iter,
+                    ..parameters.clone()
+                };
+                let n_iter = begun.n_iter;
+                let begun = Minimum::of_dual(begun, rows.columns());
+                let start = Some((&begun.coefficients[..], &begun.intercepts[..]));
+                let ended = Minimum::of_primal(sample, known, &left, start)?;
+                Minimum {
+                    n_iter: n_iter + ended.n_iter,
+                    ..ended
+                }
+            }
+            None => {
+                let start = parameters.start.as_ref();
+                let start = start.map(|start| (start.coefficients(), start.intercepts()));
+                Minimum::of_primal(sample, known, parameters, start)?
+            }
+        };
+        let round = |mut values: Vec<f64>| {
+            rows.precision().round(&mut values);
+            values
+        };
+        let (coefficients, intercepts) = (round(minimum.coefficients), round(minimum.intercepts));
+        let model = LogisticRegression::new(coefficients, intercepts, n_classes, rows.columns()).map_err(|_| {
+            FitError::Overflow {
+                quantity: "a coefficient",
+            }
+        })?;
+        Ok(Fit {
+            model,
+            n_iter: minimum.n_iter,
+            converged: minimum.why == Why::Converged && !minimum.separable,
+            separable: minimum.separable,
+            ill_conditioned: minimum.singular && parameters.solver == Solver::NewtonCholesky,
+            loss: minimum.value,
+        })
+    }
+}
+
+/// What a search found, over all columns.
+struct Minimum {
+    coefficients: Vec<f64>,
+    intercepts: Vec<f64>,
+    value: f64,
+    n_iter: usize,
+    why: Why,
+    separable: bool,
+    singular: bool,
+}
+
+impl Minimum {
+    fn of_dual(ended: Ended, columns: usize) -> Self {
+        let mut coefficients = ended.point;
+        let mut intercepts = coefficients.split_off(columns);
+        intercepts.resize(1, 0.0);
+        Self {
+            coefficients,
+            intercepts,
+            value: ended.value,
+            n_iter: ended.n_iter,
+            why: ended.why,
+            separable: false,
+            singular: false,
+        }
+    }
+
+    /// From some coefficients and intercepts, or from zero.
+    fn of_primal(
+        sample: Sample<'_>,
+        known: Known<'_>,
+        parameters: &Parameters,
+        start: Option<(&[f64], &[f64])>,
+    ) -> Result<Self, FitError> {
+        let columns = sample.columns();
+        let reduced = match sample.rows().as_csr() {
+            Some(csr) => Reduced::new(csr, known, parameters, sample.interrupt)?,
             None => None,
         };
         let reduced = reduced.as_ref();
         let sample = reduced.map_or(sample, |reduced| sample.with_rows((&reduced.csr).into()));
-        let mut objective = Objective::new(sample, classes, n_classes, parameters)?;
-        let start = first_point(&objective, parameters, reduced);
+        let mut objective = Objective::new(sample, known.classes, known.n_classes, parameters)?;
+        let start = match start {
+            None => vec![0.0; objective.parameter_count()],
+            Some((coefficients, intercepts)) => {
+                let mut point = Vec::with_capacity(objective.parameter_count());
+                for coefficients in coefficients.chunks_exact(columns) {
+                    match reduced {
+                        None => point.extend_from_slice(coefficients),
+                        Some(reduced) => point.extend(reduced.narrow(coefficients)),
+                    }
+                }
+                point.extend(intercepts.iter().filter(|_| parameters.fit_intercept));
+                point
+            }
+        };
         let found = search::minimise(&mut objective, start, parameters)?;
         let ended = found.ended;
         if !ended.value.is_finite() {
             return Err(FitError::Overflow { quantity: "the loss" });
         }
         let separable = parameters.c.is_infinite() && objective.separates(&ended.point)?;
-        let (coefficients, intercepts) = last_point(&objective, ended.point, parameters, reduced, rows.columns());
-        let round = |mut values: Vec<f64>| {
-            rows.precision().round(&mut values);
-            values
-        };
-        let model = LogisticRegression::new(round(coefficients), round(intercepts), n_classes, rows.columns())
-            .map_err(|_| FitError::Overflow {
-                quantity: "a coefficient",
-            })?;
-        Ok(Fit {
-            model,
+        let (coefficients, intercepts) = last_point(&objective, ended.point, parameters, reduced, columns);
+        Ok(Self {
+            coefficients,
+            intercepts,
+            value: ended.value,
             n_iter: ended.n_iter,
-            converged: ended.why == Why::Converged && !separable,
+            why: ended.why,
             separable,
-            ill_conditioned: found.singular && parameters.solver == Solver::NewtonCholesky,
-            loss: ended.value,
+            singular: found.singular,
         })
     }
-}
-
-/// The start's coefficients in the columns that are searched, then its intercepts.
-fn first_point(objective: &Objective<'_>, parameters: &Parameters, reduced: Option<&Reduced>) -> Vec<f64> {
-    let Some(start) = &parameters.start else {
-        return vec![0.0; objective.parameter_count()];
-    };
-    let mut point = Vec::with_capacity(objective.parameter_count());
-    for coefficients in start.coefficients().chunks_exact(start.columns()) {
-        match reduced {
-            None => point.extend_from_slice(coefficients),
-            Some(reduced) => point.extend(reduced.narrow(coefficients)),
-        }
-    }
-    if parameters.fit_intercept {
-        point.extend_from_slice(start.intercepts());
-    }
-    point
 }
 
 /// Coefficients of all columns, and intercepts (zeros if none are fitted). A penalty leaves 0 in a column without values; no

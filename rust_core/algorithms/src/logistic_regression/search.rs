@@ -8,7 +8,7 @@ use crate::interrupt::Interrupted;
 use crate::lbfgs::{self, Function, Settings};
 
 /// Parameters in a Hessian, at most: 32 MiB.
-const MOST_NEWTON: usize = 2048;
+pub(super) const MOST_NEWTON: usize = 2048;
 /// Parameters up to which Newton's steps are cheap enough to finish what L-BFGS began.
 const MOST_POLISHED: usize = 1024;
 /// Parameters of sparse rows with which a Hessian is cheap.

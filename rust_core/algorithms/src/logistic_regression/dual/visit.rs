@@ -1,0 +1,199 @@
+//! A row's visit: its α, given those of all others.
+
+use super::intercept::Intercept;
+use crate::csr::{SparseRow, SparseRows};
+use crate::rows::Lines;
+use crate::simd::{Kernel, Simd};
+use crate::values::Value;
+
+/// Margins change by so much by one Newton step, at most.
+const FAR: f64 = 1.0;
+/// A row is solved where its last Newton step changed the margin by no more.
+const SOLVED: f64 = 0.5;
+/// Newton steps and halvings for one row, at most.
+const MOST_STEPS: usize = 60;
+/// Rows whose values are brought near ahead.
+const AHEAD: usize = 3;
+
+/// What is known of a row: all that a visit needs, in one line of memory.
+#[derive(Clone, Copy)]
+#[repr(align(64))]
+pub(super) struct State {
+    alpha: f64,
+    /// The margin that the row was left with, and there:
+    margin: f64,
+    /// C·s·σ(−m),
+    pull: f64,
+    /// minus its derivative.
+    curvature: f64,
+    /// What a Newton step is divided by.
+    inverse: f64,
+    /// The squared length of the row, its intercept's column included.
+    pub(super) square: f64,
+    /// C·s.
+    pub(super) weight: f64,
+    /// 1 for class 1, −1 for class 0.
+    pub(super) sign: f64,
+}
+
+impl State {
+    pub(super) fn new(square: f64, weight: f64, sign: f64) -> Self {
+        let mut state = Self {
+            alpha: 0.0,
+            margin: 0.0,
+            pull: 0.0,
+            curvature: 0.0,
+            inverse: 0.0,
+            square,
+            weight,
+            sign,
+        };
+        state.leave(0.0);
+        state
+    }
+
+    /// Leaves the row with a margin.
+    #[inline(always)]
+    fn leave(&mut self, margin: f64) {
+        let small = (-margin.abs()).exp();
+        let share = 1.0 / (1.0 + small);
+        self.margin = margin;
+        self.pull = self.weight * if margin > 0.0 { small } else { 1.0 } * share;
+        // p·(1 − p), without taking a number near 1 from 1.
+        self.curvature = self.weight * small * share * share;
+        self.inverse = 1.0 / (1.0 + self.square * self.curvature);
+    }
+
+    /// One Newton step from the margin that the row was left with, where it is now `margin`. Gives what that and α come to; nothing
+    /// where the step leads far or out of bounds.
+    #[inline(always)]
+    fn step(&self, margin: f64) -> Option<(f64, f64)> {
+        let step = (margin - self.margin + self.square * (self.pull - self.alpha)) * self.inverse;
+        let alpha = self.pull - self.curvature * step;
+        (step.abs() <= FAR && alpha >= 0.0 && alpha <= self.weight).then_some((self.margin + step, alpha))
+    }
+
+    /// As many Newton steps as the row takes: the margin grows with α, and C·s·σ(−m) falls, so that bounds close in on where they meet.
+    #[cold]
+    fn solve(&self, margin: f64) -> (f64, f64) {
+        let mut low = margin - self.square * self.alpha;
+        let mut high = margin + self.square * (self.weight - self.alpha);
+        let mut state = *self;
+        let mut solved = (margin, self.alpha);
+        state.leave(if low < self.margin && self.margin < high {
+            self.margin
+        } else {
+            margin
+        });
+        for _ in 0..MOST_STEPS {
+            let excess = state.margin - margin - self.square * (state.pull - self.alpha);
+            if excess > 0.0 {
+                high = state.margin;
+            } else {
+                low = state.margin;
+            }
+            let step = -excess * state.inverse;
+            let inside = low <= state.margin + step && state.margin + step <= high;
+            let next = if inside {
+                state.margin + step
+            } else {
+                0.5 * (low + high)
+            };
+            let alpha = (state.pull - state.curvature * (next - state.margin)).clamp(0.0, self.weight);
+            solved = (next, alpha);
+            if (next - state.margin).abs() <= SOLVED {
+                break;
+            }
+            state.leave(next);
+        }
+        solved
+    }
+
+    /// The loss at a margin, and by how much it and α are from being each other's: their sum is how far the primal is above the dual.
+    pub(super) fn loss(&self, margin: f64) -> (f64, f64) {
+        let rest = (-margin.abs()).exp().ln_1p();
+        let (wrong, right) = ((-margin).max(0.0) + rest, margin.max(0.0) + rest);
+        let share = self.alpha / self.weight;
+        let entropy = |share: f64| if share > 0.0 { share * share.ln() } else { 0.0 };
+        let apart = entropy(share) + entropy(1.0 - share) + share * right + (1.0 - share) * wrong;
+        (self.weight * wrong, self.weight * apart)
+    }
+}
+
+/// Some rows, one after the other.
+pub(super) struct Visits<'v, V> {
+    pub(super) rows: SparseRows<'v, V>,
+    pub(super) order: &'v [u32],
+    pub(super) states: &'v mut [State],
+    pub(super) coefficients: &'v mut [f64],
+    pub(super) intercept: &'v mut Intercept,
+    /// Whether these rows were never visited.
+    pub(super) first: bool,
+    /// How much further α goes than the row alone would have it.
+    pub(super) beyond: f64,
+}
+
+impl<V: Value> Kernel for Visits<'_, V> {
+    /// How far the objective was above its minimum, as far as these rows are concerned, roughly.
+    type Output = f64;
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) -> f64 {
+        let mut missing = 0.0;
+        for (place, &row) in self.order.iter().enumerate() {
+            if let Some(&ahead) = self.order.get(place + AHEAD) {
+                let row = self.rows.row(ahead as usize);
+                Lines::over(row.columns).bring_all(simd);
+                Lines::over(row.values).bring_all(simd);
+                Lines::over(&self.states[ahead as usize..=ahead as usize]).bring_all(simd);
+            }
+            let SparseRow { columns, values } = self.rows.row(row as usize);
+            let state = &mut self.states[row as usize];
+            let margin = state.sign * (product(columns, values, self.coefficients) + self.intercept.value());
+            let (solved, alpha) = match state.step(margin) {
+                Some(solved) if !self.first => solved,
+                _ => state.solve(margin),
+            };
+            missing += 0.5 * ((alpha - state.alpha) * (solved - state.margin)).abs();
+            let next = (state.alpha + self.beyond * (alpha - state.alpha)).clamp(0.0, state.weight);
+            let change = state.sign * (next - state.alpha);
+            add(columns, values, change, self.coefficients);
+            self.intercept.sum += change;
+            state.alpha = next;
+            state.leave(solved);
+        }
+        missing
+    }
+}
+
+/// The product of a row with the coefficients, in four running sums.
+#[inline(always)]
+pub(super) fn product<V: Value>(columns: &[u32], values: &[V], coefficients: &[f64]) -> f64 {
+    let (four, last) = columns.as_chunks::<4>();
+    let (four_values, last_values) = values.as_chunks::<4>();
+    let mut sums = [0.0; 4];
+    for (columns, values) in four.iter().zip(four_values) {
+        for lane in 0..4 {
+            sums[lane] += values[lane].into() * coefficients[columns[lane] as usize];
+        }
+    }
+    for ((lane, column), &value) in last.iter().enumerate().zip(last_values) {
+        sums[lane] += value.into() * coefficients[*column as usize];
+    }
+    (sums[0] + sums[2]) + (sums[1] + sums[3])
+}
+
+/// Adds the row, times a factor.
+#[inline(always)]
+fn add<V: Value>(columns: &[u32], values: &[V], factor: f64, coefficients: &mut [f64]) {
+    let (four, last) = columns.as_chunks::<4>();
+    let (four_values, last_values) = values.as_chunks::<4>();
+    for (columns, values) in four.iter().zip(four_values) {
+        for lane in 0..4 {
+            coefficients[columns[lane] as usize] += factor * values[lane].into();
+        }
+    }
+    for (column, &value) in last.iter().zip(last_values) {
+        coefficients[*column as usize] += factor * value.into();
+    }
+}
