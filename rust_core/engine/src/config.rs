@@ -1,7 +1,9 @@
 //! The settings of both servers: one file of defaults, a file of the operator's over it, environment variables over
 //! that, flags over those. Parsed here for both servers, every mistake reported at once.
 
+mod service_link;
 mod settings;
+mod wording;
 
 use std::{fmt, fs, net::IpAddr, num::NonZeroUsize, path::PathBuf, thread};
 
@@ -44,7 +46,7 @@ impl fmt::Display for ConfigError {
 pub struct Layers {
     /// The operator's file.
     pub file: Option<PathBuf>,
-    /// Environment variables; those that do not start with `FERRULE_` are ignored.
+    /// Environment variables; those that do not start with `FERRULE_`, or describe a service of Kubernetes, are ignored.
     pub environment: Vec<(String, String)>,
     /// Flags: how each is spelled, the setting as `section.key`, the value.
     pub flags: Vec<(&'static str, &'static str, Value)>,
@@ -220,6 +222,9 @@ impl Merge {
         let Some(setting) = name.strip_prefix(ENVIRONMENT_PREFIX) else {
             return;
         };
+        if service_link::is_one(name, text) {
+            return;
+        }
         let setting = setting.to_ascii_lowercase();
         let Some((section, key)) = setting.split_once('_') else {
             return self.unknown(name, &setting);
@@ -253,8 +258,10 @@ impl Merge {
         };
         let before = std::mem::replace(slot, value);
         if let Err(error) = self.settings.clone().try_into::<Config>() {
-            self.problems
-                .push(format!("{source}: {section}.{key}: {}", error.message()));
+            self.problems.push(format!(
+                "{source}: {section}.{key}: {}",
+                wording::plain(error.message())
+            ));
             self.settings[section][key] = before;
         }
     }
