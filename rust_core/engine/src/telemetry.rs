@@ -4,7 +4,7 @@ use std::{backtrace::Backtrace, io, panic};
 
 use tracing::level_filters::LevelFilter;
 
-use crate::config::{Level, Log};
+use crate::config::{Config, Level, Log};
 
 /// Starts logging for this process; later calls change nothing. A panic is logged as an event with its place.
 pub fn init(log: &Log) {
@@ -27,4 +27,16 @@ pub fn init(log: &Log) {
             tracing::error!(%panic, %backtrace, "panic");
         }));
     }
+}
+
+/// Logs that a server listens, and with what.
+pub fn listening(config: &Config, address: &str) {
+    tracing::info!(
+        address,
+        version = env!("CARGO_PKG_VERSION"),
+        workers = config.workers(),
+        models = %config.models.directory.display(),
+        simd = config.simd().map_or_else(|error| error.to_string(), |level| level.name().to_owned()),
+        "listening"
+    );
 }
