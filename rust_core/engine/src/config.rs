@@ -5,7 +5,7 @@ mod service_link;
 mod settings;
 mod wording;
 
-use std::{fmt, fs, net::IpAddr, num::NonZeroUsize, path::PathBuf, thread};
+use std::{fmt, fs, net::IpAddr, num::NonZeroUsize, path::PathBuf, thread, time::Duration};
 
 use ferrule_algorithms::simd;
 use toml::{Table, Value};
@@ -16,6 +16,8 @@ use crate::board::MAX_WORKERS;
 /// The file of defaults, which documents every setting.
 pub const DEFAULTS: &str = include_str!("../../../server/ferrule.toml");
 
+/// Of any duration: sums of them, and moments after now, must be numbers everywhere.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 const ENVIRONMENT_PREFIX: &str = "FERRULE_";
 
 /// Everything that is wrong with the settings, at once.
@@ -141,6 +143,16 @@ impl Config {
             !self.models.poll_interval.is_zero(),
             "models.poll_interval: expected more than 0".into(),
         );
+        for (key, value) in [
+            ("server.drain_delay", self.server.drain_delay),
+            ("server.drain_timeout", self.server.drain_timeout),
+            ("models.poll_interval", self.models.poll_interval),
+        ] {
+            demand(
+                value <= LONGEST,
+                format!("{key}: expected at most 24h, got {}s", value.as_secs()),
+            );
+        }
         let Limits {
             max_message_bytes,
             max_cells,

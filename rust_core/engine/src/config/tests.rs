@@ -135,3 +135,16 @@ fn no_setting_looks_like_what_kubernetes_says() {
         }
     }
 }
+
+#[test]
+fn durations_end_within_a_day() {
+    for name in [
+        "FERRULE_SERVER_DRAIN_DELAY",
+        "FERRULE_SERVER_DRAIN_TIMEOUT",
+        "FERRULE_MODELS_POLL_INTERVAL",
+    ] {
+        assert!(resolve(None, &[(name, "24h")]).is_ok());
+        let text = resolve(None, &[(name, "500000000000y")]).unwrap_err();
+        assert!(text.contains("expected at most 24h"), "{text}");
+    }
+}
