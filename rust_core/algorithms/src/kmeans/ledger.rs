@@ -6,7 +6,7 @@ use std::sync::Mutex;
 
 use crate::blocks::Blocks;
 use crate::interrupt::{self, Interrupt, Interrupted};
-use crate::kmeans::assign::{Carrier, Changes, Outcome, Pass, Route, Stretch};
+use crate::kmeans::assign::{Carrier, Look, Outcome, Pass, Route, Stretch};
 use crate::kmeans::bounds::{Bounds, Drift, Edges};
 use crate::kmeans::centers::Centers;
 use crate::kmeans::scores::ROWS;
@@ -16,8 +16,8 @@ use crate::sample::Sample;
 use crate::simd::{Kernel, Simd, dispatch};
 
 /// Sums and bounds of a run over dense rows.
-pub(crate) struct Ledger<'c> {
-    cuts: &'c Cuts,
+pub(crate) struct Ledger {
+    cuts: Cuts,
     tally: Tally,
     bounds: Bounds,
     /// Empty sums that threads change, to be added to `tally`.
@@ -38,15 +38,21 @@ struct Part<'t> {
     tally: Tally,
 }
 
-impl<'c> Ledger<'c> {
+impl Ledger {
     /// Of rows without labels.
-    pub(crate) fn new(cuts: &'c Cuts, rows: usize, n_clusters: usize, columns: usize) -> Self {
+    pub(crate) fn new(cuts: Cuts, rows: usize, n_clusters: usize, columns: usize) -> Self {
         Self {
             cuts,
             tally: Tally::new(n_clusters, columns),
             bounds: Bounds::new(rows),
             spare: Mutex::default(),
         }
+    }
+
+    /// Forgets all labels.
+    pub(crate) fn clear(&mut self) {
+        self.tally.clear();
+        self.bounds.clear();
     }
 
     /// Gives the rows that may have changed their label to their nearest centre, and follows with the sums. `old` are the centres
@@ -61,7 +67,7 @@ impl<'c> Ledger<'c> {
         labels: &mut [i32],
         outcomes: &mut [Outcome],
         inertia: bool,
-    ) -> Result<Changes, Interrupted> {
+    ) -> Result<(), Interrupted> {
         let scale = centers.panels().map(|panels| panels.scale());
         let factor = self.bounds.step(old, centers, scale, inertia, sample.interrupt)?;
         let Self {
@@ -81,10 +87,11 @@ impl<'c> Ledger<'c> {
             pass: Pass {
                 centers,
                 route: Route::Scores,
-                write: true,
-                gather: false,
-                inertia,
-                margins: false,
+                look: Look {
+                    write: true,
+                    inertia,
+                    ..Look::default()
+                },
             },
             cuts,
             factor,
@@ -117,11 +124,7 @@ impl<'c> Ledger<'c> {
         for other in spare.get_mut().expect("no thread panicked, or this one would have") {
             tally.absorb(other, sample.interrupt)?;
         }
-        let mut changes = Changes::default();
-        for outcome in outcomes {
-            changes.join(outcome.changes);
-        }
-        Ok(changes)
+        Ok(())
     }
 
     /// Rows of each cluster.
@@ -134,7 +137,7 @@ impl<'c> Ledger<'c> {
         for &(_, row) in moves {
             let (from, to) = if back { (-1, labels[row]) } else { (labels[row], -1) };
             dispatch(Carry {
-                cuts: self.cuts,
+                cuts: &self.cuts,
                 row: &sample.row(row),
                 from,
                 to,
@@ -349,7 +352,7 @@ mod tests {
         let blocks = Blocks::new(COUNT, COLUMNS, CENTERS * COLUMNS, 1);
         let mut outcomes = vec![Outcome::default(); blocks.count()];
         let mut labels = vec![-1; COUNT];
-        let mut ledger = Ledger::new(&cuts, COUNT, CENTERS, COLUMNS);
+        let mut ledger = Ledger::new(cuts.clone(), COUNT, CENTERS, COLUMNS);
         let mut old = vec![0.0; CENTERS * COLUMNS];
         for step in 0..6 {
             let moved = values[..CENTERS * COLUMNS].iter().enumerate();
@@ -438,7 +441,7 @@ mod tests {
                 let values = vec![value; count];
                 let sample = Sample::check(Rows::from_values(&values, count, 1).unwrap(), None, &never).unwrap();
                 let cuts = Cuts::of(sample).unwrap().unwrap();
-                let mut ledger = Ledger::new(&cuts, count, 1, 1);
+                let mut ledger = Ledger::new(cuts.clone(), count, 1, 1);
                 let moves: Vec<_> = (0..count).map(|row| (0, row)).collect();
                 ledger.set_aside(sample, &vec![0; count], &moves, true);
                 let mut mean = [0.0];

@@ -15,7 +15,6 @@ mod centers;
 mod exact;
 mod exact_sums;
 mod few;
-mod inertia;
 mod init;
 mod ledger;
 mod lloyd;

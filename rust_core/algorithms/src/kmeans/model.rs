@@ -2,11 +2,11 @@
 
 use crate::error::{Field, FitError, ModelError, PredictError};
 use crate::interrupt::Interrupt;
-use crate::kmeans::assign::{Outcome, Pass, Stretch, choose};
+use crate::kmeans::assign::{Look, Outcome, Pass, Stretch, choose};
 use crate::kmeans::centers::Centers;
 use crate::kmeans::lloyd::{Buffers, Lloyd};
 use crate::predict::Prediction;
-use crate::rows::{Ahead, Rows};
+use crate::rows::Rows;
 use crate::sample::Sample;
 use crate::scaling::{Scaling, Step};
 
@@ -107,24 +107,15 @@ impl KMeans {
         let pass = Pass {
             centers: &self.centers,
             route: choose(&rows, self.n_clusters()),
-            write: true,
-            gather: false,
-            inertia: false,
-            margins: false,
+            look: Look {
+                write: true,
+                ..Look::default()
+            },
         };
         self.prediction(rows, 1, interrupt)?
             .write_tiles(labels, |tile, _, labels| {
                 let mut outcome = Outcome::default();
-                let stretch = Stretch {
-                    rows: tile.into(),
-                    ahead: Ahead::Unknown,
-                    place: 0,
-                    labels,
-                    weights: None,
-                    carrier: None,
-                    edges: None,
-                };
-                pass.rows(stretch, &mut outcome);
+                pass.rows(Stretch::new(tile.into(), 0, labels), &mut outcome);
                 if !outcome.not_finite {
                     return None;
                 }

@@ -171,7 +171,8 @@ fn steps(
             &mut buffers,
             false,
         )?;
-        let objective = step.inertia / batch_size as f64;
+        let inertia = step.inertia.expect("margins, which leave it out, were not asked for");
+        let objective = inertia / batch_size as f64;
         converged = convergence.reached(objective, step.shift);
         sample.interrupt.iteration(Iteration {
             run: 1,
