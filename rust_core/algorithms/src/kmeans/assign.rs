@@ -1,4 +1,4 @@
-//! Giving rows to their nearest centres: which kernel does it.
+//! Giving rows to their nearest centres: what kernels are handed, and what they hand back.
 
 use std::cell::Cell;
 use std::ops::Range;
@@ -11,61 +11,15 @@ use crate::kmeans::centers::Centers;
 use crate::kmeans::exact::Exact;
 use crate::kmeans::few::Few;
 use crate::kmeans::margins::{Kept, Ways};
+use crate::kmeans::route::Route;
 use crate::kmeans::scores::Scores;
 use crate::kmeans::sparse::Sparse;
-use crate::kmeans::sums::{ABREAST, Sums, Wanted, by_lane};
+use crate::kmeans::sums::{ABREAST, Sums, Wanted};
 use crate::kmeans::tally::{Cuts, Tally};
-use crate::rows::{Ahead, Lying, Row, Rows};
+use crate::rows::{Ahead, Lying, Row};
 use crate::sample::Sample;
 use crate::simd::{DOUBLES, Simd, dispatch};
 use crate::values::Value;
-
-/// How dense rows are compared with centres. The labels are the same, whichever it is: see `KERNELS.md`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Route {
-    /// All of few short centres at once: [`Few`].
-    Few,
-    /// Row by row, all columns in float64: [`Exact`].
-    Exact,
-    /// By scores in float32, and by [`Exact`] where they leave doubt: [`Scores`].
-    Scores,
-    /// Sparse rows, one by one.
-    SparseExact,
-    /// Sparse rows by scores in float32: [`Sparse`].
-    SparseScores,
-}
-
-/// Rows of a call below which the centres are not worth preparing for [`Route::Scores`].
-const LEAST_SCORED_ROWS: usize = 64;
-
-/// Columns above which the error bounds of scores in float32 say little.
-const MOST_SCORED_COLUMNS: usize = 4096;
-
-/// Centres up to which scores can count them in float32.
-const MOST_SCORED_CENTERS: usize = 1 << 24;
-
-/// The route for these rows. The one place where that is decided.
-pub(crate) fn choose(rows: &Rows<'_>, n_clusters: usize) -> Route {
-    let columns = rows.columns();
-    if rows.is_sparse() {
-        // Worth it where there are about as many values as the centres have columns.
-        let values = rows.rows().saturating_mul(rows.row_values());
-        if n_clusters > 1 && values >= columns && !by_lane(n_clusters, columns) {
-            Route::SparseScores
-        } else {
-            Route::SparseExact
-        }
-    } else if by_lane(n_clusters, columns) {
-        Route::Few
-    } else if rows.rows() >= LEAST_SCORED_ROWS
-        && (2..=MOST_SCORED_CENTERS).contains(&n_clusters)
-        && columns <= MOST_SCORED_COLUMNS
-    {
-        Route::Scores
-    } else {
-        Route::Exact
-    }
-}
 
 /// How a pass compares rows with centres, and what for.
 pub(crate) struct Pass<'a> {

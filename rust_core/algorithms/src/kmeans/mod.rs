@@ -26,6 +26,7 @@ mod planes;
 mod potential;
 mod quotient;
 mod relocate;
+mod route;
 mod scores;
 mod sparse;
 mod sums;

@@ -2,9 +2,10 @@
 
 use crate::error::{Field, FitError, ModelError, PredictError};
 use crate::interrupt::Interrupt;
-use crate::kmeans::assign::{Look, Outcome, Pass, Stretch, choose};
+use crate::kmeans::assign::{Look, Outcome, Pass, Stretch};
 use crate::kmeans::centers::Centers;
 use crate::kmeans::lloyd::{Buffers, Lloyd};
+use crate::kmeans::route::Route;
 use crate::predict::Prediction;
 use crate::rows::Rows;
 use crate::sample::Sample;
@@ -106,7 +107,7 @@ impl KMeans {
     pub fn predict(&self, rows: Rows<'_>, labels: &mut [i32], interrupt: Interrupt<'_>) -> Result<(), PredictError> {
         let pass = Pass {
             centers: &self.centers,
-            route: choose(&rows, self.n_clusters()),
+            route: Route::of(&rows, self.n_clusters()),
             look: Look {
                 write: true,
                 ..Look::default()

@@ -2,10 +2,11 @@
 
 use crate::error::FitError;
 use crate::interrupt;
-use crate::kmeans::assign::{Look, Pass, Route, Stretch};
+use crate::kmeans::assign::{Look, Pass, Stretch};
 use crate::kmeans::lloyd::Lloyd;
 use crate::kmeans::lloyd::buffers::Buffers;
 use crate::kmeans::margins::Ways;
+use crate::kmeans::route::Route;
 use crate::kmeans::scores::Panels;
 
 /// One row of so many may have to be compared again, row by row, before all are, at once.

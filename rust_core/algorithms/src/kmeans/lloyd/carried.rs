@@ -1,9 +1,9 @@
 //! Exact sums that a run carries from one iteration to the next.
 
 use crate::interrupt::{self, Interrupted};
-use crate::kmeans::assign::Route;
 use crate::kmeans::exact_sums::ExactSums;
 use crate::kmeans::ledger::Ledger;
+use crate::kmeans::route::Route;
 use crate::kmeans::tally::Cuts;
 use crate::sample::Sample;
 

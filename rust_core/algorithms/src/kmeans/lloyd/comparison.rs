@@ -3,11 +3,12 @@
 use crate::blocks::Blocks;
 use crate::error::FitError;
 use crate::interrupt;
-use crate::kmeans::assign::{Changes, Look, Outcome, Pass, Route};
+use crate::kmeans::assign::{Changes, Look, Outcome, Pass};
 use crate::kmeans::by_cluster;
 use crate::kmeans::lloyd::Lloyd;
 use crate::kmeans::lloyd::buffers::{self, Buffers};
 use crate::kmeans::lloyd::carried::Carried;
+use crate::kmeans::route::Route;
 
 /// One row of so many may be doubtful before scores become finer.
 const MOST_DOUBTFUL: usize = 8;

@@ -21,7 +21,8 @@ pub(crate) use buffers::Buffers;
 use crate::blocks::Blocks;
 use crate::error::FitError;
 use crate::interrupt::{Interrupted, Iteration};
-use crate::kmeans::assign::{Outcome, Route, choose};
+use crate::kmeans::assign::Outcome;
+use crate::kmeans::route::Route;
 use crate::packed::LANES;
 use crate::precision::Precision;
 use crate::sample::Sample;
@@ -64,7 +65,7 @@ impl<'a> Lloyd<'a> {
         let n_clusters = buffers.centers.count();
         let size = n_clusters * sample.columns();
         let row_values = sample.rows().row_values();
-        let route = choose(&sample.rows(), n_clusters);
+        let route = Route::of(&sample.rows(), n_clusters);
         let partial_size = match route {
             Route::SparseExact | Route::SparseScores => 2 * size,
             // Exact sums: three numbers for each.
