@@ -4,6 +4,7 @@ use crate::error::{Field, FitError, ModelError, PredictError};
 use crate::interrupt::Interrupt;
 use crate::kmeans::assign::{Look, Outcome, Pass, Stretch};
 use crate::kmeans::centers::Centers;
+use crate::kmeans::has_labels;
 use crate::kmeans::lloyd::{Buffers, Lloyd};
 use crate::kmeans::route::Route;
 use crate::predict::Prediction;
@@ -25,7 +26,7 @@ impl KMeans {
     /// # Errors
     /// [`ModelError`] when a count is 0 (or above `i32::MAX` clusters), the length is another, or a value is not finite.
     pub fn new(centers: Vec<f64>, n_clusters: usize, columns: usize) -> Result<Self, ModelError> {
-        if n_clusters == 0 || i32::try_from(n_clusters).is_err() {
+        if !has_labels(n_clusters) {
             return Err(ModelError::Count {
                 name: "n_clusters",
                 expected: "1 to 2147483647",
