@@ -31,7 +31,7 @@ pub(super) struct Walk<'a> {
     pub(super) sample: Sample<'a>,
     pub(super) pass: Pass<'a>,
     pub(super) cuts: &'a Cuts,
-    /// See [`Bounds::step`].
+    /// What `Bounds::step` gave.
     pub(super) factor: Option<f32>,
     /// None where every row is compared.
     pub(super) drift: Option<&'a Drift>,
