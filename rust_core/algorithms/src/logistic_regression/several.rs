@@ -208,3 +208,99 @@ fn logarithms<S: Simd>(simd: S, vector: S::Double) -> S::Double {
     simd.store(vector, &mut lanes);
     simd.load(&lanes.map(f64::ln))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::logistic_regression::products::FeatureMajor;
+    use crate::simd::dispatch;
+
+    /// Loss, gradient by column and class, residuals by class, and probabilities, one row after another.
+    fn plainly(
+        (rows, columns): (&[f64], usize),
+        coefficients: &[f64],
+        intercepts: &[f64],
+        classes: &[u32],
+        weights: &[f64],
+    ) -> (f64, Vec<f64>, Vec<f64>, Vec<f64>) {
+        let scores = intercepts.len();
+        let (mut loss, mut gradient, mut residuals) = (0.0, vec![0.0; scores * columns], vec![0.0; scores]);
+        let mut probabilities = Vec::new();
+        for ((row, &class), weight) in rows.chunks_exact(columns).zip(classes).zip(weights) {
+            let score = |score: usize| -> f64 {
+                let products = row.iter().zip(&coefficients[score * columns..]);
+                products.map(|(value, other)| value * other).sum::<f64>() + intercepts[score]
+            };
+            let powers: Vec<f64> = (0..scores).map(|index| score(index).exp()).collect();
+            let sum: f64 = powers.iter().sum();
+            loss += weight * (sum.ln() - score(class as usize));
+            for (index, power) in powers.iter().enumerate() {
+                probabilities.push(power / sum);
+                let residual = weight * (power / sum - f64::from(u8::from(index == class as usize)));
+                residuals[index] += residual;
+                for (column, value) in row.iter().enumerate() {
+                    gradient[index * columns + column] += residual * value;
+                }
+            }
+        }
+        (loss, gradient, residuals, probabilities)
+    }
+
+    #[test]
+    fn sums_are_those_of_single_rows() {
+        // The last has so many rows that products become logarithms on the way.
+        for (count, columns, scores) in [(1, 1, 3), (9, 4, 3), (83, 50, 5), (70, 9, 8), (41, 3, 9), (6000, 2, 20)] {
+            let value = |index: usize| (index * 37 % 1009) as f64 / 504.0 - 1.0;
+            let rows: Vec<f64> = (0..count * columns).map(value).collect();
+            let coefficients: Vec<f64> = (0..columns * scores).map(|place| value(place * 11 + 5)).collect();
+            let intercepts: Vec<f64> = (0..scores).map(|score| value(score * 13 + 1)).collect();
+            let classes: Vec<u32> = (0..count).map(|row| (row * 7 % scores) as u32).collect();
+            let (ones, some) = (vec![1.0; count], (0..count).map(|row| (row % 3) as f64).collect());
+            for weights in [None, Some(ones.clone()), Some(some)] {
+                let expected = plainly(
+                    (&rows, columns),
+                    &coefficients,
+                    &intercepts,
+                    &classes,
+                    weights.as_ref().unwrap_or(&ones),
+                );
+                let close = |got: f64, expected: f64| {
+                    assert!(
+                        (got - expected).abs() < 1e-13 * count as f64,
+                        "{count} × {columns}, {scores}: {got} {expected}"
+                    );
+                };
+                let tiles = scores.div_ceil(DOUBLES);
+                let mut padded = vec![[f64::NEG_INFINITY; DOUBLES]; tiles];
+                padded.as_flattened_mut()[..scores].copy_from_slice(&intercepts);
+                let mut gradient = FeatureMajor::zeros(scores, columns);
+                let mut by_intercept = vec![[0.0; DOUBLES]; tiles];
+                let mut probabilities = vec![0.0; count * scores];
+                let loss = dispatch(Several {
+                    rows: &rows,
+                    columns,
+                    ahead: Ahead::Unknown,
+                    coefficients: FeatureMajor::new(&coefficients, scores, columns).tiles(),
+                    intercepts: &padded,
+                    n_classes: scores,
+                    classes: &classes,
+                    weights: weights.as_deref(),
+                    gradient: gradient.tiles_mut(),
+                    by_intercept: &mut by_intercept,
+                    probabilities: &mut probabilities,
+                    scores: &mut Vec::new(),
+                });
+                close(loss, expected.0);
+                for (index, expected) in expected.1.iter().enumerate() {
+                    close(gradient.get(index / columns, index % columns), *expected);
+                }
+                for (got, expected) in by_intercept.as_flattened().iter().zip(&expected.2) {
+                    close(*got, *expected);
+                }
+                for (got, expected) in probabilities.iter().zip(&expected.3) {
+                    close(*got, *expected);
+                }
+            }
+        }
+    }
+}
