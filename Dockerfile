@@ -31,23 +31,25 @@ RUN install -d -o 65532 -g 65532 /out/models
 FROM gcr.io/distroless/cc-debian12:nonroot AS rust
 COPY --from=build /out/ferrule-server /usr/local/bin/ferrule-server
 COPY --from=build --chown=65532:65532 /out/models /models
+# An argument or two of one's own in place of CMD's keep the folder.
+ENV FERRULE_MODELS_DIRECTORY=/models
 EXPOSE 50051
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=5s --timeout=4s --start-period=10s CMD ["ferrule-server", "healthcheck"]
 ENTRYPOINT ["ferrule-server"]
-CMD ["serve", "--models", "/models"]
+CMD ["serve"]
 
 # ── The Python server: grpcio and the two wheels ──
 FROM python:3.11-slim-bookworm AS python
 RUN groupadd --gid 65532 nonroot && useradd --uid 65532 --gid 65532 --no-create-home --shell /usr/sbin/nologin nonroot
-COPY requirements/server.txt /tmp/requirements.txt
-RUN --mount=type=cache,target=/root/.cache/pip pip install --require-hashes --requirement /tmp/requirements.txt
-RUN --mount=type=bind,from=build,source=/out/wheels,target=/tmp/wheels pip install --no-deps --no-index /tmp/wheels/*.whl
+RUN --mount=type=bind,source=requirements/server.txt,target=/mnt/server.txt --mount=type=cache,target=/root/.cache/pip \
+    pip install --require-hashes --requirement /mnt/server.txt
+RUN --mount=type=bind,from=build,source=/out/wheels,target=/mnt/wheels pip install --no-deps --no-index /mnt/wheels/*.whl
 COPY --from=build --chown=65532:65532 /out/models /models
 USER 65532:65532
-ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+ENV FERRULE_MODELS_DIRECTORY=/models PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 EXPOSE 50051
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=5s --timeout=4s --start-period=20s CMD ["python", "-m", "ferrule_server", "healthcheck"]
 ENTRYPOINT ["python", "-m", "ferrule_server"]
-CMD ["serve", "--models", "/models"]
+CMD ["serve"]

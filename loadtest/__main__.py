@@ -58,6 +58,8 @@ def _run(arguments: Arguments, console: Console) -> int:
     tools = _tools(console)
     if tools is None:
         return 1
+    if arguments.target is not None:
+        servers.check(arguments.target)
     # Before the folder is there, which is a change that git sees when the run is to be kept.
     described = provenance.describe(tools.versions)
     arguments.results.mkdir(parents=True, exist_ok=True)

@@ -13,6 +13,7 @@ from . import processes
 from .processes import Watch
 from .questions import Questions
 from .transport.subjects import PROBES
+from .validity import SMALL_DELAY
 
 PROGRAM = Path(PROBES)
 #: So many calls without an answer, and it begins no more: ``MOST_IN_FLIGHT`` of ``probes/src/load.rs``, less those that end
@@ -74,10 +75,24 @@ class Run:
 
     @property
     def held_up(self) -> bool:
-        """Whether so many calls had no answer that no more were begun: the server is why those were late."""
+        """Whether the server left so many calls unanswered that no more were begun.
+
+        A pacer that was late itself, and then sends at once what was due long before, has as many in flight, and no time to
+        read answers. So the server is the cause only where those calls had been sent in time: the delay of the middle one of
+        them is a small part of how long its answer was out.
+        """
         answered = np.searchsorted(np.sort(self.answered_us), sent := np.sort(self.sent_us), side="right")
         in_flight = np.arange(1, sent.size + 1) - answered + self.unanswered
-        return bool(np.any(in_flight >= _MOST_IN_FLIGHT))
+        full = np.flatnonzero(in_flight >= _MOST_IN_FLIGHT)
+        if not full.size:
+            return False
+        moment = sent[full[0]]
+        waited = (self.sent_us <= moment) & (self.answered_us > moment)
+        # Of calls that never had an answer nothing is known, and the pacer is not why.
+        if np.count_nonzero(waited) <= self.unanswered:
+            return True
+        delay = np.median(self.late_us[waited])
+        return bool(delay <= SMALL_DELAY * np.median((self.answered_us - self.due_us)[waited]))
 
     @property
     def late_us(self) -> npt.NDArray[np.float64]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO
 
 import psutil
+from ferrule_client import Client, FerruleError
 
 from measuring import inherited
 
@@ -26,10 +27,12 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
 }
 
 _READY = "listening on "
+#: Seconds in which a server that is running answers.
+_PATIENCE = 10.0
 
 
 class ServerError(RuntimeError):
-    """A server did not start; the message has the end of its log."""
+    """A server did not start, and the message has the end of its log; or one that was to be running does not answer."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,15 @@ class Server:
                 continue
             used += times.user + times.system
         return used
+
+
+def check(address: str) -> None:
+    """Raises ServerError unless a Ferrule server answers there."""
+    try:
+        with Client(address, timeout=_PATIENCE) as client:
+            client.list_models()
+    except FerruleError as problem:
+        raise ServerError(f"no Ferrule server answers at {address}: {problem}") from problem
 
 
 @contextmanager

@@ -49,7 +49,7 @@ class Seen:
     answered: float | None = None
     """Open loop: calls that ended in a second, but for the first and last of them."""
     held_up: bool = False
-    """Paced: whether calls waited because so many others had no answer that no more were begun."""
+    """Paced: whether the server left so many calls unanswered that no more were begun."""
     latencies: Latencies | None = None
     """Open loop: from when calls were due."""
     delays: Latencies | None = None
@@ -97,10 +97,11 @@ def reasons(seen: Seen, failed_part: float) -> tuple[str, ...]:
     if seen.calls == seen.failed:
         return (f"all {seen.calls:,} calls failed",)
     if seen.load.mode in BY_THE_CLOCK:
-        if seen.held_up or _falls_behind(seen):
-            found.append(
-                f"{seen.answered or 0:,.0f} of {seen.load.rate or 0:,.0f} calls/s offered were answered: waits grow as it lasts"
-            )
+        answered = f"{seen.answered or 0:,.0f} of {seen.load.rate or 0:,.0f} calls/s offered were answered"
+        if seen.held_up:
+            found.append(f"{answered}: so many waited for the server that for a time no more were begun")
+        elif _falls_behind(seen):
+            found.append(f"{answered}: waits grow as it lasts")
         elif not _kept_its_rate(seen):
             found.append(f"offered {seen.offered or 0:,.0f} calls/s instead of {seen.load.rate or 0:,.0f}")
         elif not shows(seen.latencies, seen.delays, _MIDDLE):

@@ -13,7 +13,7 @@ from loadtest import summary
 from loadtest.peers import settings
 from loadtest.results import Results, ScenarioRecord
 
-from . import caveats, charts, comparison, published, tables, verdict, wording
+from . import caveats, charts, comparison, overview, published, tables, verdict, wording
 from .comparison import Comparison
 from .drawing import Chart
 from .palette import style_sheet
@@ -69,6 +69,7 @@ def render(results: Results, sections: list[Section], earlier: Results | None, f
     return environment.get_template("page.html.jinja").render(
         results=results,
         sections=sections,
+        overview=overview.table(results),
         earlier=earlier,
         comparison=found,
         differences=[] if found is None else tables.differences(results, found),

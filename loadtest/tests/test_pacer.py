@@ -5,8 +5,10 @@ import re
 import sys
 import textwrap
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from loadtest import pacer, servers
@@ -17,6 +19,8 @@ from loadtest.tests.test_runner import HEALTH
 SOURCE = servers.ROOT / "loadtest" / "probes" / "src" / "load.rs"
 LOAD = Load(connections=3, rate=400, seconds=0.5)
 
+
+Times: TypeAlias = npt.NDArray[np.float64]
 
 ASKED = Questions("grpc.health.v1.Health/Check", None, [Question(b"\x0a\x00", lambda _: None)])
 
@@ -47,14 +51,46 @@ def test_calls_are_read(program: Path) -> None:
     assert (options["--rate"], options["--connections"], options["--seconds"]) == ("400", "3", "0.5")
 
 
-def test_a_server_that_leaves_too_many_calls_unanswered_holds_the_pacer_up() -> None:
-    def made(in_flight: int) -> pacer.Run:
-        sent = np.arange(20_000.0)
-        return pacer.Run(sent, sent, sent + in_flight - 0.5, np.zeros(20_000, np.uint64), 0, 1.0, ())
-
+def most_in_flight() -> int:
     (most,) = re.findall(r"MOST_IN_FLIGHT: usize = ([\d_]+);", SOURCE.read_text(encoding="utf-8"))
-    assert made(int(most)).held_up
-    assert not made(int(most) // 2).held_up
+    return int(most)
+
+
+def made(due: Times, sent: Times, answered: Times, unanswered: int = 0) -> pacer.Run:
+    return pacer.Run(due, sent, answered, np.zeros(due.size, np.uint64), unanswered, 1.0, ())
+
+
+def test_a_server_that_leaves_too_many_calls_unanswered_holds_the_pacer_up() -> None:
+    due = np.arange(20_000.0)
+    assert made(due, due, due + most_in_flight() - 0.5).held_up
+    assert not made(due, due, due + most_in_flight() // 2).held_up
+    # One answer in three microseconds: once there are as many it sends a call for each of them, ever later.
+    answered = 3 * (due + 1)
+    sent = np.maximum(due, answered - 3 * most_in_flight())
+    assert made(due, sent, answered).held_up
+
+
+def test_a_pacer_that_stalls_and_sends_all_at_once_holds_itself_up() -> None:
+    due = np.arange(40_000.0)
+    most = most_in_flight()
+    stall = (due >= 10_000) & (due < 10_000 + 2 * most)
+    sent = np.where(stall, 10_000.0 + 2 * most, due)
+    quick, slow = made(due, sent, sent + 300.0), made(due, sent, sent + 20.0 * most)
+    assert not quick.held_up
+    assert slow.held_up, "the server took much longer than the stall"
+
+
+def test_a_pacer_that_is_ever_later_holds_itself_up() -> None:
+    due = np.arange(100_000.0)
+    sent = 2.0 * due
+    # It reads no answer before it has sent as much as it may.
+    answered = sent[np.minimum(due.size - 1, (np.arange(due.size) // most_in_flight() + 1) * most_in_flight())] + 10.0
+    assert not made(due, sent, answered).held_up
+
+
+def test_calls_that_never_have_an_answer_are_not_the_pacers_fault() -> None:
+    due = np.arange(20_000.0)
+    assert made(due, due, due + 300.0, unanswered=most_in_flight()).held_up
 
 
 def test_a_failure_is_quoted(program: Path) -> None:

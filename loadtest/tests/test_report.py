@@ -13,7 +13,18 @@ from matplotlib.figure import Figure
 
 from loadtest import report, summary
 from loadtest.report import __main__ as command
-from loadtest.report import caveats, charts, comparison, headline, palette, published, tables, verdict, wording
+from loadtest.report import (
+    caveats,
+    charts,
+    comparison,
+    headline,
+    overview,
+    palette,
+    published,
+    tables,
+    verdict,
+    wording,
+)
 from loadtest.report.comparison import LEAST_NOISE, Change
 from loadtest.results import Limit, Load, Mode, Point, Results, Setting, SubjectRecord
 from loadtest.tests.test_results import point, results
@@ -300,6 +311,52 @@ def test_results_without_points_make_a_page(measured: Results, tmp_path: Path) -
 
 
 # ---- Verdicts
+
+
+def test_the_overview_has_what_a_call_costs_and_how_many_times_ours(measured: Results) -> None:
+    made = overview.table(measured)
+    assert made is not None
+    servers = [subject.label for subject in measured.subjects if subject.role in ("ours", "peer")]
+    assert sorted(made.columns[1:]) == sorted(servers)
+    assert made.columns[1].startswith("Ferrule")
+    assert [line.cells[0] for line in made.lines] == [scenario.title for scenario in measured.scenarios]
+    base, *others = made.lines[0].cells[1:]
+    for cell in others:
+        cost, times = cell.split("\n")
+        factor = re.fullmatch(r"(≈ )?([\d.,]+)×", times)
+        assert factor is not None
+        expected = float(cost.replace(",", "")) / float(base.replace(",", ""))
+        assert float(factor[2].replace(",", "")) == pytest.approx(expected, rel=0.5)
+
+
+def test_the_overview_says_when_another_server_is_cheaper(measured: Results) -> None:
+    name = next(subject.name for subject in measured.subjects if subject.role == "ours")
+
+    def dear(each: Point) -> Point:
+        return dataclasses.replace(each, server_cpu=1e6) if each.subject == name else each
+
+    made = overview.table(_changed(measured, dear))
+    assert made is not None
+    assert made.lines[0].cells[2].endswith("\n0.0×")
+
+
+def test_the_overview_has_throughput_where_cpu_times_are_not_known(measured: Results) -> None:
+    made = overview.table(_changed(measured, lambda each: dataclasses.replace(each, server_cpu=None)))
+    assert made is not None
+    assert made.lines[0].cells[1].endswith("\ncalls/s")
+
+
+def test_there_is_no_overview_of_nothing(measured: Results) -> None:
+    assert overview.table(dataclasses.replace(measured, points=[])) is None
+
+
+def test_the_overview_says_how_many_calls_failed(measured: Results) -> None:
+    def half(each: Point) -> Point:
+        return dataclasses.replace(each, codes={"OK": 1, "Unavailable": 1})
+
+    made = overview.table(_changed(measured, half))
+    assert made is not None
+    assert all("50% failed" in cell for cell in made.lines[0].cells[1:])
 
 
 def test_a_verdict_names_the_best_peer_and_the_limit(measured: Results) -> None:

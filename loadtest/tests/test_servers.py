@@ -1,5 +1,6 @@
 """Starting and stopping, with small programs in a server's place."""
 
+import socket
 import sys
 import textwrap
 from collections.abc import Callable
@@ -85,3 +86,12 @@ def test_server_that_does_not_drain_is_killed(program: Callable[[str], None], tm
     with servers.running("fake", tmp_path, log=tmp_path / "log", stop_seconds=0.2) as server:
         assert server.process.poll() is None
     assert server.process.returncode == -9
+
+
+def test_a_target_that_does_not_answer_is_an_error() -> None:
+    with socket.socket() as bound:
+        # Nobody listens on it, and nobody else gets it.
+        bound.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{bound.getsockname()[1]}"
+        with pytest.raises(ServerError, match=f"no Ferrule server answers at {address}: .*refused"):
+            servers.check(address)

@@ -81,9 +81,12 @@ def test_limit(changes: dict[str, Any], limit: Limit) -> None:
         ),
         (
             {"load": PACED, "offered": 400.0, "answered": 399.0, "held_up": True, "delays": times(9e6, 9e6)},
-            "399 of 1,000 calls/s offered were answered: waits grow as it lasts",
+            "399 of 1,000 calls/s offered were answered: so many waited for the server that for a time no more were begun",
         ),
-        ({"load": PACED, "offered": 1000.0, "answered": 849.0}, "849 of 1,000 calls/s offered were answered"),
+        (
+            {"load": PACED, "offered": 1000.0, "answered": 849.0},
+            "849 of 1,000 calls/s offered were answered: waits grow as it lasts",
+        ),
         ({"load": OPEN, "offered": 1000.0, "failed": 11}, "11 of 1,000 calls failed"),
     ],
 )

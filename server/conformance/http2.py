@@ -4,12 +4,19 @@ import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import h2.config
 import h2.connection
 import h2.events
 
-from server.conformance.process import Server
+
+class Listening(Protocol):
+    """A server, whoever started it."""
+
+    @property
+    def host_and_port(self) -> tuple[str, int]:
+        """Where it listens."""
 
 
 @dataclass
@@ -29,8 +36,8 @@ class Reply:
 class Connection:
     """An HTTP/2 connection that sends what it is told to."""
 
-    def __init__(self, server: Server, seconds: float) -> None:
-        self.authority = server.address
+    def __init__(self, server: Listening, seconds: float) -> None:
+        self.authority = "{}:{}".format(*server.host_and_port)
         self.socket = socket.create_connection(server.host_and_port, timeout=seconds)
         config = h2.config.H2Configuration(header_encoding="utf-8", validate_outbound_headers=False)
         self.http = h2.connection.H2Connection(config)
@@ -85,6 +92,13 @@ class Connection:
         ends = (h2.events.StreamEnded, h2.events.StreamReset)
         return any(isinstance(event, ends) and event.stream_id == stream for event in self.events)
 
+    def settle(self) -> None:
+        """Waits until the server has taken everything sent so far: it takes frames in order, and answers a ping."""
+        self.http.ping(b"settled?")
+        self.flush()
+        while not any(isinstance(event, h2.events.PingAckReceived) for event in self.events):
+            self.receive()
+
     def receive(self) -> None:
         """Takes what the server has sent, and answers its pings and settings."""
         received = self.socket.recv(65_536)
@@ -94,13 +108,12 @@ class Connection:
         self.flush()
 
     def reply(self, stream: int) -> Reply:
-        """Waits for the end of the stream."""
+        """Waits for the end of the stream; what comes on others meanwhile is kept for them."""
         reply = Reply()
         while True:
-            events, self.events = self.events, []
+            events = [event for event in self.events if getattr(event, "stream_id", None) == stream]
+            self.events = [event for event in self.events if event not in events]
             for event in events:
-                if getattr(event, "stream_id", None) != stream:
-                    continue
                 match event:
                     case h2.events.ResponseReceived() | h2.events.TrailersReceived():
                         reply.headers |= {str(name): str(value) for name, value in event.headers or ()}
@@ -116,7 +129,7 @@ class Connection:
 
 
 @contextmanager
-def connected(server: Server, seconds: float = 30.0) -> Iterator[Connection]:
+def connected(server: Listening, seconds: float = 30.0) -> Iterator[Connection]:
     """A connection to a server, closed at the end."""
     connection = Connection(server, seconds)
     try:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
@@ -354,6 +355,12 @@ def test_help_is_for_every_command(capsys: pytest.CaptureFixture[str]) -> None:
         shown = capsys.readouterr().out
         assert expected in shown
         assert "exit status: 0" in shown
+
+
+def test_it_tells_its_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--version"])
+    assert capsys.readouterr().out == f"ferrule-client {version('ferrule-client')}\n"
 
 
 def process(*arguments: object, **options: Any) -> subprocess.Popen[str]:

@@ -1,6 +1,12 @@
 //! Sparse rows: compressed sparse row format, checked.
 
+mod canonical;
+mod gather;
 mod narrow;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use gather::Gather;
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -178,69 +184,6 @@ impl<'a> Csr<'a> {
         let row = self.indptr.partition_point(|&offset| offset <= position as u64) - 1;
         Some((row, self.indices[position] as usize))
     }
-
-    fn is_canonical(&self) -> bool {
-        self.indptr.windows(2).all(|ends| {
-            let row = &self.indices[ends[0] as usize..ends[1] as usize];
-            // As above, without an early exit.
-            let next = row.iter().skip(1);
-            row.iter()
-                .zip(next)
-                .fold(true, |rises, (left, right)| rises & (left < right))
-        })
-    }
-
-    /// A copy with sorted rows, in which values of the same column are added in the order they came.
-    fn canonical(&self) -> Csr<'a> {
-        let values = match &self.values {
-            CsrValues::Single(values) => {
-                let (indptr, indices, values) = sorted(&self.indptr, &self.indices, values);
-                (indptr, indices, CsrValues::Single(values.into()))
-            }
-            CsrValues::Double(values) => {
-                let (indptr, indices, values) = sorted(&self.indptr, &self.indices, values);
-                (indptr, indices, CsrValues::Double(values.into()))
-            }
-        };
-        Csr {
-            indptr: values.0.into(),
-            indices: values.1.into(),
-            values: values.2,
-            columns: self.columns,
-        }
-    }
-}
-
-fn sorted<T: Copy + std::ops::AddAssign>(
-    indptr: &[u64],
-    indices: &[u32],
-    values: &[T],
-) -> (Vec<u64>, Vec<u32>, Vec<T>) {
-    let mut result = (
-        Vec::with_capacity(indptr.len()),
-        Vec::with_capacity(indices.len()),
-        Vec::with_capacity(values.len()),
-    );
-    result.0.push(0);
-    let mut row = Vec::new();
-    for ends in indptr.windows(2) {
-        let span = ends[0] as usize..ends[1] as usize;
-        row.clear();
-        row.extend(indices[span.clone()].iter().copied().zip(values[span].iter().copied()));
-        row.sort_by_key(|&(column, _)| column);
-        let first = result.1.len();
-        for &(column, value) in &row {
-            if result.1.len() > first && result.1.last() == Some(&column) {
-                let last = result.2.len() - 1;
-                result.2[last] += value;
-            } else {
-                result.1.push(column);
-                result.2.push(value);
-            }
-        }
-        result.0.push(result.1.len() as u64);
-    }
-    result
 }
 
 /// Offsets rise from 0 to the number of values. They are 64-bit throughout: a matrix may have more values than 2³².
@@ -267,48 +210,6 @@ pub(crate) struct Stored<'a> {
     pub(crate) indptr: &'a [u64],
     pub(crate) indices: &'a [u32],
     pub(crate) values: &'a CsrValues<'a>,
-}
-
-/// Rows of a [`Csr`] gathered into another, in float64.
-pub(crate) struct Gather {
-    indptr: Vec<u64>,
-    indices: Vec<u32>,
-    values: Vec<f64>,
-    columns: usize,
-    buffer: Vec<f64>,
-}
-
-impl Gather {
-    /// Room for `rows` rows of a matrix of `columns` columns.
-    pub(crate) fn new(columns: usize, rows: usize) -> Self {
-        let mut indptr = Vec::with_capacity(rows + 1);
-        indptr.push(0);
-        Self {
-            indptr,
-            indices: Vec::new(),
-            values: Vec::new(),
-            columns,
-            buffer: Vec::new(),
-        }
-    }
-
-    /// Adds a row of `csr`, which has as many columns.
-    pub(crate) fn push(&mut self, csr: &Csr<'_>, row: usize) {
-        let rows = csr.tile(row..row + 1, None, &mut self.buffer);
-        self.indices.extend_from_slice(rows.columns);
-        self.values.extend_from_slice(rows.values);
-        self.indptr.push(self.values.len() as u64);
-    }
-
-    /// The matrix.
-    pub(crate) fn csr(self) -> Csr<'static> {
-        Csr {
-            indptr: self.indptr.into(),
-            indices: self.indices.into(),
-            values: CsrValues::Double(self.values.into()),
-            columns: self.columns,
-        }
-    }
 }
 
 /// Some rows of a [`Csr`].
@@ -399,94 +300,5 @@ impl<'t, V: Value> SparseRow<'t, V> {
             columns: self.columns,
             values: V::widened(self.values, room),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn csr(indptr: &[u64], indices: &[u32], values: &[f64], columns: usize) -> Result<Csr<'static>, CsrError> {
-        Csr::new(
-            indptr.to_vec().into(),
-            indices.to_vec().into(),
-            CsrValues::Double(values.to_vec().into()),
-            columns,
-        )
-    }
-
-    fn entries(csr: &Csr<'_>) -> Vec<Vec<(usize, f64)>> {
-        let mut buffer = Vec::new();
-        let rows = csr.tile(0..csr.rows(), None, &mut buffer);
-        rows.iter().map(|row| row.entries().collect()).collect()
-    }
-
-    #[test]
-    fn rows_come_as_they_are_or_sorted_with_duplicates_added() {
-        let plain = csr(&[0, 2, 2, 3], &[0, 3, 1], &[1.0, 2.0, 3.0], 4).unwrap();
-        assert_eq!((plain.rows(), plain.columns(), plain.nonzeros()), (3, 4, 3));
-        assert_eq!(entries(&plain), [vec![(0, 1.0), (3, 2.0)], vec![], vec![(1, 3.0)]]);
-        let mixed = csr(&[0, 4, 4, 5], &[3, 0, 3, 1, 1], &[1.0, 2.0, 0.5, 4.0, 7.0], 4).unwrap();
-        assert_eq!(
-            entries(&mixed),
-            [vec![(0, 2.0), (1, 4.0), (3, 1.5)], vec![], vec![(1, 7.0)]]
-        );
-    }
-
-    #[test]
-    fn nothing_is_copied_that_is_in_order() {
-        let (indptr, indices, values) = ([0, 1, 2], [1, 0], [1.0_f32, 2.0]);
-        let single = Csr::new(
-            (&indptr).into(),
-            (&indices).into(),
-            CsrValues::Single((&values).into()),
-            2,
-        )
-        .unwrap();
-        assert!(matches!(&single.indices, Cow::Borrowed(_)));
-        assert!(matches!(&single.values, CsrValues::Single(Cow::Borrowed(_))));
-        assert_eq!(single.precision(), Precision::Single);
-        let mut buffer = Vec::new();
-        let row = single.tile(1..2, None, &mut buffer).iter().next().unwrap();
-        assert_eq!((row.columns, row.values), (&[0][..], &[2.0][..]));
-    }
-
-    #[test]
-    fn offsets_are_checked_also_beyond_32_bits() {
-        let most = 5_000_000_000;
-        assert_eq!(check_offsets(&[0, 4_294_967_296, most], most), Ok(()));
-        for (indptr, values) in [
-            (&[0, 4_294_967_296, most][..], most - (1 << 32)),
-            (&[1, most], most),
-            (&[0, most, most - 1], most - 1),
-            (&[0, u64::MAX], most),
-            (&[], 0),
-        ] {
-            assert!(check_offsets(indptr, values).is_err(), "{indptr:?}");
-        }
-        assert_eq!(
-            check_offsets(&[0, 3, 2, 5], 5).unwrap_err().to_string(),
-            "indptr[2]: expected at least 3, got 2"
-        );
-    }
-
-    #[test]
-    fn what_does_not_fit_together_is_refused() {
-        assert!(matches!(
-            csr(&[0, 1], &[4], &[1.0], 4),
-            Err(CsrError::Index { position: 0, .. })
-        ));
-        assert!(matches!(
-            csr(&[0, 1], &[0, 1], &[1.0], 4),
-            Err(CsrError::Indices { .. })
-        ));
-        assert!(matches!(csr(&[0], &[], &[], 0), Err(CsrError::Columns { got: 0 })));
-        assert_eq!(csr(&[0], &[], &[], 1).unwrap().rows(), 0);
-    }
-
-    #[test]
-    fn the_first_value_that_is_not_finite_is_found_by_its_place() {
-        let bad = csr(&[0, 1, 1, 3], &[2, 0, 5], &[1.0, 2.0, f64::NAN], 6).unwrap();
-        assert_eq!(bad.first_non_finite(), Some((2, 5)));
     }
 }

@@ -106,7 +106,8 @@ pub(crate) fn quick_squared_distance(left: &[f64], right: &[f64]) -> f64 {
     sums.iter().sum::<f64>() + squared_distance(left_rest, right_rest)
 }
 
-/// Scalar product in a fixed order of additions: eight running sums, then a tree, then the rest.
+/// Scalar product in a fixed order of additions: eight running sums, of which a column belongs to the one of its number modulo 8,
+/// then a tree.
 pub(crate) fn dot(left: &[f64], right: &[f64]) -> f64 {
     let (left_lanes, left_rest) = left.as_chunks::<LANES>();
     let (right_lanes, right_rest) = right.as_chunks::<LANES>();
@@ -116,8 +117,10 @@ pub(crate) fn dot(left: &[f64], right: &[f64]) -> f64 {
             *sum += left * right;
         }
     }
-    let rest: f64 = left_rest.iter().zip(right_rest).map(|(left, right)| left * right).sum();
-    ((sums[0] + sums[4]) + (sums[2] + sums[6])) + ((sums[1] + sums[5]) + (sums[3] + sums[7])) + rest
+    for ((sum, left), right) in sums.iter_mut().zip(left_rest).zip(right_rest) {
+        *sum += left * right;
+    }
+    ((sums[0] + sums[4]) + (sums[2] + sums[6])) + ((sums[1] + sums[5]) + (sums[3] + sums[7]))
 }
 
 /// `target += factor × vector`.

@@ -2,12 +2,11 @@
 
 mod matrices;
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use ferrule_algorithms::kmeans::{Init, KMeans, Parameters};
-use ferrule_algorithms::simd::{self, Level};
 use ferrule_algorithms::{Interrupt, Iteration, Observer, Rows, never};
-use matrices::{Blobs, Numbers, bits, on_threads};
+use matrices::{Blobs, Numbers, at_each_level, bits, nearest, on_threads};
 
 /// Wants every iteration's inertia: so every row is compared with every centre.
 #[derive(Default)]
@@ -34,15 +33,10 @@ fn outcome(rows: Rows<'_>, weights: Option<&[f64]>, parameters: &Parameters, int
     (fit.labels, centers, fit.inertia.to_bits(), fit.n_iter, fit.strict)
 }
 
-/// The level belongs to the process: one test at a time says which.
-static TURN: Mutex<()> = Mutex::new(());
-
 /// Fits with bounds and without, at every level and on one thread and several: all the same.
 fn same(what: &str, rows: Rows<'_>, weights: Option<&[f64]>, parameters: &Parameters) -> Outcome {
-    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let mut expected = None;
-    for level in Level::ALL.into_iter().filter(|level| level.is_available()) {
-        simd::force(level).expect("a level that the CPU has");
+    at_each_level(|level| {
         for threads in [1, 2, 3] {
             let follower = Follower::default();
             let all = on_threads(threads, || outcome(rows, weights, parameters, &follower));
@@ -56,27 +50,13 @@ fn same(what: &str, rows: Rows<'_>, weights: Option<&[f64]>, parameters: &Parame
             let expected = expected.get_or_insert_with(|| all.clone());
             assert!(*expected == all, "{what}, {level}, {threads} threads");
         }
-    }
-    simd::force(Level::best()).expect("the best level is one that the CPU has");
+    });
     expected.expect("there is a level")
 }
 
-/// The nearest centre of each row by direct differences, the lowest among equals.
+/// The label of each row by the definition.
 fn labels(values: &[f64], columns: usize, centers: &[f64]) -> Vec<i32> {
-    let nearest = |row: &[f64]| {
-        let mut best = (0, f64::INFINITY);
-        for (cluster, center) in centers.chunks(columns).enumerate() {
-            let distance = row.iter().zip(center).fold(0.0, |sum, (value, center)| {
-                let difference = value - center;
-                sum + difference * difference
-            });
-            if distance < best.1 {
-                best = (cluster as i32, distance);
-            }
-        }
-        best.0
-    };
-    values.chunks(columns).map(nearest).collect()
+    values.chunks(columns).map(|row| nearest(row, centers)).collect()
 }
 
 fn given(centers: &[f64], n_clusters: usize, max_iter: usize) -> Parameters {

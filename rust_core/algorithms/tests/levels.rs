@@ -2,12 +2,9 @@
 
 mod matrices;
 
-use std::sync::{Mutex, PoisonError};
-
 use ferrule_algorithms::kmeans::{Init, KMeans, Parameters};
-use ferrule_algorithms::simd::{self, Level};
-use ferrule_algorithms::{Csr, CsrValues, Rows, never};
-use matrices::{Blobs, Numbers, bits};
+use ferrule_algorithms::{Rows, never};
+use matrices::{Blobs, Numbers, at_each_level, bits, nearest, sparse};
 
 /// Everything that a fit and a prediction give, as bits.
 type Everything = (Vec<i32>, Vec<u64>, u64, usize, Vec<i32>);
@@ -25,51 +22,16 @@ fn everything(rows: Rows<'_>, weights: Option<&[f64]>, parameters: &Parameters) 
     )
 }
 
-/// The values as a sparse matrix without zeros.
-fn sparse(values: &[f64], columns: usize) -> Csr<'static> {
-    let (mut indptr, mut indices, mut kept) = (vec![0], Vec::new(), Vec::new());
-    for row in values.chunks(columns) {
-        for (column, &value) in row.iter().enumerate().filter(|(_, value)| **value != 0.0) {
-            indices.push(column as u32);
-            kept.push(value);
-        }
-        indptr.push(kept.len() as u64);
-    }
-    Csr::new(indptr.into(), indices.into(), CsrValues::Double(kept.into()), columns).expect("a sparse matrix")
-}
-
-/// Nearest centre by direct differences, the lowest among equals.
-fn nearest(row: &[f64], centers: &[f64]) -> i32 {
-    let mut best = (0, f64::INFINITY);
-    for (cluster, center) in centers.chunks(row.len()).enumerate() {
-        let distance = row.iter().zip(center).fold(0.0, |sum, (value, center)| {
-            let difference = value - center;
-            sum + difference * difference
-        });
-        if distance < best.1 {
-            best = (cluster as i32, distance);
-        }
-    }
-    best.0
-}
-
-/// The level belongs to the process: one test at a time says which.
-static TURN: Mutex<()> = Mutex::new(());
-
 /// Does `check` at each level that this CPU has, and expects the same of all.
 fn at_every_level<T: PartialEq>(check: impl Fn() -> T) {
-    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let mut expected = None;
-    for level in Level::ALL.into_iter().filter(|level| level.is_available()) {
-        simd::force(level).expect("a level that the CPU has");
-        assert_eq!(simd::level(), level);
+    at_each_level(|level| {
         let got = check();
         if let Some(expected) = &expected {
             assert!(got == *expected, "{level} differs");
         }
         expected = Some(got);
-    }
-    simd::force(Level::best()).expect("the best level is one that the CPU has");
+    });
 }
 
 #[test]
@@ -165,7 +127,7 @@ fn levels_agree_to_the_last_bit_and_labels_with_the_definition() {
                 }
             })
             .collect();
-        let csr = sparse(&values, columns);
+        let csr = sparse(&values, columns, |value| value != 0.0);
         let parameters = Parameters {
             n_clusters,
             init: Init::Centers(values[..n_clusters * columns].to_vec()),

@@ -7,21 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use ferrule_algorithms::kmeans::mini_batch::{self, State};
 use ferrule_algorithms::kmeans::{self, Init, KMeans};
 use ferrule_algorithms::{Csr, CsrValues, FitError, Iteration, Observer, RandomState, Rows, never};
-use matrices::{Blobs, Numbers, bits, on_threads};
+use matrices::{Blobs, Numbers, bits, on_threads, sparse};
 use proptest::prelude::*;
-
-/// The values as a sparse matrix that names those that `named` says.
-fn sparse(values: &[f64], columns: usize, named: impl Fn(f64) -> bool) -> Csr<'static> {
-    let (mut indptr, mut indices, mut kept) = (vec![0], Vec::new(), Vec::new());
-    for row in values.chunks(columns) {
-        for (column, &value) in row.iter().enumerate().filter(|(_, value)| named(**value)) {
-            indices.push(column as u32);
-            kept.push(value);
-        }
-        indptr.push(kept.len() as u64);
-    }
-    Csr::new(indptr.into(), indices.into(), CsrValues::Double(kept.into()), columns).expect("a sparse matrix")
-}
 
 /// Blobs of which most values are zero: each group has values in columns of its own, and in the first.
 fn gappy(seed: u64, rows: usize, columns: usize, groups: usize) -> Blobs {

@@ -1,11 +1,16 @@
 //! The command line of both servers: the same commands, flags, help and messages.
 
-use std::{ffi::OsString, path::PathBuf, time::Duration};
+use std::{
+    ffi::OsString,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    path::PathBuf,
+    time::Duration,
+};
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use toml::Value;
 
-use crate::config::{Config, Layers};
+use crate::config::{Config, Layers, Server};
 
 /// What the user wants done.
 #[derive(Debug, Clone)]
@@ -19,25 +24,63 @@ pub enum Command {
 }
 
 /// Whom to ask for health.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone)]
 pub struct Healthcheck {
-    /// Host and port of the server
-    #[arg(long, default_value = "127.0.0.1:50051", value_name = "HOST:PORT")]
+    /// Host and port of the server.
     pub address: String,
+    /// Service to ask about, or models/NAME; empty for the whole server.
+    pub service: String,
+    /// How long to wait for the answer.
+    pub timeout: Duration,
+}
+
+#[derive(Debug, Args)]
+struct HealthcheckFlags {
+    /// Host and port of the server [default: as its environment says, or 127.0.0.1:50051]
+    #[arg(long, value_name = "HOST:PORT")]
+    address: Option<String>,
     /// Service to ask about, or models/NAME [default: the whole server]
     #[arg(long, default_value = "", hide_default_value = true, value_name = "NAME")]
-    pub service: String,
+    service: String,
     /// How long to wait for the answer, in seconds
     #[arg(long, default_value_t = 3.0, value_parser = seconds, value_name = "SECONDS")]
     timeout: f64,
 }
 
-impl Healthcheck {
-    /// How long to wait for the answer.
-    #[must_use]
-    pub fn timeout(&self) -> Duration {
-        Duration::from_secs_f64(self.timeout)
+impl HealthcheckFlags {
+    fn resolved(self, environment: Vec<(String, String)>) -> Result<Healthcheck, UsageError> {
+        let address = match self.address {
+            Some(address) => address,
+            None => loopback(&resolved(Layers {
+                environment,
+                ..Layers::default()
+            })?),
+        };
+        Ok(Healthcheck {
+            address,
+            service: self.service,
+            timeout: Duration::from_secs_f64(self.timeout),
+        })
     }
+}
+
+/// Where a program beside the server reaches it, in the same container for one: an address that stands for all others is
+/// none to connect to.
+fn loopback(config: &Config) -> String {
+    let Server { host, port, .. } = &config.server;
+    match host.parse() {
+        Ok(IpAddr::V4(any)) if any.is_unspecified() => format!("{}:{port}", Ipv4Addr::LOCALHOST),
+        Ok(IpAddr::V6(any)) if any.is_unspecified() => format!("[{}]:{port}", Ipv6Addr::LOCALHOST),
+        Ok(IpAddr::V6(host)) => format!("[{host}]:{port}"),
+        _ => format!("{host}:{port}"),
+    }
+}
+
+fn resolved(layers: Layers) -> Result<Config, UsageError> {
+    Config::resolve(layers).map_err(|error| UsageError {
+        text: format!("{error}\n"),
+        code: EXIT_CONFIG,
+    })
 }
 
 fn seconds(text: &str) -> Result<f64, String> {
@@ -59,15 +102,13 @@ pub struct UsageError {
 /// Exit status for settings that are wrong (`EX_CONFIG` of sysexits.h).
 const EXIT_CONFIG: i32 = 78;
 
+const SETTINGS: &str = "\
+Settings come from a file (--config), from FERRULE_<SECTION>_<KEY> environment variables over it, and from flags
+over those. --print-config shows every setting with its value.";
+
 /// Serves K-Means and logistic regression over gRPC.
 #[derive(Debug, Parser)]
-#[command(
-    version,
-    max_term_width = 100,
-    after_help = "\
-Settings come from a file (--config), from FERRULE_<SECTION>_<KEY> environment variables over it, and from flags
-over those. --print-config shows every setting with its value."
-)]
+#[command(name = "ferrule-server", version, max_term_width = 100, after_help = SETTINGS)]
 struct CommandLine {
     #[command(subcommand)]
     action: Action,
@@ -76,10 +117,12 @@ struct CommandLine {
 #[derive(Debug, Subcommand)]
 enum Action {
     /// Serve the models of a repository; prints `listening on HOST:PORT` when ready
+    #[command(after_help = SETTINGS)]
     Serve(ServeFlags),
     /// Ask a running server for its health; exit status 0 means SERVING
-    Healthcheck(Healthcheck),
+    Healthcheck(HealthcheckFlags),
     /// Check the settings and report every mistake
+    #[command(after_help = SETTINGS)]
     CheckConfig(ServeFlags),
 }
 
@@ -154,15 +197,12 @@ pub fn parse(
         Err(help) => return Ok(Command::Print(help.to_string())),
     };
     let (flags, check_only) = match action {
-        Action::Healthcheck(healthcheck) => return Ok(Command::Healthcheck(healthcheck)),
+        Action::Healthcheck(flags) => return flags.resolved(environment).map(Command::Healthcheck),
         Action::Serve(flags) => (flags, false),
         Action::CheckConfig(flags) => (flags, true),
     };
     let (layers, print_config) = flags.layers(environment);
-    let config = Config::resolve(layers).map_err(|error| UsageError {
-        text: format!("{error}\n"),
-        code: EXIT_CONFIG,
-    })?;
+    let config = resolved(layers)?;
     Ok(if print_config {
         Command::Print(config.to_toml())
     } else if check_only {
@@ -214,6 +254,40 @@ mod tests {
         assert_eq!(parsed(&["serve", "--prot", "1"]).unwrap_err().code, 2);
         assert_eq!(parsed(&["serve", "--host", "0.0.0.0"]).unwrap_err().code, EXIT_CONFIG);
         assert_eq!(parsed(&["healthcheck", "--timeout", "NaN"]).unwrap_err().code, 2);
+    }
+
+    #[test]
+    fn the_version_is_that_of_the_server() {
+        let Ok(Command::Print(text)) = parsed(&["--version"]) else {
+            panic!("--version prints");
+        };
+        assert_eq!(text, concat!("ferrule-server ", env!("CARGO_PKG_VERSION"), "\n"));
+    }
+
+    #[test]
+    fn health_is_asked_where_the_environment_lets_the_server_listen() {
+        let asked = |flags: &[&str], environment: &[(&str, &str)]| {
+            let arguments = std::iter::once("healthcheck").chain(flags.iter().copied());
+            let variables = environment.iter().map(|(name, text)| ((*name).into(), (*text).into()));
+            match parse("ferrule-server", arguments.map(OsString::from), variables.collect()) {
+                Ok(Command::Healthcheck(asked)) => asked.address,
+                Err(error) => error.text,
+                Ok(_) => panic!("healthcheck is a command"),
+            }
+        };
+        let (port, open) = (
+            ("FERRULE_SERVER_PORT", "7"),
+            ("FERRULE_SERVER_ALLOW_REMOTE_PLAINTEXT", "true"),
+        );
+        assert_eq!(asked(&[], &[port]), "127.0.0.1:7");
+        assert_eq!(
+            asked(&[], &[port, open, ("FERRULE_SERVER_HOST", "0.0.0.0")]),
+            "127.0.0.1:7"
+        );
+        assert_eq!(asked(&[], &[open, ("FERRULE_SERVER_HOST", "::")]), "[::1]:50051");
+        assert_eq!(asked(&[], &[("FERRULE_SERVER_HOST", "::1")]), "[::1]:50051");
+        assert_eq!(asked(&["--address", "there:1"], &[port]), "there:1");
+        assert!(asked(&[], &[("FERRULE_SERVER_PORT", "x")]).contains("FERRULE_SERVER_PORT"));
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! The settings of both servers: one file of defaults, a file of the operator's over it, environment variables over
 //! that, flags over those. Parsed here for both servers, every mistake reported at once.
 
+mod service_link;
 mod settings;
+mod wording;
 
-use std::{fmt, fs, net::IpAddr, num::NonZeroUsize, path::PathBuf, thread};
+use std::{fmt, fs, net::IpAddr, num::NonZeroUsize, path::PathBuf, thread, time::Duration};
 
 use ferrule_algorithms::simd;
 use toml::{Table, Value};
@@ -14,6 +16,8 @@ use crate::board::MAX_WORKERS;
 /// The file of defaults, which documents every setting.
 pub const DEFAULTS: &str = include_str!("../../../server/ferrule.toml");
 
+/// Of any duration: sums of them, and moments after now, must be numbers everywhere.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 const ENVIRONMENT_PREFIX: &str = "FERRULE_";
 
 /// Everything that is wrong with the settings, at once.
@@ -44,7 +48,7 @@ impl fmt::Display for ConfigError {
 pub struct Layers {
     /// The operator's file.
     pub file: Option<PathBuf>,
-    /// Environment variables; those that do not start with `FERRULE_` are ignored.
+    /// Environment variables; those that do not start with `FERRULE_`, or describe a service of Kubernetes, are ignored.
     pub environment: Vec<(String, String)>,
     /// Flags: how each is spelled, the setting as `section.key`, the value.
     pub flags: Vec<(&'static str, &'static str, Value)>,
@@ -139,6 +143,16 @@ impl Config {
             !self.models.poll_interval.is_zero(),
             "models.poll_interval: expected more than 0".into(),
         );
+        for (key, value) in [
+            ("server.drain_delay", self.server.drain_delay),
+            ("server.drain_timeout", self.server.drain_timeout),
+            ("models.poll_interval", self.models.poll_interval),
+        ] {
+            demand(
+                value <= LONGEST,
+                format!("{key}: expected at most 24h, got {}s", value.as_secs()),
+            );
+        }
         let Limits {
             max_message_bytes,
             max_cells,
@@ -220,6 +234,9 @@ impl Merge {
         let Some(setting) = name.strip_prefix(ENVIRONMENT_PREFIX) else {
             return;
         };
+        if service_link::is_one(name, text) {
+            return;
+        }
         let setting = setting.to_ascii_lowercase();
         let Some((section, key)) = setting.split_once('_') else {
             return self.unknown(name, &setting);
@@ -253,8 +270,10 @@ impl Merge {
         };
         let before = std::mem::replace(slot, value);
         if let Err(error) = self.settings.clone().try_into::<Config>() {
-            self.problems
-                .push(format!("{source}: {section}.{key}: {}", error.message()));
+            self.problems.push(format!(
+                "{source}: {section}.{key}: {}",
+                wording::plain(error.message())
+            ));
             self.settings[section][key] = before;
         }
     }

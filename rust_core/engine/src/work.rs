@@ -83,8 +83,9 @@ pub(crate) fn contained<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T,
     catch_unwind(AssertUnwindSafe(work))
         .unwrap_or_else(|_| Err(Error::incident(&"a panic; its place is in the line before")))
         .map_err(|error| {
-            tracing::debug!(%error, "call refused");
-            Status::from(&error)
+            let status = Status::from(&error);
+            tracing::debug!(code = ?status.code, %error, "call refused");
+            status
         })
 }
 

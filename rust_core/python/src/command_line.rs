@@ -1,6 +1,6 @@
 //! The command line of the Python server, parsed by the engine.
 
-use std::{ffi::OsString, time::Duration};
+use std::ffi::OsString;
 
 use ferrule_engine::{
     Method,
@@ -58,8 +58,7 @@ impl Healthcheck {
 
     #[getter]
     fn timeout(&self) -> f64 {
-        let timeout: Duration = self.0.timeout();
-        timeout.as_secs_f64()
+        self.0.timeout.as_secs_f64()
     }
 
     #[getter]

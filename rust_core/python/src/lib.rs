@@ -37,7 +37,7 @@ mod _core {
     #[pymodule_export]
     use crate::kmeans::{KMeansFit, kmeans_fit, kmeans_label, kmeans_predict, kmeans_transform};
     #[pymodule_export]
-    use crate::log::{log, start_logging};
+    use crate::log::{log, log_listening, start_logging};
     #[pymodule_export]
     use crate::logistic_regression::{
         LogisticRegressionFit, logistic_regression_decision_function, logistic_regression_fit,

@@ -17,6 +17,12 @@ pub fn start_logging(config: &Config) {
 
 /// See `_core.pyi`.
 #[pyfunction]
+pub fn log_listening(config: &Config, address: &str) {
+    ferrule_engine::telemetry::listening(&config.0, address);
+}
+
+/// See `_core.pyi`.
+#[pyfunction]
 pub fn log(level: u32, logger: &str, message: &str) {
     const TARGET: &str = "ferrule_server";
     match level {

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+from importlib.metadata import version
 
 import ferrule
 import pytest
@@ -45,6 +46,7 @@ def test_without_scikit_learn_the_extra_is_named() -> None:
 
 def test_names() -> None:
     assert {"KMeans", "LogisticRegression", "MiniBatchKMeans"} <= set(dir(ferrule))
+    assert ferrule.__version__ == version("ferrule")
     with pytest.raises(AttributeError, match="no attribute 'Nope'"):
         _ = ferrule.Nope
 

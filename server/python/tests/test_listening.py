@@ -1,5 +1,6 @@
 """The port, the command line and the one line on standard output."""
 
+import re
 import socket
 import subprocess
 import sys
@@ -21,7 +22,7 @@ def test_prints_one_line_with_the_real_port_and_logs_json(serve: Serve) -> None:
     assert server.process.stdout is not None
     assert server.process.stdout.read() == b""
     lines = server.log_lines()
-    assert [line["message"] for line in lines if line["logger"] == "ferrule_server.supervisor"] == [
+    assert [line["message"] for line in lines if line.get("logger") == "ferrule_server.supervisor"] == [
         "draining for at most 30s",
         "drained",
     ]
@@ -121,7 +122,8 @@ def test_a_standard_output_that_takes_nothing_is_an_error_in_one_line(
             command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=PATIENCE, check=False, cwd=tmp_path
         )
     expected = "ferrule-server: cannot write to standard output: No space left on device (os error 28)\n"
-    assert (done.returncode, done.stderr) == (1, expected)
+    said = [line for line in done.stderr.splitlines(keepends=True) if not line.startswith('{"timestamp"')]
+    assert (done.returncode, said) == (1, [expected])
 
 
 def test_wrong_settings_are_reported_before_anything_starts(start: Serve) -> None:
@@ -134,5 +136,4 @@ def test_wrong_settings_are_reported_before_anything_starts(start: Serve) -> Non
 def test_a_repository_that_cannot_be_used_ends_the_start(start: Serve) -> None:
     server = start("--port", "0", models_directory="/dev/null/models")
     assert server.process.wait(PATIENCE) == 1
-    assert "ferrule-server: models.directory /dev/null/models: " in server.log()
-    assert "Traceback" not in server.log()
+    assert re.fullmatch("ferrule-server: models.directory /dev/null/models: [^\n]*\n", server.log())

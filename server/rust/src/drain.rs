@@ -45,7 +45,8 @@ impl StopSignals {
 /// Stops a server so that no call that it took fails: says NOT_SERVING, goes on while load balancers notice, ends open
 /// streams, sends clients elsewhere, and finishes what runs. Calls that outlast `drain_timeout` are cancelled.
 pub fn drain(app: App, settings: &Server) {
-    tracing::info!(delay = ?settings.drain_delay, timeout = ?settings.drain_timeout, "draining");
+    let most = settings.drain_delay.saturating_add(settings.drain_timeout);
+    tracing::info!("draining for at most {}s", most.as_secs_f64());
     app.engine().drain();
     thread::sleep(settings.drain_delay);
     app.engine().hang_up();

@@ -57,13 +57,13 @@ pub enum Unhealthy {
 /// Everything else.
 pub fn run(ask: &Healthcheck) -> Result<(), Unhealthy> {
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
-    let answer = runtime.block_on(async { timeout(ask.timeout(), check(ask)).await });
+    let answer = runtime.block_on(async { timeout(ask.timeout, check(ask)).await });
     // A resolver that hangs must not hold up the exit.
     runtime.shutdown_background();
     answer.unwrap_or_else(|_| {
         Err(Unhealthy::Silent {
             address: ask.address.clone(),
-            patience: ask.timeout(),
+            patience: ask.timeout,
         })
     })
 }

@@ -39,6 +39,7 @@ fn serve(config: &Config) -> Result<(), UsageError> {
     telemetry::init(&config.log);
     let mut signals = drain::StopSignals::install().map_err(failure)?;
     let app = App::start(config).map_err(failure)?;
+    telemetry::listening(config, &app.address().to_string());
     print(&format!("listening on {}\n", app.address()))?;
     signals.wait();
     drain::drain(app, &config.server);

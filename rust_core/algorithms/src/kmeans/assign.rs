@@ -1,7 +1,9 @@
-//! Giving rows to their nearest centres: which kernel does it.
+//! Giving rows to their nearest centres: what kernels are handed, and what they hand back.
 
 use std::cell::Cell;
+use std::ops::Range;
 
+use crate::blocks::Blocks;
 use crate::csr::SparseRows;
 use crate::interrupt::Interrupted;
 use crate::kmeans::bounds::Edges;
@@ -9,65 +11,26 @@ use crate::kmeans::centers::Centers;
 use crate::kmeans::exact::Exact;
 use crate::kmeans::few::Few;
 use crate::kmeans::margins::{Kept, Ways};
+use crate::kmeans::route::Route;
 use crate::kmeans::scores::Scores;
 use crate::kmeans::sparse::Sparse;
-use crate::kmeans::sums::{ABREAST, Sums, Wanted, by_lane};
+use crate::kmeans::sums::{ABREAST, Sums, Wanted};
 use crate::kmeans::tally::{Cuts, Tally};
-use crate::rows::{Ahead, Lying, Row, Rows};
+use crate::rows::{Ahead, Lying, Row};
+use crate::sample::Sample;
 use crate::simd::{DOUBLES, Simd, dispatch};
 use crate::values::Value;
 
-/// How dense rows are compared with centres. The labels are the same, whichever it is: see `KERNELS.md`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Route {
-    /// All of few short centres at once: [`Few`].
-    Few,
-    /// Row by row, all columns in float64: [`Exact`].
-    Exact,
-    /// By scores in float32, and by [`Exact`] where they leave doubt: [`Scores`].
-    Scores,
-    /// Sparse rows, one by one.
-    SparseExact,
-    /// Sparse rows by scores in float32: [`Sparse`].
-    SparseScores,
-}
-
-/// Rows of a call below which the centres are not worth preparing for [`Route::Scores`].
-const LEAST_SCORED_ROWS: usize = 64;
-
-/// Columns above which the error bounds of scores in float32 say little.
-const MOST_SCORED_COLUMNS: usize = 4096;
-
-/// Centres up to which scores can count them in float32.
-const MOST_SCORED_CENTERS: usize = 1 << 24;
-
-/// The route for these rows. The one place where that is decided.
-pub(crate) fn choose(rows: &Rows<'_>, n_clusters: usize) -> Route {
-    let columns = rows.columns();
-    if rows.is_sparse() {
-        // Worth it where there are about as many values as the centres have columns.
-        let values = rows.rows().saturating_mul(rows.row_values());
-        if n_clusters > 1 && values >= columns && !by_lane(n_clusters, columns) {
-            Route::SparseScores
-        } else {
-            Route::SparseExact
-        }
-    } else if by_lane(n_clusters, columns) {
-        Route::Few
-    } else if rows.rows() >= LEAST_SCORED_ROWS
-        && (2..=MOST_SCORED_CENTERS).contains(&n_clusters)
-        && columns <= MOST_SCORED_COLUMNS
-    {
-        Route::Scores
-    } else {
-        Route::Exact
-    }
-}
-
-/// What is to be done with a tile of rows.
+/// How a pass compares rows with centres, and what for.
 pub(crate) struct Pass<'a> {
     pub(crate) centers: &'a Centers,
     pub(crate) route: Route,
+    pub(crate) look: Look,
+}
+
+/// What a pass is for.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Look {
     /// Whether labels are written, or only compared.
     pub(crate) write: bool,
     /// Whether deviations and weights are gathered.
@@ -89,10 +52,7 @@ pub(crate) struct Task<'a, 't, V = f64> {
     /// One for each row; None is 1 for each.
     pub(crate) weights: Option<&'t [f64]>,
     pub(crate) outcome: &'t mut Outcome,
-    pub(crate) write: bool,
-    pub(crate) gather: bool,
-    pub(crate) inertia: bool,
-    pub(crate) margins: bool,
+    pub(crate) look: Look,
     /// Where rows that change their label are carried from one sum to another.
     pub(crate) carrier: Option<Carrier<'t>>,
     /// Where scores leave bounds of distances.
@@ -120,6 +80,19 @@ pub(crate) struct Stretch<'t, R> {
 }
 
 impl<'t, R> Stretch<'t, R> {
+    /// Rows that weigh 1 each, of which nothing is carried or bounded.
+    pub(crate) fn new(rows: R, place: usize, labels: &'t mut [i32]) -> Self {
+        Self {
+            rows,
+            ahead: Ahead::Unknown,
+            place,
+            labels,
+            weights: None,
+            carrier: None,
+            edges: None,
+        }
+    }
+
     /// The same with its rows in another form.
     pub(crate) fn over<T>(self, rows: T) -> Stretch<'t, T> {
         let Self {
@@ -189,6 +162,27 @@ impl Changes {
 }
 
 impl Pass<'_> {
+    /// Does it with the rows of a block.
+    pub(crate) fn block(
+        &self,
+        sample: Sample<'_>,
+        blocks: &Blocks,
+        block: Range<usize>,
+        labels: &mut [i32],
+        outcome: &mut Outcome,
+    ) -> Result<(), Interrupted> {
+        let first = block.start;
+        sample.lying(blocks, block, |tile, rows| {
+            let places = tile.start - first..tile.end - first;
+            let stretch = Stretch {
+                ahead: sample.rows().ahead(tile.end..tile.end + tile.len()),
+                weights: sample.weights_of(tile),
+                ..Stretch::new(rows, places.start, &mut labels[places])
+            };
+            self.rows(stretch, outcome);
+        })
+    }
+
     /// Does it with some rows.
     pub(crate) fn rows(&self, stretch: Stretch<'_, Lying<'_>>, outcome: &mut Outcome) {
         match stretch.rows {
@@ -264,10 +258,7 @@ impl Pass<'_> {
             labels: stretch.labels,
             weights: stretch.weights,
             outcome,
-            write: self.write,
-            gather: self.gather,
-            inertia: self.inertia,
-            margins: self.margins,
+            look: self.look,
             carrier: stretch.carrier,
             edges: stretch.edges,
         }
@@ -286,12 +277,12 @@ impl<V> Task<'_, '_, V> {
     /// [`Task::one`] for a row whose cluster is known.
     pub(crate) fn give(&mut self, index: usize, row: Row<'_>, cluster: usize) {
         self.relabel(index, cluster);
-        if self.inertia {
+        if self.look.inertia {
             let weight = self.weight(index);
             let place = self.place + index;
             self.outcome
                 .sums
-                .add(self.centers, place, row, weight, cluster, self.gather);
+                .add(self.centers, place, row, weight, cluster, self.look.gather);
         }
     }
 
@@ -305,7 +296,7 @@ impl<V> Task<'_, '_, V> {
                 any: true,
                 weighted: weighs,
             });
-            if self.write {
+            if self.look.write {
                 self.labels[index] = new;
             }
         }
@@ -331,8 +322,8 @@ impl<V> Task<'_, '_, V> {
         }
         self.relabel(index, cluster);
         let wanted = Wanted {
-            gather: self.gather,
-            inertia: self.inertia,
+            gather: self.look.gather,
+            inertia: self.look.inertia,
         };
         let weight = self.weight(index);
         let sums = &mut self.outcome.sums;

@@ -62,6 +62,12 @@ impl Bounds {
         }
     }
 
+    /// Forgets what is known of rows and centres.
+    pub(crate) fn clear(&mut self) {
+        self.drift = None;
+        self.forget();
+    }
+
     /// What distances are multiplied by.
     #[cfg(test)]
     pub(crate) fn unit(&self) -> Option<f64> {

@@ -5,14 +5,18 @@
 //! units, and a sum has room for all rows together, nothing is ever rounded: it does not matter which rows came, went, or in
 //! what order. A centre is the quotient, within two units of its last digit; a cluster of equal rows has them for its centre.
 
+mod means;
+#[cfg(test)]
+mod tests;
+
 use rayon::prelude::*;
 
 use crate::csr::{Csr, CsrValues, Stored};
 use crate::interrupt::{self, Interrupted};
-use crate::kmeans::quotient::{add, quotient};
 use crate::rows::{LINE, Lines};
 use crate::sample::Sample;
 use crate::simd::{DOUBLES, Kernel, Simd, dispatch};
+use means::Means;
 
 /// Sums of eight columns: each one's low half, then its high one (two's complement), so that both lie in one line of the cache.
 type Group = [u64; 2 * DOUBLES];
@@ -177,9 +181,6 @@ impl ExactSums {
 /// Groups whose means are worked out at once.
 const MEANS: usize = 2048;
 
-/// Groups that are asked for ahead of the one whose means are worked out.
-const MEANS_AHEAD: usize = 24;
-
 /// The least and the greatest exponent of values that are not zero, as they are stored in float64. (1023, 1023) where there are
 /// only zeros.
 fn exponents(csr: &Csr<'_>) -> (u32, u32) {
@@ -281,160 +282,4 @@ fn units(bits: u64, base: u32) -> i128 {
     // All ones where negative: −x is the complement of x − 1.
     let sign = i128::from(bits as i64 >> 63);
     (magnitude ^ sign).wrapping_sub(sign)
-}
-
-/// Means of a stretch of columns.
-struct Means<'a> {
-    groups: &'a [Group],
-    count: f64,
-    unit: f64,
-    center: &'a mut [f64],
-}
-
-impl Kernel for Means<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self, simd: S) {
-        let inverse = 1.0 / self.count;
-        let mean = |group: &Group| -> [f64; DOUBLES] {
-            std::array::from_fn(|lane| mean(group[2 * lane], group[2 * lane + 1], self.count, inverse) * self.unit)
-        };
-        let (vectors, last) = self.center.as_chunks_mut::<DOUBLES>();
-        for (index, (vector, group)) in vectors.iter_mut().zip(self.groups).enumerate() {
-            if let Some(ahead) = self.groups.get(index + MEANS_AHEAD) {
-                Lines::over(ahead).bring_all(simd);
-            }
-            *vector = mean(group);
-        }
-        if let Some(group) = self.groups.get(vectors.len()) {
-            last.copy_from_slice(&mean(group)[..last.len()]);
-        }
-    }
-}
-
-/// A sum, in two halves, by a count.
-#[inline(always)]
-fn mean(low: u64, high: u64, count: f64, inverse: f64) -> f64 {
-    const HALF: u64 = 1 << 32;
-    // Three parts that float64 holds: the sum is high × 2⁶⁴ + middle × 2³² + last.
-    let (middle, last) = (((low as i64) >> 32) as u64, low % HALF);
-    let high = high.wrapping_add(low >> 63);
-    let high = whole(high) * 18_446_744_073_709_551_616.0;
-    let middle = whole(middle) * 4_294_967_296.0;
-    let last = whole(last);
-    let (upper, lost_of_upper) = add(high, middle);
-    let (sum, lost_of_sum) = add(upper, last);
-    let lost = lost_of_sum + lost_of_upper;
-    quotient(sum, lost, count, inverse)
-}
-
-/// A whole number of at most 51 bits (two's complement) as float64: added to the last bits of 3 × 2⁵¹.
-#[inline(always)]
-fn whole(number: u64) -> f64 {
-    const SHIFT: f64 = 6_755_399_441_055_744.0;
-    f64::from_bits(SHIFT.to_bits().wrapping_add(number)) - SHIFT
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::interrupt::never;
-    use crate::rows::Rows;
-
-    /// Rows of one value each, in the columns 0 to 8 by turns.
-    fn csr(values: &[f64]) -> Csr<'static> {
-        let indices: Vec<u32> = (0..values.len() as u32).map(|row| row % 9).collect();
-        let indptr: Vec<u64> = (0..=values.len() as u64).collect();
-        Csr::new(
-            indptr.into(),
-            indices.into(),
-            CsrValues::Double(values.to_vec().into()),
-            9,
-        )
-        .unwrap()
-    }
-
-    fn sums(csr: &Csr<'_>) -> Option<ExactSums> {
-        ExactSums::new(Sample::check(Rows::from(csr), None, &never).unwrap(), 2)
-    }
-
-    fn means(csr: &Csr<'_>, labels: &[&[i32]]) -> Vec<f64> {
-        let sample = Sample::check(Rows::from(csr), None, &never).unwrap();
-        let mut sums = ExactSums::new(sample, 2).unwrap();
-        for labels in labels {
-            sums.follow(sample, labels).unwrap();
-        }
-        let mut centers = vec![7.0; 18];
-        sums.means(&mut centers);
-        centers
-    }
-
-    #[test]
-    fn equal_rows_have_themselves_for_their_mean() {
-        for value in [0.1, -0.1, 1.0 / 3.0, -1e30, 5e-100, 123_456.789, f64::from(0.3_f32)] {
-            for rows in [1, 3, 49, 4097] {
-                let csr = Csr::new(
-                    (0..=rows as u64).collect(),
-                    vec![8; rows].into(),
-                    CsrValues::Double(vec![value; rows].into()),
-                    9,
-                )
-                .unwrap();
-                let centers = means(&csr, &[&vec![1; rows]]);
-                assert_eq!(centers[17], value, "{rows} rows");
-                // No row, no mean.
-                assert_eq!(centers[..9], [7.0; 9]);
-                assert_eq!(centers[9..17], [0.0; 8]);
-            }
-        }
-    }
-
-    #[test]
-    fn what_has_left_leaves_nothing_behind() {
-        // The sums of column 0 pass 2⁶⁴ units and change their sign.
-        let values = [1e9, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, -3e9, 1e-3, 1.0, 0.0];
-        let csr = csr(&values);
-        let alone = |row: usize| {
-            let mut labels = [1; 13];
-            labels[row] = 0;
-            labels
-        };
-        for row in 0..13 {
-            let there_and_back = means(&csr, &[&[0; 13], &alone(3), &[1; 13], &alone(9), &alone(row)]);
-            assert_eq!(there_and_back, means(&csr, &[&alone(row)]));
-            assert_eq!(there_and_back[row % 9], values[row]);
-        }
-    }
-
-    #[test]
-    fn a_row_that_is_left_out_counts_again_later() {
-        let csr = csr(&[4.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 2.0]);
-        let sample = Sample::check(Rows::from(&csr), None, &never).unwrap();
-        let mut sums = ExactSums::new(sample, 2).unwrap();
-        let mean = |sums: &ExactSums| {
-            let mut centers = vec![0.0; 18];
-            sums.means(&mut centers);
-            centers[0]
-        };
-        sums.follow(sample, &[0; 10]).unwrap();
-        assert_eq!((mean(&sums), sums.counts()), (6.0 / 10.0, &[10, 0][..]));
-        sums.leave_out(sample, 0);
-        assert_eq!((mean(&sums), sums.counts()), (2.0 / 9.0, &[9, 0][..]));
-        sums.follow(sample, &[0; 10]).unwrap();
-        assert_eq!((mean(&sums), sums.counts()), (6.0 / 10.0, &[10, 0][..]));
-        sums.clear();
-        assert_eq!(sums.counts(), [0, 0]);
-        sums.follow(sample, &[0; 10]).unwrap();
-        assert_eq!(mean(&sums), 6.0 / 10.0);
-    }
-
-    #[test]
-    fn values_of_too_many_bits_are_refused() {
-        assert!(sums(&csr(&[1.0, 1e-15, 0.0])).is_some());
-        assert!(sums(&csr(&[1.0, 1e-30])).is_none());
-        assert!(sums(&csr(&[1e-300, 1e-300])).is_none());
-        assert!(sums(&csr(&[0.0, 0.0])).is_some());
-        assert!(sums(&csr(&[1e300, -1e300])).is_some());
-    }
 }

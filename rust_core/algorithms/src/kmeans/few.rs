@@ -42,7 +42,7 @@ fn of_columns<S: Simd, V: Value, const D: usize>(simd: S, task: Task<'_, '_, V>)
 
 #[inline(always)]
 fn of_centers<S: Simd, V: Value, const D: usize, const K: usize>(simd: S, task: Task<'_, '_, V>) {
-    match (task.gather, task.weights.is_some()) {
+    match (task.look.gather, task.weights.is_some()) {
         (false, false) => tile::<S, V, D, K, false, false>(simd, task),
         (false, true) => tile::<S, V, D, K, false, true>(simd, task),
         (true, false) => tile::<S, V, D, K, true, false>(simd, task),
@@ -136,7 +136,7 @@ fn tile<S: Simd, V: Value, const D: usize, const K: usize, const GATHER: bool, c
                 weighed[lane] |= difference;
             }
         }
-        if task.write {
+        if task.look.write {
             *labels = new;
         }
     }

@@ -15,7 +15,6 @@ mod centers;
 mod exact;
 mod exact_sums;
 mod few;
-mod inertia;
 mod init;
 mod ledger;
 mod lloyd;
@@ -27,6 +26,7 @@ mod planes;
 mod potential;
 mod quotient;
 mod relocate;
+mod route;
 mod scores;
 mod sparse;
 mod sums;
@@ -87,6 +87,19 @@ pub enum Init {
     Centers(Vec<f64>),
     /// Several such centres, one for each run; at least one.
     Starts(Vec<Vec<f64>>),
+}
+
+impl Init {
+    /// How many starts are compared: as many as `n_init` says; where it is `None`, `of_rows` from random rows and 1 by k-means++. Given
+    /// centres are one for each.
+    fn starts(&self, n_init: Option<usize>, of_rows: usize) -> usize {
+        match self {
+            Self::KMeansPlusPlus => n_init.unwrap_or(1),
+            Self::Random => n_init.unwrap_or(of_rows),
+            Self::Centers(_) => 1,
+            Self::Starts(starts) => starts.len(),
+        }
+    }
 }
 
 /// The outcome of a fit.
@@ -199,12 +212,7 @@ impl Parameters {
     /// How many runs a fit makes: `n_init`, or where that is `None`, 10 from random rows and 1 by k-means++; with given centres,
     /// one for each.
     pub fn runs(&self) -> usize {
-        match &self.init {
-            Init::KMeansPlusPlus => self.n_init.unwrap_or(1),
-            Init::Random => self.n_init.unwrap_or(10),
-            Init::Centers(_) => 1,
-            Init::Starts(starts) => starts.len(),
-        }
+        self.init.starts(self.n_init, 10)
     }
 
     fn check(&self, rows: Rows<'_>) -> Result<(), FitError> {
@@ -277,9 +285,13 @@ fn check_n_clusters(n_clusters: usize, rows: Rows<'_>) -> Result<(), FitError> {
     Ok(())
 }
 
-/// Labels are i32.
+/// Whether i32 can number the clusters, as labels do; there is at least one.
+fn has_labels(n_clusters: usize) -> bool {
+    n_clusters > 0 && i32::try_from(n_clusters).is_ok()
+}
+
 fn check_label_range(n_clusters: usize) -> Result<(), FitError> {
-    if n_clusters == 0 || i32::try_from(n_clusters).is_err() {
+    if !has_labels(n_clusters) {
         let expected = format!("1 to {}", i32::MAX);
         return Err(FitError::invalid(Field::NClusters, expected, n_clusters));
     }

@@ -2,11 +2,13 @@
 
 use crate::error::{Field, FitError, ModelError, PredictError};
 use crate::interrupt::Interrupt;
-use crate::kmeans::assign::{Outcome, Pass, Stretch, choose};
+use crate::kmeans::assign::{Look, Outcome, Pass, Stretch};
 use crate::kmeans::centers::Centers;
+use crate::kmeans::has_labels;
 use crate::kmeans::lloyd::{Buffers, Lloyd};
+use crate::kmeans::route::Route;
 use crate::predict::Prediction;
-use crate::rows::{Ahead, Rows};
+use crate::rows::Rows;
 use crate::sample::Sample;
 use crate::scaling::{Scaling, Step};
 
@@ -24,7 +26,7 @@ impl KMeans {
     /// # Errors
     /// [`ModelError`] when a count is 0 (or above `i32::MAX` clusters), the length is another, or a value is not finite.
     pub fn new(centers: Vec<f64>, n_clusters: usize, columns: usize) -> Result<Self, ModelError> {
-        if n_clusters == 0 || i32::try_from(n_clusters).is_err() {
+        if !has_labels(n_clusters) {
             return Err(ModelError::Count {
                 name: "n_clusters",
                 expected: "1 to 2147483647",
@@ -106,25 +108,16 @@ impl KMeans {
     pub fn predict(&self, rows: Rows<'_>, labels: &mut [i32], interrupt: Interrupt<'_>) -> Result<(), PredictError> {
         let pass = Pass {
             centers: &self.centers,
-            route: choose(&rows, self.n_clusters()),
-            write: true,
-            gather: false,
-            inertia: false,
-            margins: false,
+            route: Route::of(&rows, self.n_clusters()),
+            look: Look {
+                write: true,
+                ..Look::default()
+            },
         };
         self.prediction(rows, 1, interrupt)?
             .write_tiles(labels, |tile, _, labels| {
                 let mut outcome = Outcome::default();
-                let stretch = Stretch {
-                    rows: tile.into(),
-                    ahead: Ahead::Unknown,
-                    place: 0,
-                    labels,
-                    weights: None,
-                    carrier: None,
-                    edges: None,
-                };
-                pass.rows(stretch, &mut outcome);
+                pass.rows(Stretch::new(tile.into(), 0, labels), &mut outcome);
                 if !outcome.not_finite {
                     return None;
                 }

@@ -169,7 +169,7 @@ impl<V: Value> Kernel for Scores<'_, '_, V> {
             if let Some(edges) = &mut task.edges {
                 edges.note(block * ROWS, &found.nearest, &found.next, doubtful);
             }
-            if task.margins {
+            if task.look.margins {
                 let rows = rows.len() / columns;
                 margins::note(&mut task.outcome.margins, rows, &found.nearest, &found.next, doubtful);
             }

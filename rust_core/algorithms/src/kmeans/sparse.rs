@@ -70,7 +70,7 @@ impl<V: Value> Sparse<'_, '_, V> {
                 Lines::over(&table[column as usize * planes.vectors..][..W]).bring_all(simd);
             }
             let found = nearest::<S, V, P, W>(simd, planes, table, row, scores);
-            if let (Ok(cluster), false) = (found, task.inertia) {
+            if let (Ok(cluster), false) = (found, task.look.inertia) {
                 task.relabel(index, cluster);
                 continue;
             }

@@ -215,6 +215,12 @@ impl Tally {
         }
     }
 
+    /// Makes it nothing again.
+    pub(crate) fn clear(&mut self) {
+        self.columns.fill(Pieces::default());
+        self.counts.fill(0);
+    }
+
     /// Rows of each cluster.
     pub(crate) fn counts(&self) -> &[i64] {
         &self.counts

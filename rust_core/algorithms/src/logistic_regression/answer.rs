@@ -22,7 +22,7 @@ pub(super) enum Output<'o> {
     Probabilities(&'o mut [f64]),
 }
 
-/// Answers for the rows of a tile, which others follow; gives the first whose scores are not finite.
+/// Answers for the rows of a tile; as many rows are brought near meanwhile. Gives the first whose scores are not finite.
 pub(super) fn answer(scorer: Scorer<'_>, tile: Lying<'_>, ahead: Ahead<'_>, output: Output<'_>) -> Option<usize> {
     match scorer.coefficients {
         Coefficients::Double(coefficients) => answer_by(scorer, coefficients, tile, ahead, output),
@@ -52,7 +52,7 @@ struct By<'a, C> {
     coefficients: &'a [C],
 }
 
-/// Dense rows, which others follow.
+/// Dense rows, and those that are brought near meanwhile.
 struct Dense<'a, 't, 'o, C, V>(By<'a, C>, &'t [V], Ahead<'t>, Output<'o>);
 
 impl<C: Value, V: Value> Kernel for Dense<'_, '_, '_, C, V> {

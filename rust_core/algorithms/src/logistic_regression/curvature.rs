@@ -66,8 +66,10 @@ impl Chosen {
 
 const ABSENT: u32 = u32::MAX;
 
-/// Numbers in a block's sums that count as many. Memory for them, used for the first time, takes longer to get than outer products of a
-/// few rows to add.
+/// Where only some of the rows are taken, at least so many of each block, if there are as many. Memory for a block's sums, used for the first
+/// time, takes longer to get than outer products of a few rows to add.
+const LEAST_TAKEN: usize = 512;
+/// Numbers in a block's sums that count as many.
 const LARGE: usize = 1 << 16;
 /// Blocks with so many numbers, at most, where only some of their rows are taken.
 const BLOCKS_OF_LARGE: usize = 8;
@@ -184,8 +186,12 @@ impl Objective<'_> {
             kept
         };
         let mut partial_rows = kept.div_ceil(row_values);
-        if kept > LARGE && share != Share::WHOLE {
-            partial_rows = partial_rows.max(self.sample.len().div_ceil(4 * BLOCKS_OF_LARGE));
+        if share != Share::WHOLE {
+            // A block has four times as many rows, at least.
+            partial_rows = partial_rows.max(share.rows_for(LEAST_TAKEN).min(self.sample.len()) / 4);
+            if kept > LARGE {
+                partial_rows = partial_rows.max(self.sample.len().div_ceil(4 * BLOCKS_OF_LARGE));
+            }
         }
         let blocks = Blocks::new(self.sample.len(), row_values, row_work, partial_rows);
         let batch = |size| Batch::new(if sparse { 0 } else { size });

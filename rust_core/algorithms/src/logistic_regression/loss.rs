@@ -300,6 +300,7 @@ impl<'a> Objective<'a> {
                         partial.loss += dispatch(Several {
                             rows,
                             columns,
+                            ahead: sample.rows().ahead(tile.end..tile.end + tile.len()),
                             coefficients: coefficients.tiles(),
                             intercepts: &tiles_of_intercepts,
                             n_classes: *score_count,

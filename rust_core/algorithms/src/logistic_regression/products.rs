@@ -17,18 +17,11 @@ pub(super) fn dot_row(vector: &[f64], row: Row<'_>) -> f64 {
 /// [`dot_row`] of a sparse row.
 #[inline(always)]
 pub(super) fn dot_sparse<C: Value, V: Value>(vector: &[C], row: SparseRow<'_, V>) -> f64 {
-    let whole = vector.len() / LANES * LANES;
     let mut sums = [0.0; LANES];
-    let mut rest = 0.0;
     for (column, value) in row.entries() {
-        let term = vector[column].into() * value;
-        if column < whole {
-            sums[column % LANES] += term;
-        } else {
-            rest += term;
-        }
+        sums[column % LANES] += vector[column].into() * value;
     }
-    ((sums[0] + sums[4]) + (sums[2] + sums[6])) + ((sums[1] + sums[5]) + (sums[3] + sums[7])) + rest
+    ((sums[0] + sums[4]) + (sums[2] + sums[6])) + ((sums[1] + sums[5]) + (sums[3] + sums[7]))
 }
 
 /// `count` vectors, column after column: the first value of each vector, then the second of each, and so on, so that a value of

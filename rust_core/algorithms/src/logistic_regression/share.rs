@@ -72,6 +72,11 @@ impl Share {
         time <= CHEAP * gradient_time(objective) || takes_no_time(objective, size)
     }
 
+    /// Rows of a block of which this takes so many.
+    pub(super) fn rows_for(self, taken: usize) -> usize {
+        taken.saturating_mul(self.0)
+    }
+
     /// These of a block's rows.
     pub(super) fn of(self, block: Range<usize>) -> Range<usize> {
         block.start..block.start + block.len().div_ceil(self.0)

@@ -106,13 +106,6 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
-    fn load_some(self, values: &[f64]) -> Self::Double {
-        let mut vector = [0.0; DOUBLES];
-        vector[..values.len()].copy_from_slice(values);
-        self.load(&vector)
-    }
-
-    #[inline(always)]
     fn load_widened(self, values: &[f32; DOUBLES]) -> Self::Double {
         // SAFETY: the CPU has the level; eight values are two registers of four.
         unsafe {
@@ -124,26 +117,12 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
-    fn load_some_widened(self, values: &[f32]) -> Self::Double {
-        let mut vector = [0.0; DOUBLES];
-        vector[..values.len()].copy_from_slice(values);
-        self.load_widened(&vector)
-    }
-
-    #[inline(always)]
     fn store(self, vector: Self::Double, values: &mut [f64; DOUBLES]) {
         // SAFETY: the CPU has the level; eight values are two registers.
         unsafe {
             _mm256_storeu_pd(values.as_mut_ptr(), vector[0]);
             _mm256_storeu_pd(values.as_mut_ptr().add(4), vector[1]);
         }
-    }
-
-    #[inline(always)]
-    fn store_some(self, vector: Self::Double, values: &mut [f64]) {
-        let mut all = [0.0; DOUBLES];
-        self.store(vector, &mut all);
-        values.copy_from_slice(&all[..values.len()]);
     }
 
     #[inline(always)]
@@ -420,13 +399,6 @@ impl Simd for Avx2 {
     fn load_half(self, values: &[f32; DOUBLES]) -> __m256 {
         // SAFETY: the CPU has the level; eight values are a register.
         unsafe { _mm256_loadu_ps(values.as_ptr()) }
-    }
-
-    #[inline(always)]
-    fn load_some_half(self, values: &[f32]) -> __m256 {
-        let mut vector = [0.0; DOUBLES];
-        vector[..values.len()].copy_from_slice(values);
-        self.load_half(&vector)
     }
 
     #[inline(always)]

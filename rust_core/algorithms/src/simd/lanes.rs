@@ -33,15 +33,30 @@ pub(crate) trait Simd: Copy {
     /// Values from memory.
     fn load(self, values: &[f64; DOUBLES]) -> Self::Double;
     /// Up to [`DOUBLES`] values from memory; zeros in the other lanes.
-    fn load_some(self, values: &[f64]) -> Self::Double;
+    #[inline(always)]
+    fn load_some(self, values: &[f64]) -> Self::Double {
+        let mut vector = [0.0; DOUBLES];
+        vector[..values.len()].copy_from_slice(values);
+        self.load(&vector)
+    }
     /// float32 values from memory.
     fn load_widened(self, values: &[f32; DOUBLES]) -> Self::Double;
     /// Up to [`DOUBLES`] float32 values from memory; zeros in the other lanes.
-    fn load_some_widened(self, values: &[f32]) -> Self::Double;
+    #[inline(always)]
+    fn load_some_widened(self, values: &[f32]) -> Self::Double {
+        let mut vector = [0.0; DOUBLES];
+        vector[..values.len()].copy_from_slice(values);
+        self.load_widened(&vector)
+    }
     /// Values to memory.
     fn store(self, vector: Self::Double, values: &mut [f64; DOUBLES]);
     /// The first lanes to memory, as many as there are places, up to [`DOUBLES`].
-    fn store_some(self, vector: Self::Double, values: &mut [f64]);
+    #[inline(always)]
+    fn store_some(self, vector: Self::Double, values: &mut [f64]) {
+        let mut all = [0.0; DOUBLES];
+        self.store(vector, &mut all);
+        values.copy_from_slice(&all[..values.len()]);
+    }
     /// Eight rows of `D` values (1 to 4), column after column.
     fn columns<const D: usize>(self, rows: &[[f64; D]; DOUBLES]) -> [Self::Double; D];
     /// Eight rows of eight values, column after column.
@@ -123,7 +138,12 @@ pub(crate) trait Simd: Copy {
     /// Values from memory.
     fn load_half(self, values: &[f32; DOUBLES]) -> Self::Half;
     /// Up to [`DOUBLES`] values from memory; zeros in the other lanes.
-    fn load_some_half(self, values: &[f32]) -> Self::Half;
+    #[inline(always)]
+    fn load_some_half(self, values: &[f32]) -> Self::Half {
+        let mut vector = [0.0; DOUBLES];
+        vector[..values.len()].copy_from_slice(values);
+        self.load_half(&vector)
+    }
     /// `a − b`.
     fn sub_halves(self, a: Self::Half, b: Self::Half) -> Self::Half;
     /// `a × b`.

@@ -48,28 +48,12 @@ impl Simd for Portable {
     #[inline(always)]
     fn prefetch(self, _place: *const u8) {}
     #[inline(always)]
-    fn load_some(self, values: &[f64]) -> Self::Double {
-        let mut vector = [0.0; DOUBLES];
-        vector[..values.len()].copy_from_slice(values);
-        vector
-    }
-    #[inline(always)]
     fn load_widened(self, values: &[f32; DOUBLES]) -> Self::Double {
         values.map(f64::from)
     }
     #[inline(always)]
-    fn load_some_widened(self, values: &[f32]) -> Self::Double {
-        let mut vector = [0.0; DOUBLES];
-        vector[..values.len()].copy_from_slice(values);
-        self.load_widened(&vector)
-    }
-    #[inline(always)]
     fn store(self, vector: Self::Double, values: &mut [f64; DOUBLES]) {
         *values = vector;
-    }
-    #[inline(always)]
-    fn store_some(self, vector: Self::Double, values: &mut [f64]) {
-        values.copy_from_slice(&vector[..values.len()]);
     }
     #[inline(always)]
     fn columns<const D: usize>(self, rows: &[[f64; D]; DOUBLES]) -> [Self::Double; D] {
@@ -242,12 +226,6 @@ impl Simd for Portable {
     #[inline(always)]
     fn load_half(self, values: &[f32; DOUBLES]) -> Self::Half {
         *values
-    }
-    #[inline(always)]
-    fn load_some_half(self, values: &[f32]) -> Self::Half {
-        let mut vector = [0.0; DOUBLES];
-        vector[..values.len()].copy_from_slice(values);
-        vector
     }
     #[inline(always)]
     fn sub_halves(self, a: Self::Half, b: Self::Half) -> Self::Half {

@@ -1,7 +1,10 @@
 //! Made-up matrices for tests.
 #![allow(dead_code, reason = "each test file uses its own part")]
 
-use ferrule_algorithms::Rows;
+use std::sync::{Mutex, PoisonError};
+
+use ferrule_algorithms::simd::{self, Level};
+use ferrule_algorithms::{Csr, CsrValues, Rows};
 
 /// A generator of pseudo-random numbers: the same for the same seed everywhere (SplitMix64).
 pub struct Numbers(pub u64);
@@ -100,4 +103,46 @@ pub fn on_threads<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) -> T
         .build()
         .expect("a thread pool")
         .install(work)
+}
+
+/// The values as a sparse matrix that names those that `named` says.
+pub fn sparse(values: &[f64], columns: usize, named: impl Fn(f64) -> bool) -> Csr<'static> {
+    let (mut indptr, mut indices, mut kept) = (vec![0], Vec::new(), Vec::new());
+    for row in values.chunks(columns) {
+        for (column, &value) in row.iter().enumerate().filter(|(_, value)| named(**value)) {
+            indices.push(column as u32);
+            kept.push(value);
+        }
+        indptr.push(kept.len() as u64);
+    }
+    Csr::new(indptr.into(), indices.into(), CsrValues::Double(kept.into()), columns).expect("a sparse matrix")
+}
+
+/// The definition of a row's label: the nearest centre by direct differences, the lowest among equals.
+pub fn nearest(row: &[f64], centers: &[f64]) -> i32 {
+    let mut best = (0, f64::INFINITY);
+    for (cluster, center) in centers.chunks(row.len()).enumerate() {
+        let distance = row.iter().zip(center).fold(0.0, |sum, (value, center)| {
+            let difference = value - center;
+            sum + difference * difference
+        });
+        if distance < best.1 {
+            best = (cluster as i32, distance);
+        }
+    }
+    best.0
+}
+
+/// The level belongs to the process: one test at a time says which.
+static TURN: Mutex<()> = Mutex::new(());
+
+/// Does `work` at each level that this CPU has.
+pub fn at_each_level(mut work: impl FnMut(Level)) {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    for level in Level::ALL.into_iter().filter(|level| level.is_available()) {
+        simd::force(level).expect("a level that the CPU has");
+        assert_eq!(simd::level(), level);
+        work(level);
+    }
+    simd::force(Level::best()).expect("the best level is one that the CPU has");
 }

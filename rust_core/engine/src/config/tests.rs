@@ -75,3 +75,76 @@ fn every_mistake_is_reported_at_once() {
         assert!(text.contains(expected), "{expected:?} is missing from:\n{text}");
     }
 }
+
+#[test]
+fn what_was_expected_is_said_in_words() {
+    let text = resolve(
+        Some("[server]\nport = 70000\nworkers = \"three\"\n[limits]\nmax_cells = -1"),
+        &[("FERRULE_SERVER_DRAIN_DELAY", "12")],
+    )
+    .unwrap_err();
+    for words in [
+        "from 0 to 65535",
+        "at least 0",
+        "from 0 to 4294967295",
+        "such as \"500ms\"",
+    ] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    assert!(
+        !text.contains("u16") && !text.contains("u32") && !text.contains("usize"),
+        "{text}"
+    );
+}
+
+#[test]
+fn what_kubernetes_says_of_services_is_not_taken_for_settings() {
+    let config = resolve(
+        None,
+        &[
+            ("FERRULE_SERVICE_HOST", "10.0.0.7"),
+            ("FERRULE_SERVICE_PORT", "50051"),
+            ("FERRULE_SERVICE_PORT_GRPC", "50051"),
+            ("FERRULE_PORT", "tcp://10.0.0.7:50051"),
+            ("FERRULE_PORT_50051_TCP", "tcp://10.0.0.7:50051"),
+            ("FERRULE_PORT_50051_TCP_PROTO", "tcp"),
+            ("FERRULE_PORT_50051_TCP_PORT", "50051"),
+            ("FERRULE_PORT_50051_TCP_ADDR", "10.0.0.7"),
+            ("FERRULE_SERVER_PORT", "tcp://10.0.0.7:50051"),
+            ("FERRULE_SERVER_SERVICE_HOST", "10.0.0.7"),
+        ],
+    );
+    assert_eq!(config.unwrap().server.port, 50051);
+    for (name, text) in [
+        ("FERRULE_SERVER_PORT", "http://x"),
+        ("FERRULE_PORT_X_TCP", "1"),
+        ("FERRULE_PORT_1_TCP_NAME", "1"),
+        ("FERRULE_PORT", "1"),
+        ("FERRULE_SERVICE", "1"),
+    ] {
+        assert!(resolve(None, &[(name, text)]).is_err(), "{name}");
+    }
+}
+
+#[test]
+fn no_setting_looks_like_what_kubernetes_says() {
+    for (section, entries) in DEFAULTS.parse::<Table>().unwrap() {
+        for (key, value) in entries.as_table().unwrap() {
+            let name = format!("{ENVIRONMENT_PREFIX}{section}_{key}").to_ascii_uppercase();
+            assert!(!service_link::is_one(&name, &value.to_string()), "{name}");
+        }
+    }
+}
+
+#[test]
+fn durations_end_within_a_day() {
+    for name in [
+        "FERRULE_SERVER_DRAIN_DELAY",
+        "FERRULE_SERVER_DRAIN_TIMEOUT",
+        "FERRULE_MODELS_POLL_INTERVAL",
+    ] {
+        assert!(resolve(None, &[(name, "24h")]).is_ok());
+        let text = resolve(None, &[(name, "500000000000y")]).unwrap_err();
+        assert!(text.contains("expected at most 24h"), "{text}");
+    }
+}

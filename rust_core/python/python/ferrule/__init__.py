@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 __path__ = extend_path(__path__, __name__)
 
 if TYPE_CHECKING:
+    __version__: str
     from ferrule.kmeans import KMeans
     from ferrule.logistic_regression import LogisticRegression
     from ferrule.mini_batch_kmeans import MiniBatchKMeans
@@ -32,6 +33,10 @@ _MODULES = {
 
 def __getattr__(name: str) -> object:
     """Loads an estimator or function on first use (PEP 562)."""
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version(__name__)
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:

@@ -36,6 +36,7 @@ __all__ = [
     "kmeans_predict",
     "kmeans_transform",
     "log",
+    "log_listening",
     "logistic_regression_decision_function",
     "logistic_regression_fit",
     "logistic_regression_predict",
@@ -129,6 +130,9 @@ class Config:
 
 def start_logging(config: Config) -> None:
     """Starts JSON log lines on standard error for this process; later calls change nothing."""
+
+def log_listening(config: Config, address: str) -> None:
+    """Writes the line that says that a server listens, and with what."""
 
 def log(level: int, logger: str, message: str) -> None:
     """Writes a log line; `level` is one of the numbers of Python's `logging`."""

@@ -2,7 +2,7 @@
 
 import sys
 
-from ferrule._core import Config, Healthcheck, UsageError, command_line
+from ferrule._core import Config, Healthcheck, UsageError, command_line, log_listening
 
 PROGRAM = "python -m ferrule_server"
 
@@ -46,6 +46,7 @@ def serve(config: Config) -> int:
     try:
         with StopSignals() as signals, App(config, signals) as app:
             if app.start():
+                log_listening(config, app.address)
                 say(f"listening on {app.address}\n")
             return app.run()
     except StartError as error:

@@ -62,6 +62,7 @@ class Supervisor:
         self._selector = selectors.DefaultSelector()
         self._selector.register(signals, selectors.EVENT_READ)
         self._balance = Balance(int(address.rpartition(":")[2]))
+        self._serving = False
         self._stopping: float | None = None
         self._killed_by: int | None = None
 
@@ -77,11 +78,12 @@ class Supervisor:
             self._turn()
             for worker in self._workers:
                 if worker.process is None and self._stopping is None:
-                    raise WorkersError(worker.problem or "a worker has died while starting")
+                    raise WorkersError(worker.problem)
         return self._stopping is None
 
     def run(self) -> int:
         """Serves until a signal comes, then drains; returns the exit status."""
+        self._serving = True
         while any(worker.process or worker.due for worker in self._workers):
             self._turn()
         if self._killed_by is not None:
@@ -179,6 +181,9 @@ class Supervisor:
         if self._stopping is not None:
             if code:
                 _LOG.warning("worker %d (pid %d) ended with %s while draining", worker.index, pid, how)
+            return
+        if not self._serving:
+            worker.problem = worker.problem or f"a worker ended with {how} while it was starting"
             return
         was_ready, worker.ready = worker.ready, False
         lived = time.monotonic() - worker.started

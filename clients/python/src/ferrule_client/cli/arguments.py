@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Callable
 from dataclasses import fields
+from importlib import metadata
 from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -30,6 +31,7 @@ def parser() -> argparse.ArgumentParser:
         description="Ask a Ferrule server for predictions and fits.",
         epilog=_STATUS,
     )
+    made.add_argument("--version", action="version", version=f"ferrule-client {metadata.version('ferrule-client')}")
     commands = made.add_subparsers(dest="command", required=True, metavar="predict | fit")
     for name, add, text in (
         ("predict", _add_predict, "Answer the rows of a file with a model, in batches."),

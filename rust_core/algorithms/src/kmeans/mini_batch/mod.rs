@@ -171,7 +171,8 @@ fn steps(
             &mut buffers,
             false,
         )?;
-        let objective = step.inertia / batch_size as f64;
+        let inertia = step.inertia.expect("margins, which leave it out, were not asked for");
+        let objective = inertia / batch_size as f64;
         converged = convergence.reached(objective, step.shift);
         sample.interrupt.iteration(Iteration {
             run: 1,
@@ -201,12 +202,7 @@ fn steps(
 impl Parameters {
     /// How many starts a fit compares.
     pub fn starts(&self) -> usize {
-        match &self.init {
-            Init::KMeansPlusPlus => self.n_init.unwrap_or(1),
-            Init::Random => self.n_init.unwrap_or(3),
-            Init::Centers(_) => 1,
-            Init::Starts(starts) => starts.len(),
-        }
+        self.init.starts(self.n_init, 3)
     }
 
     /// Rows that are drawn to find and to judge first centres, of `rows`.

@@ -31,8 +31,8 @@ struct Batch<'a> {
 
 /// What a step says of its batch.
 pub(crate) struct Step {
-    /// Of the batch's rows, before the centres moved; not a number where margins were asked for.
-    pub(crate) inertia: f64,
+    /// Of the batch's rows, before the centres moved. None where margins were asked for and scores give them.
+    pub(crate) inertia: Option<f64>,
     /// Sum of the centres' squared shifts.
     pub(crate) shift: f64,
     /// Of its rows, before the centres moved.

@@ -28,24 +28,23 @@ pub(super) fn eight_products<S: Simd, C: Value, V: Value>(
         chunks[row] = &rows[row].as_chunks::<DOUBLES>().0[..whole.len()];
     }
     for (index, coefficients) in whole.iter().enumerate() {
-        // As much as comes next.
-        ahead.bring_some(simd, DOUBLES * DOUBLES * size_of::<V>() / LINE + 2);
+        ahead.bring_some(simd, size_of::<[V; DOUBLES]>() * DOUBLES / LINE);
         let coefficients = C::load(simd, coefficients);
         for row in 0..DOUBLES {
             sums[row] = simd.add(sums[row], simd.mul(coefficients, V::load(simd, &chunks[row][index])));
         }
     }
-    let sums = simd.sums(&sums);
-    if rest.is_empty() {
-        return sums;
-    }
-    let mut others = [0.0; DOUBLES];
-    for row in 0..DOUBLES {
-        for (&coefficient, &value) in rest.iter().zip(&rows[row][whole.len() * DOUBLES..]) {
-            others[row] += coefficient.into() * value.into();
+    if !rest.is_empty() {
+        // As many lines as eight rows have, in all.
+        ahead.bring_some(simd, (rest.len() * size_of::<[V; DOUBLES]>()).div_ceil(LINE));
+        let from = whole.len() * DOUBLES;
+        let coefficients = C::load_some(simd, rest);
+        for row in 0..DOUBLES {
+            let values = V::load_some(simd, &rows[row][from..]);
+            sums[row] = simd.add(sums[row], simd.mul(coefficients, values));
         }
     }
-    simd.add(sums, simd.load(&others))
+    simd.sums(&sums)
 }
 
 /// Writes the answers for some rows of two classes, at most eight, from their scalar products.
