@@ -70,8 +70,8 @@ pub enum ClassWeight {
 /// implemented here stands for the fastest route to the same minimum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Solver {
-    /// The fastest route: Newton's method, with conjugate gradients where a Hessian is dear; with L1 a proximal Newton method
-    /// while few coefficients are not zero.
+    /// The fastest route: Newton's method, with conjugate gradients where a Hessian is dear; dual coordinate descent for sparse rows of
+    /// two classes with more columns than rows; with L1 a proximal Newton method while few coefficients are not zero.
     #[default]
     Auto,
     /// L-BFGS, with scikit-learn's stopping tests.

@@ -44,7 +44,7 @@ class LogisticRegression(FollowsProgress, ClassifierMixin, BaseEstimator):  # ty
     Every solver finds the minimum of the same objective, by the routes that are implemented here: ``"lbfgs"`` takes
     scikit-learn's steps, and stops where it stops; ``"newton-cholesky"`` and ``"newton-cg"`` are Newton's method, with a Cholesky
     decomposition and with conjugate gradients; any other name stands for the fastest route, which with an L1 penalty begins as a
-    proximal Newton method. All but ``"lbfgs"`` come within 1e-9 of the least objective at the usual `tol`, by their own estimate, or
+    proximal Newton method, and for sparse rows of two classes with more columns than rows as coordinate descent in the dual. All but ``"lbfgs"`` come within 1e-9 of the least objective at the usual `tol`, by their own estimate, or
     warn that they did not (under L1, sparse columns that are multiples of each other but for a millionth may deceive the estimate).
     ``"liblinear"`` penalises the intercept, as it does there.
 
@@ -58,7 +58,7 @@ class LogisticRegression(FollowsProgress, ClassifierMixin, BaseEstimator):  # ty
         fit_intercept: Whether to fit an intercept.
         intercept_scaling: With ``"liblinear"``, the value of the column whose coefficient is the (penalised) intercept.
         class_weight: Weights of the classes by label, ``"balanced"``, or None for equal ones.
-        random_state: Accepted; no solver here draws numbers.
+        random_state: Accepted; what a solver draws comes from a seed of its own, and the minimum is the same.
         solver: ``"lbfgs"``, ``"newton-cholesky"``, ``"newton-cg"``, ``"liblinear"``, ``"sag"``, ``"saga"``, or
             ``"auto"``, which has every penalty.
         max_iter: Most iterations, at least 0. As in scikit-learn, ``"lbfgs"`` takes its first step in any case.

@@ -279,7 +279,7 @@ impl<'d, V: Value> Descent<'d, V> {
     /// Goes through all rows. Gives how far the objective was above its minimum, roughly.
     fn epoch(&mut self) -> Result<f64, Interrupted> {
         for last in (1..self.order.len()).rev() {
-            let place = u64::from(self.random.next_u32()) * (last as u64 + 1) >> 32;
+            let place = (u64::from(self.random.next_u32()) * (last as u64 + 1)) >> 32;
             self.order.swap(last, place as usize);
         }
         let mut missing = 0.0;
@@ -346,3 +346,6 @@ impl<'d, V: Value> Descent<'d, V> {
 fn work<V>(rows: SparseRows<'_, V>) -> usize {
     rows.values().len().saturating_mul(VALUE_WORK)
 }
+
+#[cfg(test)]
+mod tests;

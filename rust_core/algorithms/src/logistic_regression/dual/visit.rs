@@ -197,3 +197,47 @@ fn add<V: Value>(columns: &[u32], values: &[V], factor: f64, coefficients: &mut 
         coefficients[*column as usize] += factor * value.into();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_is_solved_where_alpha_and_its_margin_belong_together() {
+        for square in [1e-6, 0.3, 20.0, 1e4] {
+            for weight in [1e-8, 0.5, 1e6] {
+                for share in [0.0, 1e-9, 0.4, 1.0] {
+                    for margin in [-900.0, -30.0, -1.0, 0.0, 0.7, 40.0, 900.0] {
+                        let mut state = State::new(square, weight, 1.0);
+                        state.alpha = share * weight;
+                        let (solved, alpha) = state.solve(margin);
+                        assert!((0.0..=weight).contains(&alpha));
+                        // One more step from there leads hardly any further.
+                        state.alpha = alpha;
+                        state.leave(solved);
+                        let margin = margin + square * (alpha - share * weight);
+                        let (_, again) = state.step(margin).unwrap_or_else(|| state.solve(margin));
+                        assert!(
+                            (again - alpha).abs() <= 0.03 * weight,
+                            "{square} {weight} {share} {margin}: {alpha} {again}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn loss_and_dual_meet_where_alpha_is_the_margins() {
+        let mut state = State::new(2.0, 3.0, 1.0);
+        for margin in [-800.0, -3.0, 0.0, 5.0, 30.0] {
+            state.leave(margin);
+            state.alpha = state.pull;
+            let (loss, apart) = state.loss(margin);
+            assert!((loss - 3.0 * (-margin).exp().ln_1p()).abs() < 1e-12 || margin == -800.0 && loss == 2400.0);
+            assert!(apart.abs() < 1e-13);
+            state.alpha = 0.9 * state.pull + 0.03;
+            assert!(state.loss(margin).1 > 1e-5);
+        }
+    }
+}

@@ -1,0 +1,286 @@
+use super::*;
+use crate::csr::{Csr, CsrValues};
+use crate::interrupt::never;
+use crate::logistic_regression::loss::Objective;
+use crate::logistic_regression::{ClassWeight, Fit, LogisticRegression};
+use crate::rows::Rows;
+
+/// Rows as of words: some in many rows, most in one or two.
+struct Words {
+    csr: Csr<'static>,
+    singles: Csr<'static>,
+    classes: Vec<u32>,
+    weights: Vec<f64>,
+}
+
+const ROWS: usize = 500;
+const COLUMNS: usize = 40_000;
+
+impl Words {
+    fn new() -> Self {
+        let mut random = Mt::new(7);
+        let mut uniform = move || f64::from(random.next_u32()) / 4_294_967_296.0;
+        let (mut indptr, mut indices, mut values) = (vec![0], Vec::new(), Vec::new());
+        let (mut classes, mut weights) = (Vec::new(), Vec::new());
+        for _ in 0..ROWS {
+            let mut words: Vec<u32> = (0..30).map(|_| (COLUMNS as f64 * uniform().powi(4)) as u32).collect();
+            words.sort_unstable();
+            words.dedup();
+            // Told by a float32 as well.
+            values.extend(words.iter().map(|_| f64::from((uniform() + 0.1) as f32)));
+            let score: f64 = words.iter().map(|word| f64::from(word % 7) - 2.9).sum();
+            classes.push(u32::from(score + 8.0 * uniform() > 4.0));
+            weights.push((4.0 * uniform()).floor());
+            indices.extend(words);
+            indptr.push(indices.len() as u64);
+        }
+        let single = values.iter().map(|&value| value as f32).collect::<Vec<f32>>();
+        let csr = |values| Csr::new(indptr.clone().into(), indices.clone().into(), values, COLUMNS).unwrap();
+        Self {
+            csr: csr(CsrValues::Double(values.into())),
+            singles: csr(CsrValues::Single(single.into())),
+            classes,
+            weights,
+        }
+    }
+
+    fn minimise(&self, csr: &Csr<'_>, weights: Option<&[f64]>, parameters: &Parameters) -> Option<Ended> {
+        let sample = Sample::check(csr.into(), weights, &never).unwrap();
+        minimise(sample, self.known(weights, sample), parameters).unwrap()
+    }
+
+    fn known<'k>(&'k self, weights: Option<&'k [f64]>, sample: Sample<'k>) -> Known<'k> {
+        Known {
+            classes: &self.classes,
+            n_classes: 2,
+            weights,
+            weight_sum: sample.weight_sum(),
+        }
+    }
+
+    fn fit(&self, rows: Rows<'_>, weights: Option<&[f64]>, parameters: &Parameters) -> Fit {
+        LogisticRegression::fit(rows, &self.classes, 2, weights, parameters, &never).unwrap()
+    }
+}
+
+fn close(left: &[f64], right: &[f64], tolerance: f64) -> bool {
+    let difference: f64 = left.iter().zip(right).map(|(left, right)| (left - right).powi(2)).sum();
+    difference.sqrt() <= tolerance * (1.0 + dot(right, right).sqrt())
+}
+
+#[test]
+fn the_dual_leads_to_the_minimum_that_newton_finds() {
+    let words = Words::new();
+    for c in [1e-3, 1.0, 1e3] {
+        for (fit_intercept, intercept_scaling) in [(false, None), (true, None), (true, Some(2.0))] {
+            for weights in [None, Some(&words.weights[..])] {
+                let parameters = Parameters {
+                    c,
+                    fit_intercept,
+                    intercept_scaling,
+                    ..Parameters::default()
+                };
+                let ended = words
+                    .minimise(&words.csr, weights, &parameters)
+                    .expect("rows that suit");
+                assert_eq!(ended.why, Why::Converged, "{parameters:?}");
+                let newton = Parameters {
+                    solver: Solver::NewtonCg,
+                    ..parameters.clone()
+                };
+                let fit = words.fit((&words.csr).into(), weights, &newton);
+                let above = (ended.value - fit.loss) / fit.loss;
+                assert!((-1e-9..=PRECISION).contains(&above), "{above} {parameters:?}");
+                assert!(
+                    close(&ended.point[..COLUMNS], fit.model.coefficients(), 1e-4),
+                    "{parameters:?}"
+                );
+                if fit_intercept {
+                    let (left, right) = (ended.point[COLUMNS], fit.model.intercepts()[0]);
+                    assert!(
+                        (left - right).abs() < 1e-3 * (1.0 + right.abs()),
+                        "{left} {right} {parameters:?}"
+                    );
+                }
+                let of_singles = words
+                    .minimise(&words.singles, weights, &parameters)
+                    .expect("rows that suit");
+                assert_eq!(of_singles.point, ended.point);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_gap_is_no_smaller_than_what_is_missing() {
+    let words = Words::new();
+    let sample = Sample::check((&words.csr).into(), None, &never).unwrap();
+    for (fit_intercept, intercept_scaling) in [(false, None), (true, Some(2.0)), (true, None)] {
+        let parameters = Parameters {
+            fit_intercept,
+            intercept_scaling,
+            ..Parameters::default()
+        };
+        let least = words.fit((&words.csr).into(), None, &parameters).loss;
+        let problem = Problem {
+            sample,
+            classes: &words.classes,
+            penalty: Penalty::new(&parameters, sample.weight_sum()),
+            fit_intercept,
+        };
+        let mut objective = Objective::new(sample, &words.classes, 2, &parameters).unwrap();
+        let mut buffer = Vec::new();
+        let rows = words.csr.tile(0..ROWS, None, &mut buffer);
+        let numbers = Numbers::new(rows, COLUMNS);
+        let mut descent = Descent::new(&problem, rows.with_columns(&numbers.of_values), numbers.count);
+        for _ in 0..8 {
+            descent.epoch().unwrap();
+            let gap = descent.gap().unwrap();
+            let point = descent.point(&numbers);
+            let mut gradient = vec![0.0; point.len()];
+            let value = objective.evaluate(&point, &mut gradient).unwrap();
+            assert!((gap.value - value).abs() <= 1e-12 * value);
+            assert!(
+                gap.above >= (value - least) * (1.0 - 1e-6),
+                "{} {}",
+                gap.above,
+                value - least
+            );
+            // And so large a gradient is what [`Descent::flat`] foretells.
+            let steepest = gradient.iter().fold(0.0_f64, |most, slope| most.max(slope.abs()));
+            assert!(descent.flat(steepest) <= gap.above);
+        }
+    }
+}
+
+#[test]
+fn a_fit_says_how_the_search_ended() {
+    let words = Words::new();
+    let few = Parameters {
+        max_iter: 2,
+        ..Parameters::default()
+    };
+    let fit = words.fit((&words.csr).into(), None, &few);
+    assert!(!fit.converged && fit.n_iter == 2 && fit.loss < LN_2);
+
+    // So flat a gradient is more than the gap can tell: conjugate gradients go on.
+    let flat = Parameters {
+        tol: 1e-12,
+        ..Parameters::default()
+    };
+    let ended = words.minimise(&words.csr, None, &flat).expect("rows that suit");
+    assert_eq!(ended.why, Why::Stuck);
+    let fit = words.fit((&words.csr).into(), None, &flat);
+    assert!(fit.converged && fit.n_iter > ended.n_iter && fit.loss <= ended.value);
+    let balanced = Parameters {
+        class_weight: ClassWeight::Balanced,
+        ..flat
+    };
+    assert!(words.fit((&words.csr).into(), None, &balanced).converged);
+}
+
+#[test]
+fn rows_that_are_all_alike_are_left_to_conjugate_gradients() {
+    let (rows, columns) = (60_usize, 3000_usize);
+    let indices: Vec<u32> = (0..columns as u32).collect::<Vec<u32>>().repeat(rows);
+    let value = |row: usize, column: usize| 1.0 + 0.01 * ((row * 31 + column * 17) as f64).sin();
+    let values: Vec<f64> = (0..rows * columns)
+        .map(|index| value(index / columns, index % columns))
+        .collect();
+    let indptr: Vec<u64> = (0..=rows).map(|row| (row * columns) as u64).collect();
+    let csr = Csr::new(indptr.into(), indices.into(), CsrValues::Double(values.into()), columns).unwrap();
+    let classes: Vec<u32> = (0..rows).map(|row| (row % 2) as u32).collect();
+    let parameters = Parameters {
+        c: 10.0,
+        fit_intercept: false,
+        max_iter: 1000,
+        ..Parameters::default()
+    };
+    let sample = Sample::check((&csr).into(), None, &never).unwrap();
+    let known = Known {
+        classes: &classes,
+        n_classes: 2,
+        weights: None,
+        weight_sum: rows as f64,
+    };
+    let ended = minimise(sample, known, &parameters).unwrap().expect("rows that suit");
+    assert_eq!(ended.why, Why::Stuck);
+    let fit = LogisticRegression::fit((&csr).into(), &classes, 2, None, &parameters, &never).unwrap();
+    assert!(fit.converged);
+    let newton = Parameters {
+        solver: Solver::NewtonCg,
+        ..parameters
+    };
+    let other = LogisticRegression::fit((&csr).into(), &classes, 2, None, &newton, &never).unwrap();
+    assert!((fit.loss - other.loss).abs() <= 1e-9 * other.loss);
+}
+
+#[test]
+fn the_dual_is_left_alone_where_it_does_not_suit() {
+    let words = Words::new();
+    let auto = Parameters::default();
+    let start = words.fit((&words.csr).into(), None, &auto).model;
+    for parameters in [
+        Parameters {
+            l1_ratio: 0.5,
+            ..auto.clone()
+        },
+        Parameters {
+            c: f64::INFINITY,
+            ..auto.clone()
+        },
+        Parameters {
+            start: Some(start),
+            ..auto.clone()
+        },
+        Parameters {
+            max_iter: 0,
+            ..auto.clone()
+        },
+        Parameters {
+            solver: Solver::NewtonCg,
+            ..auto.clone()
+        },
+        Parameters {
+            solver: Solver::Lbfgs,
+            ..auto.clone()
+        },
+    ] {
+        assert!(
+            words.minimise(&words.csr, None, &parameters).is_none(),
+            "{parameters:?}"
+        );
+    }
+}
+
+#[test]
+fn rows_too_long_for_float64_are_left_alone() {
+    let columns = 3000_u32;
+    let values = CsrValues::Double(vec![1e200; columns as usize].into());
+    let csr = Csr::new(
+        vec![0, 1500, 3000].into(),
+        (0..columns).collect::<Vec<u32>>().into(),
+        values,
+        3000,
+    )
+    .unwrap();
+    let sample = Sample::check((&csr).into(), None, &never).unwrap();
+    let known = Known {
+        classes: &[0, 1],
+        n_classes: 2,
+        weights: None,
+        weight_sum: 2.0,
+    };
+    assert!(minimise(sample, known, &Parameters::default()).unwrap().is_none());
+}
+
+#[test]
+fn a_search_stops_when_told() {
+    let words = Words::new();
+    let sample = Sample::check((&words.csr).into(), None, &|| true);
+    // The rows are not even checked.
+    assert!(sample.is_err());
+    let sample = Sample::of_checked((&words.csr).into(), None, &|| true);
+    let known = words.known(None, sample);
+    assert!(minimise(sample, known, &Parameters::default()).is_err());
+}
