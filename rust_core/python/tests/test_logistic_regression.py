@@ -232,7 +232,7 @@ def test_sparsify_and_densify() -> None:
 def test_coefficients_are_read_however_they_lie(n_classes: int, dtype: Any) -> None:
     X, y = load_iris(return_X_y=True)
     X, y = X[y < n_classes].astype(dtype), y[y < n_classes]
-    model = LogisticRegression(warm_start=True).fit(X, y)
+    model = LogisticRegression(warm_start=True, max_iter=1000).fit(X, y)
     coefficients = model.coef_
     packed = np.zeros(coefficients.shape, dtype=[("value", dtype), ("count", "i2")])
     packed["value"] = coefficients
@@ -258,7 +258,7 @@ def test_coefficients_are_read_however_they_lie(n_classes: int, dtype: Any) -> N
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_rows_that_name_nothing_say_the_intercept(dtype: Any) -> None:
     X, y = load_iris(return_X_y=True)
-    model = LogisticRegression().fit(X, y)
+    model = LogisticRegression(max_iter=1000).fit(X, y)
     model.coef_ = np.ascontiguousarray(model.coef_, dtype=dtype)
     empty = model.predict_proba(sparse.csr_array((3, 4)))
     assert_array_equal(empty, model.predict_proba(np.zeros((3, 4))))
@@ -474,7 +474,7 @@ def test_wrong_rows_are_refused_as_in_scikit_learn(form: str) -> None:
 
 def test_coefficients_that_are_not_finite_are_named() -> None:
     X, y = load_iris(return_X_y=True)
-    model = LogisticRegression().fit(X, y)
+    model = LogisticRegression(max_iter=1000).fit(X, y)
     model.coef_[1, 1] = np.nan
     with pytest.raises(ValueError, match="coefficients"):
         model.predict_proba(X)
