@@ -3,7 +3,7 @@
 use super::intercept::Intercept;
 use crate::csr::{SparseRow, SparseRows};
 use crate::rows::Lines;
-use crate::simd::{Kernel, Simd};
+use crate::simd::{DOUBLES, Kernel, Simd, exponential};
 use crate::values::Value;
 
 /// Margins change by so much by one Newton step, at most.
@@ -53,9 +53,13 @@ impl State {
     }
 
     /// Leaves the row with a margin.
-    #[inline(always)]
     fn leave(&mut self, margin: f64) {
-        let small = (-margin.abs()).exp();
+        self.leave_with(margin, (-margin.abs()).exp());
+    }
+
+    /// (As above), where exp(−|m|) is known.
+    #[inline(always)]
+    fn leave_with(&mut self, margin: f64, small: f64) {
         let share = 1.0 / (1.0 + small);
         self.margin = margin;
         self.pull = self.weight * if margin > 0.0 { small } else { 1.0 } * share;
@@ -140,6 +144,7 @@ impl<V: Value> Kernel for Visits<'_, V> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) -> f64 {
         let mut missing = 0.0;
+        let mut left = Left::default();
         for (place, &row) in self.order.iter().enumerate() {
             if let Some(&ahead) = self.order.get(place + AHEAD) {
                 let row = self.rows.row(ahead as usize);
@@ -160,9 +165,38 @@ impl<V: Value> Kernel for Visits<'_, V> {
             add(columns, values, change, self.coefficients);
             self.intercept.sum += change;
             state.alpha = next;
-            state.leave(solved);
+            left.rows[left.count] = row;
+            left.margins[left.count] = solved;
+            left.count += 1;
+            if left.count == DOUBLES {
+                left.leave(simd, self.states);
+            }
         }
+        left.leave(simd, self.states);
         missing
+    }
+}
+
+/// Rows that are to be left with their new margins, some at a time.
+#[derive(Default)]
+struct Left {
+    rows: [u32; DOUBLES],
+    margins: [f64; DOUBLES],
+    count: usize,
+}
+
+impl Left {
+    #[inline(always)]
+    fn leave<S: Simd>(&mut self, simd: S, states: &mut [State]) {
+        let margins = simd.load(&self.margins);
+        let minus = simd.sub(simd.double(0.0), margins);
+        let mut small = [0.0; DOUBLES];
+        simd.store(exponential(simd, simd.min(minus, margins)), &mut small);
+        let margins = self.margins.iter().zip(small);
+        for (&row, (&margin, small)) in self.rows[..self.count].iter().zip(margins) {
+            states[row as usize].leave_with(margin, small);
+        }
+        self.count = 0;
     }
 }
 
