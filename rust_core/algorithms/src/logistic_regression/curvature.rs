@@ -8,7 +8,7 @@ use super::triangle::{Batch, Triangle};
 use crate::blocks::Blocks;
 use crate::interrupt::Interrupted;
 use crate::packed::{LANES, Lanes, add_scaled};
-use crate::rows::Row;
+use crate::rows::{Row, Tile};
 
 /// Some of an objective's parameters, class by class; in each by column, the intercept last.
 #[derive(Debug)]
@@ -188,7 +188,7 @@ impl Objective<'_> {
         let mut partial_rows = kept.div_ceil(row_values);
         if share != Share::WHOLE {
             // A block has four times as many rows, at least.
-            partial_rows = partial_rows.max(share.rows_for(LEAST_TAKEN).min(self.sample.len()) / 4);
+            partial_rows = partial_rows.max(share.rows_for(LEAST_TAKEN).min(self.sample.len()).div_ceil(4));
             if kept > LARGE {
                 partial_rows = partial_rows.max(self.sample.len().div_ceil(4 * BLOCKS_OF_LARGE));
             }
@@ -208,7 +208,7 @@ impl Objective<'_> {
         let mut partials = vec![partial; blocks.count()];
         let (sample, known, known_blocks, laid_out) = (self.sample, &self.partials, &self.blocks, &self.coefficients);
         blocks.reduce(&mut partials, |block, partial| {
-            sample.tiles(&blocks, share.of(block), |tile, rows| {
+            let mut add = |tile: Range<usize>, rows: Tile<'_>| {
                 for (index, row) in tile.zip(rows.rows(columns)) {
                     if !keeps {
                         let mut computed = std::mem::take(&mut partial.probabilities);
@@ -228,7 +228,10 @@ impl Objective<'_> {
                         partial.class(0, row, kept[0], chosen, &places);
                     }
                 }
-            })?;
+            };
+            for run in share.of(block) {
+                sample.tiles(&blocks, run, &mut add)?;
+            }
             partial.finish();
             Ok(())
         })?;
@@ -238,9 +241,7 @@ impl Objective<'_> {
         };
         let weight = match share {
             Share::WHOLE => sample.weight_sum(),
-            _ => (0..blocks.count())
-                .map(|block| weight_of(share.of(blocks.range(block))))
-                .sum(),
+            _ => share.of(0..sample.len()).map(weight_of).sum(),
         };
         let mut partials = partials.into_iter();
         let Some(mut total) = partials.next() else {

@@ -17,6 +17,8 @@ mod loss;
 mod model;
 mod newton;
 mod newton_cg;
+#[cfg(test)]
+mod orders;
 mod pairs;
 mod parabola;
 mod parameters;

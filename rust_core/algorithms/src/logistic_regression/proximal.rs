@@ -107,6 +107,8 @@ pub(super) fn minimise(
             }
             break if flat { Why::Converged } else { Why::Stuck };
         };
+        // Steps that go too far come of rows that say little of the others.
+        sampled &= step == 1.0;
         last_chosen = chosen.indices;
         n_iter += 1;
         std::mem::swap(&mut point, &mut trial_point);

@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use super::loss::Objective;
 
-/// The rows that second derivatives are taken from: the first of each block, one row in so many.
+/// The rows that second derivatives are taken from: one row in so many. They are spread over all rows a few at a time, since rows often
+/// come group after group. Which they are depends on their number alone, not on blocks.
 ///
 /// A step by the Hessian of some rows, down the gradient of all, comes nearly as far as by that of all, as long as there are many
 /// rows for each parameter. Source: R. H. Byrd, G. M. Chin, W. Neveitt and J. Nocedal, "On the use of stochastic Hessian
@@ -12,6 +13,10 @@ use super::loss::Objective;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Share(usize);
 
+/// Rows that are taken one after another: an outer product is added for so many at once.
+const RUN: usize = 8;
+/// 2⁶⁴ over the golden ratio: the fractions of its multiples are spread evenly, whatever the number of them.
+const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
 /// Rows for each parameter that are enough for a Hessian by itself: it is then wrong by about an eighth.
 const ROWS_EACH: usize = 64;
 /// Rows for each parameter that are enough for a Hessian that is corrected by gradients.
@@ -77,9 +82,19 @@ impl Share {
         taken.saturating_mul(self.0)
     }
 
-    /// These of a block's rows.
-    pub(super) fn of(self, block: Range<usize>) -> Range<usize> {
-        block.start..block.start + block.len().div_ceil(self.0)
+    /// These of some rows, in their order: a run in each stretch of as many runs as there are rows for one that is taken, now here, now
+    /// there in it, so that rows in which groups take turns mislead no more than those that come group after group.
+    pub(super) fn of(self, rows: Range<usize>) -> impl Iterator<Item = Range<usize>> {
+        let run = if self == Self::WHOLE { usize::MAX } else { RUN };
+        let stretch = run.saturating_mul(self.0);
+        (rows.start / stretch..rows.end.div_ceil(stretch))
+            .map(move |number| {
+                let fraction = (number as u64).wrapping_mul(GOLDEN);
+                let skipped = (u128::from(fraction) * self.0 as u128) >> u64::BITS;
+                let start = number * stretch + RUN * skipped as usize;
+                start.max(rows.start)..start.saturating_add(run).min(rows.end)
+            })
+            .filter(|run| !run.is_empty())
     }
 }
 
@@ -107,4 +122,48 @@ pub(super) fn gradient_time(objective: &Objective<'_>) -> f64 {
 /// Of one row.
 fn products(objective: &Objective<'_>) -> f64 {
     2.0 * objective.scores as f64 * (objective.sample.rows().row_values() + 1) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_taken_from_everywhere() {
+        const ROWS: usize = 20_011;
+        for part in [2, 3, 5, 8, 13, 16, 21, 34, 55] {
+            let taken: Vec<usize> = Share(part).of(0..ROWS).flatten().collect();
+            assert!(taken.is_sorted() && taken[0] == 0);
+            assert!(taken.len().abs_diff(ROWS / part) <= RUN, "{part}: {}", taken.len());
+            let gaps = taken.windows(2).map(|pair| pair[1] - pair[0]);
+            assert!(gaps.max().unwrap() < 2 * RUN * part);
+            // Groups that take turns all get their part.
+            for groups in [2, 3, 16, 40, 8 * part, 16 * part] {
+                let mut counts = vec![0; groups];
+                for row in &taken {
+                    counts[row % groups] += 1;
+                }
+                let fair = taken.len() / groups;
+                let fewest = *counts.iter().min().unwrap();
+                assert!(2 * fewest + 2 * RUN >= fair, "{part} {groups}: {fewest} {fair}");
+                assert!(fewest > 0 || fair < 2 * RUN, "{part} {groups}: {fair}");
+            }
+        }
+    }
+
+    #[test]
+    fn blocks_do_not_matter() {
+        for share in [Share::WHOLE, Share(3), Share(8)] {
+            let whole: Vec<usize> = share.of(0..1000).flatten().collect();
+            for block in [1, 7, 256, 999] {
+                let blocks = (0..1000).step_by(block).map(|start| start..1000.min(start + block));
+                assert_eq!(
+                    blocks.flat_map(|block| share.of(block)).flatten().collect::<Vec<_>>(),
+                    whole
+                );
+            }
+        }
+        assert_eq!(Share::WHOLE.of(5..1000).collect::<Vec<_>>(), [5..1000]);
+        assert_eq!(Share(3).of(5..5).count(), 0);
+    }
 }
