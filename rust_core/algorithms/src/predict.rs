@@ -10,8 +10,8 @@ use crate::interrupt::{Interrupt, Interrupted};
 use crate::rows::{Ahead, Lying, Row, Rows, Tile};
 use crate::simd::{DOUBLES, Kernel, SINGLES, Simd, dispatch};
 
-/// Rows are brought near this many rows before they are read: what is brought a whole tile before lies further from the registers
-/// again by then, the more so the longer the rows are.
+/// Rows are brought near this many rows before they are read, or a tile before where that has fewer: what is brought earlier lies further
+/// from the registers again by then, the more so the longer the rows are.
 const ROWS_AHEAD: usize = 2 * DOUBLES;
 
 /// What a model needs, to answer for one row.
@@ -49,7 +49,7 @@ impl Prediction<'_> {
     }
 
     /// [`Prediction::write`] for some rows at a time: `answer` gives the first of them whose result is not finite. It can bring as many rows
-    /// near, those that are [`ROWS_AHEAD`] of them.
+    /// near, those that come [`ROWS_AHEAD`] later or a tile later.
     pub(crate) fn write_tiles<T: Send>(
         &self,
         outputs: &mut [T],
@@ -134,7 +134,8 @@ impl Prediction<'_> {
             let first = block.start;
             step(&blocks, block, &mut |tile: Range<usize>, answer| {
                 let outputs = &mut outputs[(tile.start - first) * width..(tile.end - first) * width];
-                let ahead = rows.ahead(tile.start + ROWS_AHEAD..tile.end + ROWS_AHEAD);
+                let distance = ROWS_AHEAD.min(tile.len());
+                let ahead = rows.ahead(tile.start + distance..tile.end + distance);
                 if let Some(index) = answer(ahead, outputs) {
                     not_finite.fetch_min(tile.start + index, Ordering::Relaxed);
                 }
