@@ -278,10 +278,8 @@ impl<'a> Objective<'a> {
         } = self;
         let keeps = *keeps;
         let columns = sample.columns();
-        let mut tiles_of_intercepts = vec![[f64::NEG_INFINITY; LANES]; score_count.div_ceil(LANES)];
-        for score in 0..*score_count {
-            tiles_of_intercepts[score / LANES][score % LANES] = intercepts.get(score).copied().unwrap_or(0.0);
-        }
+        let mut tiles_of_intercepts = vec![[0.0; LANES]; score_count.div_ceil(LANES)];
+        tiles_of_intercepts.as_flattened_mut()[..intercepts.len()].copy_from_slice(intercepts);
         blocks.reduce(partials, |block, partial| {
             partial.clear();
             partial

@@ -25,7 +25,7 @@ pub(super) struct Several<'a> {
     pub(super) ahead: Ahead<'a>,
     /// Column after column, in vectors of classes.
     pub(super) coefficients: &'a [Lanes],
-    /// In vectors of classes; −∞ where there is no class.
+    /// In vectors of classes.
     pub(super) intercepts: &'a [Lanes],
     pub(super) n_classes: usize,
     /// The class of each row.
@@ -271,7 +271,7 @@ mod tests {
                     );
                 };
                 let tiles = scores.div_ceil(DOUBLES);
-                let mut padded = vec![[f64::NEG_INFINITY; DOUBLES]; tiles];
+                let mut padded = vec![[0.0; DOUBLES]; tiles];
                 padded.as_flattened_mut()[..scores].copy_from_slice(&intercepts);
                 let mut gradient = FeatureMajor::zeros(scores, columns);
                 let mut by_intercept = vec![[0.0; DOUBLES]; tiles];
