@@ -171,14 +171,16 @@ fn steps(
             &mut buffers,
             false,
         )?;
-        let inertia = step.inertia.expect("margins, which leave it out, were not asked for");
-        let objective = inertia / batch_size as f64;
-        converged = convergence.reached(objective, step.shift);
-        sample.interrupt.iteration(Iteration {
-            run: 1,
-            n_iter: n_steps,
-            objective,
-        });
+        // Left out only with margins, for which nothing asks here.
+        if let Some(inertia) = step.inertia {
+            let objective = inertia / batch_size as f64;
+            converged = convergence.reached(objective, step.shift);
+            sample.interrupt.iteration(Iteration {
+                run: 1,
+                n_iter: n_steps,
+                objective,
+            });
+        }
     }
     state.round(sample.rows().precision());
     let (labels, inertia) = if parameters.compute_labels {
