@@ -122,14 +122,15 @@ impl State {
         let (less, more) = (small / (1.0 + small), 1.0 / (1.0 + small));
         let (pull, push) = if margin > 0.0 { (less, more) } else { (more, less) };
         let share = self.alpha / self.weight;
-        let apart = divergence(share, pull, right) + divergence(1.0 - share, push, wrong);
+        let off = share - pull;
+        let apart = divergence(share, pull, off, right) + divergence(1.0 - share, push, -off, wrong);
         (self.weight * wrong, self.weight * apart)
     }
 }
 
-/// share · ln(share / part) − share + part, which is at least 0; `minus_log` is −ln(part).
-fn divergence(share: f64, part: f64, minus_log: f64) -> f64 {
-    let change = (share - part) / part;
+/// share · ln(share / part) − share + part, which is at least 0, where `off` is share − part, and `minus_log` −ln(part).
+fn divergence(share: f64, part: f64, off: f64, minus_log: f64) -> f64 {
+    let change = off / part;
     if change.abs() < 0.01 {
         // Its terms would cancel: Σ (−x)ᵏ / (k·(k − 1)) from k = 2 on.
         let series = 1.0 / 2.0 - change * (1.0 / 6.0 - change * (1.0 / 12.0 - change * (1.0 / 20.0 - change / 30.0)));
@@ -140,7 +141,7 @@ fn divergence(share: f64, part: f64, minus_log: f64) -> f64 {
     } else {
         0.0
     };
-    (entropy - (share - part)).max(0.0)
+    (entropy - off).max(0.0)
 }
 
 /// Some rows, one after the other.
