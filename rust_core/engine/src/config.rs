@@ -8,6 +8,7 @@ mod wording;
 use std::{fmt, fs, net::IpAddr, num::NonZeroUsize, path::PathBuf, thread, time::Duration};
 
 use ferrule_algorithms::simd;
+use humantime_serde::re::humantime;
 use toml::{Table, Value};
 
 pub use self::settings::{Compute, Config, Level, Limits, Log, Models, Server};
@@ -161,7 +162,11 @@ impl Config {
         ] {
             demand(
                 value <= LONGEST,
-                format!("{key}: expected at most 24h, got {}s", value.as_secs()),
+                format!(
+                    "{key}: expected at most {}, got {}",
+                    humantime::format_duration(LONGEST),
+                    humantime::format_duration(value)
+                ),
             );
         }
         let Limits {
