@@ -31,8 +31,8 @@ RUN install -d -o 65532 -g 65532 /out/models
 FROM gcr.io/distroless/cc-debian12:nonroot AS rust
 COPY --from=build /out/ferrule-server /usr/local/bin/ferrule-server
 COPY --from=build --chown=65532:65532 /out/models /models
-# An argument or two of one's own in place of CMD's keep the folder.
-ENV FERRULE_MODELS_DIRECTORY=/models
+# The default folder of models, `models`, is /models from here: lowest of the settings, under a file of one's own.
+WORKDIR /
 EXPOSE 50051
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=5s --timeout=4s --start-period=10s CMD ["ferrule-server", "healthcheck"]
@@ -47,7 +47,9 @@ RUN --mount=type=bind,source=requirements/server.txt,target=/mnt/server.txt --mo
 RUN --mount=type=bind,from=build,source=/out/wheels,target=/mnt/wheels pip install --no-deps --no-index /mnt/wheels/*.whl
 COPY --from=build --chown=65532:65532 /out/models /models
 USER 65532:65532
-ENV FERRULE_MODELS_DIRECTORY=/models PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+# As above.
+WORKDIR /
+ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 EXPOSE 50051
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=5s --timeout=4s --start-period=20s CMD ["python", "-m", "ferrule_server", "healthcheck"]

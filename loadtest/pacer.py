@@ -78,15 +78,20 @@ class Run:
         """Whether the server left so many calls unanswered that no more were begun.
 
         A pacer that was late itself, and then sends at once what was due long before, has as many in flight, and no time to
-        read answers. So the server is the cause only where those calls had been sent in time: the delay of the middle one of
-        them is a small part of how long its answer was out.
+        read answers. So the server is the cause only where those calls had been sent in time: their median delay is a small
+        part of their median time from when they were due to their answers. That is asked of the calls that wait where a
+        stretch of so many begins; the server is the cause of all where it is the cause of one.
         """
         answered = np.searchsorted(np.sort(self.answered_us), sent := np.sort(self.sent_us), side="right")
         in_flight = np.arange(1, sent.size + 1) - answered + self.unanswered
-        full = np.flatnonzero(in_flight >= _MOST_IN_FLIGHT)
-        if not full.size:
-            return False
-        moment = sent[full[0]]
+        full = in_flight >= _MOST_IN_FLIGHT
+        begins = np.flatnonzero(full & ~np.concatenate(([False], full[:-1])))
+        # Of beginnings close to each other the first is enough: the same calls wait, but for a tenth of them.
+        _, first = np.unique(begins // (_MOST_IN_FLIGHT // 10), return_index=True)
+        return any(self._fills(moment) for moment in sent[begins[first]])
+
+    def _fills(self, moment: float) -> bool:
+        """Whether the server, and not the pacer, is why so many calls wait at this moment."""
         waited = (self.sent_us <= moment) & (self.answered_us > moment)
         # Of calls that never had an answer nothing is known, and the pacer is not why.
         if np.count_nonzero(waited) <= self.unanswered:

@@ -164,7 +164,7 @@ def verdicts(results: Results, scenario: str) -> list[Verdict]:
     Held by the ceilings: there every server had the same callers, and hardly any cost of theirs. Without ceilings, by the
     closed loop with the callers that are in the middle of the sweep.
     """
-    found = comparable([row for row in rows(results) if row.scenario == scenario and row.server_cpu is not None])
+    found = comparable([row for row in rows(results) if row.scenario == scenario])
     roles = {subject.name: subject.role for subject in results.subjects}
     found = [row for row in found if roles.get(row.subject) in ("ours", "peer")]
     pairs = [_verdict(row, other) for row in found for other in found if _cheaper(row, other)]
@@ -216,17 +216,18 @@ def _quick(unloaded: Row, row: Row) -> bool:
 
 def comparable(found: Sequence[Row]) -> list[Row]:
     """One row for each subject, all under the one load by which they are held against each other: the ceiling, else the
-    middle of the sweep; on cores of their own, if there are such rows.
+    middle of the sweep; on cores of their own, if there are such rows. That load is looked for among rows whose CPU time is
+    known, and among all only where it is known of none.
     """
-    apart = [row for row in found if row.setting is Setting.APART and row.call == "call"] or [
-        row for row in found if row.call == "call"
-    ]
-    ceilings = [row for row in apart if row.load.mode is Mode.CEILING]
-    if ceilings:
-        return ceilings
-    closed = [row for row in apart if row.load.mode is Mode.CLOSED]
-    loads = sorted({row.load for row in closed}, key=lambda load: load.concurrency or 0)
-    return [row for row in closed if row.load == loads[(len(loads) - 1) // 2]] if loads else []
+    calls = [row for row in found if row.call == "call"]
+    known = [row for row in calls if row.server_cpu is not None] or calls
+    known = [row for row in known if row.setting is Setting.APART] or known
+    settings = {row.setting for row in known}
+    own = [row for row in calls if row.setting in settings]
+    if any(row.load.mode is Mode.CEILING for row in known):
+        return [row for row in own if row.load.mode is Mode.CEILING]
+    loads = sorted({row.load for row in known if row.load.mode is Mode.CLOSED}, key=lambda load: load.concurrency or 0)
+    return [row for row in own if row.load == loads[(len(loads) - 1) // 2]] if loads else []
 
 
 def _verdict(row: Row, other: Row) -> Verdict | None:

@@ -80,6 +80,16 @@ def test_a_pacer_that_stalls_and_sends_all_at_once_holds_itself_up() -> None:
     assert slow.held_up, "the server took much longer than the stall"
 
 
+def test_a_stall_of_the_pacer_excuses_no_server_that_holds_it_up_later() -> None:
+    due = np.arange(80_000.0)
+    most = most_in_flight()
+    stall = (due >= 10_000) & (due < 10_000 + 2 * most)
+    sent = np.where(stall, 10_000.0 + 2 * most, due)
+    stuck = due >= 50_000
+    assert not made(due, sent, sent + 300.0).held_up
+    assert made(due, sent, np.where(stuck, 50_000.0 + 2 * most, sent + 300.0)).held_up
+
+
 def test_a_pacer_that_is_ever_later_holds_itself_up() -> None:
     due = np.arange(100_000.0)
     sent = 2.0 * due

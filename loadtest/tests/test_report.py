@@ -346,6 +346,19 @@ def test_the_overview_has_throughput_where_cpu_times_are_not_known(measured: Res
     assert made.lines[0].cells[1].endswith("\ncalls/s")
 
 
+def test_the_overview_has_cost_and_factor_of_the_same_load(measured: Results) -> None:
+    def only_closed_loops_are_right(each: Point) -> Point:
+        return dataclasses.replace(each, invalid=("answers were wrong",)) if each.load.mode is Mode.CEILING else each
+
+    made = overview.table(_changed(measured, only_closed_loops_are_right))
+    assert made is not None
+    base, *others = made.lines[0].cells[1:]
+    for cell in others:
+        cost, times = cell.split("\n")
+        expected = float(cost.replace(",", "")) / float(base.replace(",", ""))
+        assert float(times.removeprefix("≈ ").removesuffix("×").replace(",", "")) == pytest.approx(expected, rel=0.5)
+
+
 def test_there_is_no_overview_of_nothing(measured: Results) -> None:
     assert overview.table(dataclasses.replace(measured, points=[])) is None
 

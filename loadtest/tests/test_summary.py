@@ -101,6 +101,27 @@ def test_without_ceilings_the_middle_of_the_sweep_decides() -> None:
     assert (made.load.concurrency, made.cpu_ratio) == (64, 3.0)
 
 
+def test_subjects_are_held_against_each_other_where_their_cpu_time_is_known() -> None:
+    wrong = ("1 of 9 answers were wrong",)
+    sweep = [
+        point(subject=subject, server_cpu=cpu, load=Load(Mode.CLOSED, 16, 64))
+        for subject, cpu in (("rust", 10.0), ("python", 40.0))
+    ]
+    unknown = point(subject="usual", server_cpu=None, load=Load(Mode.CLOSED, 16, 64))
+    measured = run(*(ceiling(name, 1, 5.0, invalid=wrong) for name in ("rust", "python")), *sweep, unknown)
+    held = summary.comparable(summary.rows(measured))
+    assert {row.subject: row.load.mode for row in held} == dict.fromkeys(("rust", "python", "usual"), Mode.CLOSED)
+    (made,) = summary.verdicts(measured, "small")
+    assert (made.load.mode, made.cpu_ratio) == (Mode.CLOSED, 4.0)
+
+
+def test_where_no_cpu_time_is_known_the_ceiling_is_that_load() -> None:
+    closed = point(subject="rust", server_cpu=None, load=Load(Mode.CLOSED, 16, 64))
+    measured = run(closed, dataclasses.replace(ceiling("rust", 1, 5.0), server_cpu=None))
+    assert [row.load for row in summary.comparable(summary.rows(measured))] == [CEILING]
+    assert summary.verdicts(measured, "small") == []
+
+
 def test_knee_is_where_throughput_stops_rising_or_waits_grow() -> None:
     def step(callers: int, rate: float, p99: float) -> Point:
         return point(

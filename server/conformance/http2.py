@@ -37,12 +37,14 @@ class Connection:
     """An HTTP/2 connection that sends what it is told to."""
 
     def __init__(self, server: Listening, seconds: float) -> None:
-        self.authority = "{}:{}".format(*server.host_and_port)
-        self.socket = socket.create_connection(server.host_and_port, timeout=seconds)
+        host, port = server.host_and_port
+        self.authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        self.socket = socket.create_connection((host, port), timeout=seconds)
         config = h2.config.H2Configuration(header_encoding="utf-8", validate_outbound_headers=False)
         self.http = h2.connection.H2Connection(config)
         self.http.initiate_connection()
         self.events: list[h2.events.Event] = []
+        self.pings = 0
         self.flush()
 
     def flush(self) -> None:
@@ -94,9 +96,13 @@ class Connection:
 
     def settle(self) -> None:
         """Waits until the server has taken everything sent so far: it takes frames in order, and answers a ping."""
-        self.http.ping(b"settled?")
+        self.pings += 1
+        ping = self.pings.to_bytes(8)
+        self.http.ping(ping)
         self.flush()
-        while not any(isinstance(event, h2.events.PingAckReceived) for event in self.events):
+        while not any(
+            isinstance(event, h2.events.PingAckReceived) and event.ping_data == ping for event in self.events
+        ):
             self.receive()
 
     def receive(self) -> None:
@@ -112,7 +118,7 @@ class Connection:
         reply = Reply()
         while True:
             events = [event for event in self.events if getattr(event, "stream_id", None) == stream]
-            self.events = [event for event in self.events if event not in events]
+            self.events = [event for event in self.events if getattr(event, "stream_id", None) != stream]
             for event in events:
                 match event:
                     case h2.events.ResponseReceived() | h2.events.TrailersReceived():

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -96,6 +97,20 @@ def test_an_image_is_built_from_every_crate() -> None:
         folders = {str(folder) for folder in (Path(member), *Path(member).parents)}
         assert folders & copied, f"the Dockerfile copies no {member}"
         assert folders & let_in, f".dockerignore keeps {member} out"
+
+
+def test_images_leave_every_setting_to_a_file() -> None:
+    # A variable of the image would go over the operator's file.
+    recipe = (ROOT / "Dockerfile").read_text()
+    assert "FERRULE_" not in recipe
+    directory = tomllib.loads((ROOT / "server" / "ferrule.toml").read_text())["models"]["directory"]
+    mounted = re.findall(r"^    - models:(\S+)$", (ROOT / "docker-compose.yml").read_text(), re.MULTILINE)
+    for image in ("rust", "python"):
+        stage = re.split(r"^FROM ", recipe.partition(f" AS {image}\n")[2], flags=re.MULTILINE)[0]
+        (folder,) = re.findall(r"^WORKDIR (\S+)$", stage, re.MULTILINE)
+        default = str(Path(folder, directory))
+        assert f" /out/models {default}\n" in stage
+        assert mounted == [default]
 
 
 @pytest.mark.parametrize("crate", UNREACHABLE)

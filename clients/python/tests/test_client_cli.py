@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
 
@@ -360,7 +360,23 @@ def test_help_is_for_every_command(capsys: pytest.CaptureFixture[str]) -> None:
 def test_it_tells_its_version(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["--version"])
-    assert capsys.readouterr().out == f"ferrule-client {version('ferrule-client')}\n"
+    assert capsys.readouterr().out == f"ferrule-client {metadata.version('ferrule-client')}\n"
+
+
+def test_without_being_installed_it_lacks_nothing_but_its_version(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def missing(name: str) -> str:
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metadata, "version", missing)
+    with pytest.raises(SystemExit) as helped:
+        main(["--help"])
+    assert helped.value.code == 0
+    with pytest.raises(SystemExit) as asked:
+        main(["--version"])
+    assert asked.value.code == 1
+    assert "not installed" in capsys.readouterr().err
 
 
 def process(*arguments: object, **options: Any) -> subprocess.Popen[str]:

@@ -2,6 +2,7 @@
 
 use std::{
     ffi::OsString,
+    fmt::Display,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     path::PathBuf,
     time::Duration,
@@ -10,7 +11,7 @@ use std::{
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use toml::Value;
 
-use crate::config::{Config, Layers, Server};
+use crate::config::{Config, Layers};
 
 /// What the user wants done.
 #[derive(Debug, Clone)]
@@ -51,10 +52,7 @@ impl HealthcheckFlags {
     fn resolved(self, environment: Vec<(String, String)>) -> Result<Healthcheck, UsageError> {
         let address = match self.address {
             Some(address) => address,
-            None => loopback(&resolved(Layers {
-                environment,
-                ..Layers::default()
-            })?),
+            None => listening(environment)?,
         };
         Ok(Healthcheck {
             address,
@@ -66,22 +64,21 @@ impl HealthcheckFlags {
 
 /// Where a program beside the server reaches it, in the same container for one: an address that stands for all others is
 /// none to connect to.
-fn loopback(config: &Config) -> String {
-    let Server { host, port, .. } = &config.server;
-    match host.parse() {
+fn listening(environment: Vec<(String, String)>) -> Result<String, UsageError> {
+    let (host, port) = Config::host_and_port(environment).map_err(UsageError::settings)?;
+    if port == 0 {
+        return Err(UsageError::settings(PORT_UNKNOWN));
+    }
+    Ok(match host.parse() {
         Ok(IpAddr::V4(any)) if any.is_unspecified() => format!("{}:{port}", Ipv4Addr::LOCALHOST),
         Ok(IpAddr::V6(any)) if any.is_unspecified() => format!("[{}]:{port}", Ipv6Addr::LOCALHOST),
         Ok(IpAddr::V6(host)) => format!("[{host}]:{port}"),
         _ => format!("{host}:{port}"),
-    }
-}
-
-fn resolved(layers: Layers) -> Result<Config, UsageError> {
-    Config::resolve(layers).map_err(|error| UsageError {
-        text: format!("{error}\n"),
-        code: EXIT_CONFIG,
     })
 }
+
+const PORT_UNKNOWN: &str =
+    "FERRULE_SERVER_PORT: 0 lets the system choose the port of the server; name the one that it chose with --address";
 
 fn seconds(text: &str) -> Result<f64, String> {
     match text.parse() {
@@ -97,6 +94,15 @@ pub struct UsageError {
     pub text: String,
     /// Exit status.
     pub code: i32,
+}
+
+impl UsageError {
+    fn settings(problem: impl Display) -> Self {
+        Self {
+            text: format!("{problem}\n"),
+            code: EXIT_CONFIG,
+        }
+    }
 }
 
 /// Exit status for settings that are wrong (`EX_CONFIG` of sysexits.h).
@@ -202,7 +208,7 @@ pub fn parse(
         Action::CheckConfig(flags) => (flags, true),
     };
     let (layers, print_config) = flags.layers(environment);
-    let config = resolved(layers)?;
+    let config = Config::resolve(layers).map_err(UsageError::settings)?;
     Ok(if print_config {
         Command::Print(config.to_toml())
     } else if check_only {
@@ -275,19 +281,28 @@ mod tests {
                 Ok(_) => panic!("healthcheck is a command"),
             }
         };
-        let (port, open) = (
-            ("FERRULE_SERVER_PORT", "7"),
-            ("FERRULE_SERVER_ALLOW_REMOTE_PLAINTEXT", "true"),
-        );
+        let port = ("FERRULE_SERVER_PORT", "7");
         assert_eq!(asked(&[], &[port]), "127.0.0.1:7");
-        assert_eq!(
-            asked(&[], &[port, open, ("FERRULE_SERVER_HOST", "0.0.0.0")]),
-            "127.0.0.1:7"
-        );
-        assert_eq!(asked(&[], &[open, ("FERRULE_SERVER_HOST", "::")]), "[::1]:50051");
+        // Whether the server may listen there can be said in its file.
+        assert_eq!(asked(&[], &[("FERRULE_SERVER_HOST", "0.0.0.0")]), "127.0.0.1:50051");
+        assert_eq!(asked(&[], &[("FERRULE_SERVER_HOST", "::")]), "[::1]:50051");
         assert_eq!(asked(&[], &[("FERRULE_SERVER_HOST", "::1")]), "[::1]:50051");
         assert_eq!(asked(&["--address", "there:1"], &[port]), "there:1");
-        assert!(asked(&[], &[("FERRULE_SERVER_PORT", "x")]).contains("FERRULE_SERVER_PORT"));
+        // What the server does not take is the server's to tell; what Kubernetes says of a service is neither's.
+        assert_eq!(
+            asked(&[], &[port, ("FERRULE_LOG_LEVEL", "x"), ("FERRULE_NONE", "x")]),
+            "127.0.0.1:7"
+        );
+        assert_eq!(
+            asked(&[], &[("FERRULE_SERVER_PORT", "tcp://10.0.0.7:7")]),
+            "127.0.0.1:50051"
+        );
+        assert!(asked(&[], &[("FERRULE_SERVER_PORT", "x")]).contains("FERRULE_SERVER_PORT: server.port: "));
+        assert!(asked(&[], &[("FERRULE_SERVER_PORT", "0")]).contains("name the one that it chose with --address"));
+        assert_eq!(
+            asked(&["--address", "there:1"], &[("FERRULE_SERVER_PORT", "0")]),
+            "there:1"
+        );
     }
 
     #[test]

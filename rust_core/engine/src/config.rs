@@ -8,6 +8,7 @@ mod wording;
 use std::{fmt, fs, net::IpAddr, num::NonZeroUsize, path::PathBuf, thread, time::Duration};
 
 use ferrule_algorithms::simd;
+use humantime_serde::re::humantime;
 use toml::{Table, Value};
 
 pub use self::settings::{Compute, Config, Level, Limits, Log, Models, Server};
@@ -19,6 +20,8 @@ pub const DEFAULTS: &str = include_str!("../../../server/ferrule.toml");
 /// Of any duration: sums of them, and moments after now, must be numbers everywhere.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 const ENVIRONMENT_PREFIX: &str = "FERRULE_";
+/// Variables that say where the server listens, after the prefix.
+const HOST_AND_PORT: [&str; 2] = ["SERVER_HOST", "SERVER_PORT"];
 
 /// Everything that is wrong with the settings, at once.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -64,22 +67,31 @@ impl Config {
         if let Some(path) = layers.file {
             merge.file(&path);
         }
-        for (name, text) in &layers.environment {
-            merge.environment_variable(name, text);
-        }
+        merge.environment(&layers.environment);
         for (flag, setting, value) in layers.flags {
             if let Some((section, key)) = setting.split_once('.') {
                 merge.set(flag, section, key, value);
             }
         }
         let config = merge.config();
-        let mut problems = merge.problems;
-        problems.extend(config.problems());
-        if problems.is_empty() {
-            Ok(config)
-        } else {
-            Err(ConfigError { problems })
-        }
+        merge.problems.extend(config.problems());
+        merge.ended(config)
+    }
+
+    /// Host and port as the environment has them, over the defaults; for programs beside the server, which do not see its
+    /// file. So nothing else is looked at: what the server makes of it all may depend on that file.
+    ///
+    /// # Errors
+    /// When either does not read.
+    pub(crate) fn host_and_port(mut environment: Vec<(String, String)>) -> Result<(String, u16), ConfigError> {
+        environment.retain(|(name, _)| {
+            let setting = name.strip_prefix(ENVIRONMENT_PREFIX);
+            setting.is_some_and(|setting| HOST_AND_PORT.iter().any(|known| setting.eq_ignore_ascii_case(known)))
+        });
+        let mut merge = Merge::default();
+        merge.environment(&environment);
+        let Server { host, port, .. } = merge.config().server;
+        merge.ended((host, port))
     }
 
     /// The settings as a file that [`from_toml`](Self::from_toml) reads.
@@ -150,7 +162,11 @@ impl Config {
         ] {
             demand(
                 value <= LONGEST,
-                format!("{key}: expected at most 24h, got {}s", value.as_secs()),
+                format!(
+                    "{key}: expected at most {}, got {}",
+                    humantime::format_duration(LONGEST),
+                    humantime::format_duration(value)
+                ),
             );
         }
         let Limits {
@@ -230,6 +246,12 @@ impl Merge {
         }
     }
 
+    fn environment(&mut self, variables: &[(String, String)]) {
+        for (name, text) in variables {
+            self.environment_variable(name, text);
+        }
+    }
+
     fn environment_variable(&mut self, name: &str, text: &str) {
         let Some(setting) = name.strip_prefix(ENVIRONMENT_PREFIX) else {
             return;
@@ -280,6 +302,17 @@ impl Merge {
 
     fn unknown(&mut self, source: &str, setting: &str) {
         self.problems.push(format!("{source}: there is no setting {setting}"));
+    }
+
+    /// What was made of the layers, unless something in them is wrong.
+    fn ended<T>(self, made: T) -> Result<T, ConfigError> {
+        if self.problems.is_empty() {
+            Ok(made)
+        } else {
+            Err(ConfigError {
+                problems: self.problems,
+            })
+        }
     }
 
     fn config(&self) -> Config {

@@ -7,7 +7,6 @@
 //!
 //! NumPy is loaded at the first call of an estimator's function, so a server never loads it.
 
-mod allocator;
 mod board;
 mod command_line;
 mod config;
@@ -23,6 +22,10 @@ mod session;
 mod signals;
 mod simd;
 mod status;
+
+// Large arrays are first touched here.
+#[global_allocator]
+static ALLOCATOR: ferrule_huge_pages::HugePages = ferrule_huge_pages::HugePages;
 
 #[pyo3::pymodule]
 mod _core {

@@ -33,6 +33,8 @@ pub(crate) struct Objective<'a> {
     pub(super) keeps: bool,
     /// The point that was evaluated last.
     at: Vec<f64>,
+    /// Iterations of searches before this one.
+    pub(super) before: usize,
 }
 
 /// What the rows of one block say.
@@ -102,6 +104,7 @@ impl<'a> Objective<'a> {
             pairs,
             keeps: false,
             at: Vec::new(),
+            before: 0,
         })
     }
 
@@ -138,7 +141,7 @@ impl<'a> Objective<'a> {
     pub(super) fn report(&self, n_iter: usize, objective: f64) {
         self.sample.interrupt.iteration(Iteration {
             run: 1,
-            n_iter,
+            n_iter: self.before + n_iter,
             objective,
         });
     }

@@ -127,18 +127,20 @@ impl LogisticRegression {
                     max_iter: parameters.max_iter - begun.n_iter,
                     ..parameters.clone()
                 };
-                let n_iter = begun.n_iter;
                 let begun = Minimum::of_dual(begun, rows.columns());
-                let start = Some((&begun.coefficients[..], &begun.intercepts[..]));
-                let ended = Minimum::of_primal(sample, known, &left, start)?;
-                Minimum {
-                    n_iter: n_iter + ended.n_iter,
-                    ..ended
-                }
+                let start = Start {
+                    coefficients: &begun.coefficients,
+                    intercepts: &begun.intercepts,
+                    n_iter: begun.n_iter,
+                };
+                Minimum::of_primal(sample, known, &left, Some(start))?
             }
             None => {
-                let start = parameters.start.as_ref();
-                let start = start.map(|start| (start.coefficients(), start.intercepts()));
+                let start = parameters.start.as_ref().map(|start| Start {
+                    coefficients: start.coefficients(),
+                    intercepts: start.intercepts(),
+                    n_iter: 0,
+                });
                 Minimum::of_primal(sample, known, parameters, start)?
             }
         };
@@ -161,6 +163,14 @@ impl LogisticRegression {
             loss: minimum.value,
         })
     }
+}
+
+/// Where a search begins, over all columns.
+struct Start<'s> {
+    coefficients: &'s [f64],
+    intercepts: &'s [f64],
+    /// Iterations that led there.
+    n_iter: usize,
 }
 
 /// What a search found, over all columns.
@@ -190,12 +200,12 @@ impl Minimum {
         }
     }
 
-    /// From some coefficients and intercepts, or from zero.
+    /// From `start`, or from zero.
     fn of_primal(
         sample: Sample<'_>,
         known: Known<'_>,
         parameters: &Parameters,
-        start: Option<(&[f64], &[f64])>,
+        start: Option<Start<'_>>,
     ) -> Result<Self, FitError> {
         let columns = sample.columns();
         let reduced = match sample.rows().as_csr() {
@@ -207,7 +217,12 @@ impl Minimum {
         let mut objective = Objective::new(sample, known.classes, known.n_classes, parameters)?;
         let start = match start {
             None => vec![0.0; objective.parameter_count()],
-            Some((coefficients, intercepts)) => {
+            Some(Start {
+                coefficients,
+                intercepts,
+                n_iter,
+            }) => {
+                objective.before = n_iter;
                 let mut point = Vec::with_capacity(objective.parameter_count());
                 for coefficients in coefficients.chunks_exact(columns) {
                     match reduced {
@@ -219,6 +234,7 @@ impl Minimum {
                 point
             }
         };
+        let before = objective.before;
         let found = search::minimise(&mut objective, start, parameters)?;
         let ended = found.ended;
         if !ended.value.is_finite() {
@@ -230,7 +246,7 @@ impl Minimum {
             coefficients,
             intercepts,
             value: ended.value,
-            n_iter: ended.n_iter,
+            n_iter: before + ended.n_iter,
             why: ended.why,
             separable,
             singular: found.singular,

@@ -71,7 +71,7 @@ pub enum ClassWeight {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Solver {
     /// The fastest route: Newton's method, with conjugate gradients where a Hessian is dear; dual coordinate descent for sparse rows of
-    /// two classes with more columns than rows; with L1 a proximal Newton method while few coefficients are not zero.
+    /// two classes that name more columns than there are rows (and than 2,048); with L1 a proximal Newton method while few coefficients are not zero.
     #[default]
     Auto,
     /// L-BFGS, with scikit-learn's stopping tests.

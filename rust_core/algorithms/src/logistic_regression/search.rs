@@ -44,6 +44,7 @@ pub(super) fn minimise(
             return Ok(Found { ended, singular: false });
         }
         return found(ended, max_iter, |ended| {
+            objective.before += ended.n_iter;
             newton_cg::minimise(objective, ended.point, tol, max_iter - ended.n_iter)
         });
     }
@@ -64,6 +65,7 @@ pub(super) fn minimise(
     let ended = newton::minimise(objective, start, begin, tol, max_iter)?;
     found(ended, max_iter, |ended| {
         let left = max_iter - ended.n_iter;
+        objective.before += ended.n_iter;
         conjugate_gradients(objective, ended.point, tol, left)
     })
 }

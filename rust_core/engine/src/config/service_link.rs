@@ -4,7 +4,7 @@
 
 const PROTOCOLS: [&str; 3] = ["tcp", "udp", "sctp"];
 
-/// Whether Kubernetes, or Docker's links, set this variable. No setting has such a name; `FERRULE_SERVER_PORT` is told by
+/// Whether Kubernetes set this variable. No setting has such a name; `FERRULE_SERVER_PORT` is told by
 /// its value, which no setting takes.
 pub(super) fn is_one(name: &str, text: &str) -> bool {
     if name.ends_with("_SERVICE_HOST") || name.ends_with("_SERVICE_PORT") || name.contains("_SERVICE_PORT_") {

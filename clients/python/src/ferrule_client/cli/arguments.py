@@ -1,6 +1,7 @@
 """What the command line takes."""
 
 import argparse
+import sys
 from collections.abc import Callable
 from dataclasses import fields
 from importlib import metadata
@@ -31,7 +32,7 @@ def parser() -> argparse.ArgumentParser:
         description="Ask a Ferrule server for predictions and fits.",
         epilog=_STATUS,
     )
-    made.add_argument("--version", action="version", version=f"ferrule-client {metadata.version('ferrule-client')}")
+    made.add_argument("--version", action=_Version, nargs=0, help="show program's version number and exit")
     commands = made.add_subparsers(dest="command", required=True, metavar="predict | fit")
     for name, add, text in (
         ("predict", _add_predict, "Answer the rows of a file with a model, in batches."),
@@ -47,6 +48,18 @@ def parser() -> argparse.ArgumentParser:
         add(command)
         _add_server(command)
     return made
+
+
+class _Version(argparse.Action):
+    """Tells the version; it is looked up only then, as the package may be used without being installed."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        try:
+            version = metadata.version("ferrule-client")
+        except metadata.PackageNotFoundError:
+            parser.exit(1, "ferrule-client: no version is known, as the package is not installed\n")
+        sys.stdout.write(f"ferrule-client {version}\n")
+        parser.exit()
 
 
 def algorithm(options: argparse.Namespace) -> Algorithm:

@@ -52,7 +52,7 @@ impl Intercept {
         }
     }
 
-    /// What the constraint lacks, and as much again for the way that the center has yet to go.
+    /// What the constraint lacks, and a guess at the way that the center has yet to go.
     pub(super) fn unmet(self) -> f64 {
         if self.free {
             2.0 * self.variance * self.sum * self.sum

@@ -4,7 +4,7 @@
 //! w = Σ α·(±x), with each row's α in 0..C·s being C·s·σ(−m). An epoch goes through all rows in an order drawn anew (which comes
 //! nearer by far than any order kept); the α that solves a row while all others stay changes w where that row has values. So an epoch costs as
 //! much as one product with a Hessian, and needs no values of columns; it comes nearer by a constant factor, which is the larger
-//! the less rows have in common. So the dual is searched where there are more columns than rows, and where epochs turn out to bring
+//! the less rows have in common. So the dual is searched where rows name more columns than there are rows, and where epochs turn out to bring
 //! little, conjugate gradients go on from where they ended.
 //!
 //! A row's α is that of one Newton step from what was left there the last time: its exponential is taken after w has changed, where no other
@@ -13,7 +13,8 @@
 //! An intercept that is penalised is one column more. One that is not has Σ ±α = 0 as a constraint, which the method of multipliers
 //! meets: its penalty is that of the way from where it was an epoch before.
 //!
-//! How far the objective is above its minimum is no estimate: the dual objective is below the minimum.
+//! The dual objective is below the minimum: so it is known how far the objective may be above that, but for what an intercept that is
+//! not penalised has yet to go, which is an estimate.
 //!
 //! Sources: H.-F. Yu, F.-L. Huang and C.-J. Lin, "Dual coordinate descent methods for logistic regression and maximum entropy models",
 //! Machine Learning 85 (2011); S. Shalev-Shwartz and T. Zhang, "Stochastic dual coordinate ascent methods for regularized loss
@@ -48,12 +49,16 @@ use visit::{State, Visits, product};
 
 /// Epochs that take as long as conjugate gradients would, roughly: where more would be needed, these go on.
 const MOST_EPOCHS: f64 = 80.0;
+/// Where fewer are allowed, iterations of conjugate gradients bring more.
+const LEAST_ITERATIONS: usize = 30;
 /// Epochs after which it shows how fast they are.
 const FIRST_EPOCHS: usize = 4;
 /// By how much more than a row alone would have it α is changed, from the third epoch on.
 const BEYOND: f64 = 1.1;
 /// Rows that a thread takes at a time; also those between two looks at the interrupt.
 const STRETCH: usize = 1024;
+/// Rows that change their place between two looks at the interrupt.
+const LOOK: usize = 1 << 16;
 /// Columns that a thread takes at a time, at least.
 const COLUMNS: usize = 1 << 14;
 /// Multiply-adds that take as long as it takes to fetch what belongs to a value.
@@ -102,10 +107,10 @@ pub(super) fn minimise(
         && problem.weight().is_normal()
         && problem.penalty.coefficients.l2.is_normal();
     let csr = match problem.sample.rows().as_csr() {
-        Some(csr) if solver && suits && parameters.start.is_none() && parameters.max_iter > 0 => csr,
+        Some(csr) if solver && suits && parameters.start.is_none() && parameters.max_iter >= LEAST_ITERATIONS => csr,
         _ => return Ok(None),
     };
-    if csr.columns() < least_columns(csr.rows()) || csr.nonzeros() >= u32::MAX as usize {
+    if csr.columns() <= few_columns(csr.rows()) || csr.nonzeros() >= u32::MAX as usize {
         return Ok(None);
     }
     if let Some(rows) = csr.singles() {
@@ -115,8 +120,8 @@ pub(super) fn minimise(
     search(&problem, parameters, csr.tile(0..csr.rows(), None, &mut buffer))
 }
 
-/// Named columns from which on epochs bring much: with fewer, rows have too much in common.
-fn least_columns(rows: usize) -> usize {
+/// With no more named columns than these, rows have so much in common that epochs bring little.
+fn few_columns(rows: usize) -> usize {
     rows.max(MOST_NEWTON)
 }
 
@@ -125,28 +130,35 @@ fn search<V: Value>(
     parameters: &Parameters,
     rows: SparseRows<'_, V>,
 ) -> Result<Option<Ended>, Interrupted> {
-    let numbers = Numbers::new(rows, problem.sample.columns());
-    if numbers.count <= least_columns(problem.sample.len()) {
+    let numbers = Numbers::new(rows, problem.sample.columns(), problem.sample.interrupt)?;
+    if numbers.count - 1 <= few_columns(problem.sample.len()) {
         return Ok(None);
     }
-    let mut descent = Descent::new(problem, rows.with_columns(&numbers.of_values), numbers.count);
+    let mut descent = Descent::new(problem, rows.with_columns(&numbers.of_values), numbers.count)?;
     let finite = |state: &State| state.square.is_finite() && state.weight.is_finite();
     if !descent.states.iter().all(finite) {
         return Ok(None);
     }
     let (why, value) = descent.search(parameters)?;
-    let point = if value < LN_2 {
-        descent.point(&numbers)
-    } else {
-        // That is where it began, and a better place to go on from.
-        vec![0.0; numbers.of.len() + usize::from(problem.fit_intercept)]
-    };
-    Ok(Some(Ended {
-        point,
+    if value.is_nan() || value == f64::INFINITY {
+        return Ok(None);
+    }
+    let mut ended = Ended {
+        point: Vec::new(),
         value,
         n_iter: descent.epochs,
         why,
-    }))
+    };
+    if value < LN_2 {
+        ended.point = descent.point(&numbers);
+    } else {
+        // Where it began is nearer.
+        ended
+            .point
+            .resize(numbers.of.len() + usize::from(problem.fit_intercept), 0.0);
+        ended.value = LN_2;
+    }
+    Ok(Some(ended))
 }
 
 /// Where the search is.
@@ -170,20 +182,26 @@ struct Gap {
 }
 
 impl<'d, V: Value> Descent<'d, V> {
-    fn new(problem: &'d Problem<'d>, rows: SparseRows<'d, V>, columns: usize) -> Self {
+    fn new(problem: &'d Problem<'d>, rows: SparseRows<'d, V>, columns: usize) -> Result<Self, Interrupted> {
         let sample = &problem.sample;
         let mut states = vec![State::new(0.0, 0.0, 1.0); sample.len()];
         let parts = states.chunks_mut(STRETCH).enumerate().collect();
-        blocks::map_parts::<_, _, ()>(work(rows), parts, |(part, states): (usize, &mut [State])| {
-            let first = part * STRETCH;
-            let mut room = Vec::new();
-            let rows = rows.part(first..first + states.len()).iter();
-            for (index, (state, row)) in states.iter_mut().zip(rows).enumerate() {
-                let row = V::widened(row.values, &mut room);
-                let weight = problem.weight() * sample.weight(first + index);
-                *state = State::new(dot(row, row), weight, problem.sign(first + index));
-            }
-        });
+        blocks::map_parts::<_, _, Result<(), Interrupted>>(
+            work(rows),
+            parts,
+            |(part, states): (usize, &mut [State])| {
+                interrupt::check(sample.interrupt)?;
+                let first = part * STRETCH;
+                let mut room = Vec::new();
+                let rows = rows.part(first..first + states.len()).iter();
+                for (index, (state, row)) in states.iter_mut().zip(rows).enumerate() {
+                    let row = V::widened(row.values, &mut room);
+                    let weight = problem.weight() * sample.weight(first + index);
+                    *state = State::new(dot(row, row), weight, problem.sign(first + index));
+                }
+                Ok(())
+            },
+        )?;
         let Penalty {
             coefficients,
             intercepts,
@@ -193,14 +211,15 @@ impl<'d, V: Value> Descent<'d, V> {
         } else if intercepts.l2 > 0.0 {
             Intercept::penalised(coefficients.l2 / intercepts.l2)
         } else {
-            let squares: f64 = states.iter().map(|state| state.square).sum();
-            Intercept::free(1.0 / coefficients.l2, squares / states.len() as f64)
+            let weighty = states.iter().filter(|state| state.weight > 0.0);
+            let squares: f64 = weighty.clone().map(|state| state.square).sum();
+            Intercept::free(1.0 / coefficients.l2, squares / weighty.count() as f64)
         };
         for state in &mut states {
             state.square += intercept.variance;
         }
         let order = (0..states.len() as u64).map(|row| row as u32);
-        Self {
+        Ok(Self {
             order: order.filter(|&row| states[row as usize].weight > 0.0).collect(),
             problem,
             rows,
@@ -209,7 +228,7 @@ impl<'d, V: Value> Descent<'d, V> {
             intercept,
             random: Mt::new(0),
             epochs: 0,
-        }
+        })
     }
 
     /// Goes through all rows again and again. Gives why that ended, and the objective.
@@ -232,15 +251,17 @@ impl<'d, V: Value> Descent<'d, V> {
         loop {
             let missing = self.epoch()?;
             let exhausted = self.epochs == parameters.max_iter;
-            if unit * missing <= enough(value) || exhausted || interrupt.follows() {
-                let gap = self.gap()?;
-                value = gap.value;
-                unit = gap.above / missing;
+            if interrupt.follows() {
                 interrupt.iteration(Iteration {
                     run: 1,
                     n_iter: self.epochs,
-                    objective: value,
+                    objective: self.gap()?.value,
                 });
+            }
+            if unit * missing <= enough(value) || exhausted {
+                let gap = self.gap()?;
+                value = gap.value;
+                unit = gap.above / missing;
                 if gap.above <= enough(value) {
                     let why = if gap.above <= flat { Why::Converged } else { Why::Stuck };
                     return Ok((why, value));
@@ -264,10 +285,9 @@ impl<'d, V: Value> Descent<'d, V> {
     /// second derivative is larger than L.
     fn flat(&self, tol: f64) -> f64 {
         // Of any column in any row, and of the intercept's.
-        let square = self
-            .states
-            .iter()
-            .fold(1.0_f64, |largest, state| largest.max(state.square));
+        let square = self.states.iter().fold(1.0_f64, |largest, state| {
+            largest.max(state.square - self.intercept.variance)
+        });
         let Penalty {
             coefficients,
             intercepts,
@@ -278,13 +298,17 @@ impl<'d, V: Value> Descent<'d, V> {
 
     /// Goes through all rows. Gives how far the objective was above its minimum, roughly.
     fn epoch(&mut self) -> Result<f64, Interrupted> {
+        let interrupt = self.problem.sample.interrupt;
         for last in (1..self.order.len()).rev() {
+            if last.is_multiple_of(LOOK) {
+                interrupt::check(interrupt)?;
+            }
             let place = (u64::from(self.random.next_u32()) * (last as u64 + 1)) >> 32;
             self.order.swap(last, place as usize);
         }
         let mut missing = 0.0;
         for order in self.order.chunks(STRETCH) {
-            interrupt::check(self.problem.sample.interrupt)?;
+            interrupt::check(interrupt)?;
             missing += dispatch(Visits {
                 rows: self.rows,
                 order,

@@ -1,6 +1,8 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use super::*;
 use crate::csr::{Csr, CsrValues};
-use crate::interrupt::never;
+use crate::interrupt::{Observer, never};
 use crate::logistic_regression::loss::Objective;
 use crate::logistic_regression::{ClassWeight, Fit, LogisticRegression};
 use crate::rows::Rows;
@@ -131,8 +133,8 @@ fn the_gap_is_no_smaller_than_what_is_missing() {
         let mut objective = Objective::new(sample, &words.classes, 2, &parameters).unwrap();
         let mut buffer = Vec::new();
         let rows = words.csr.tile(0..ROWS, None, &mut buffer);
-        let numbers = Numbers::new(rows, COLUMNS);
-        let mut descent = Descent::new(&problem, rows.with_columns(&numbers.of_values), numbers.count);
+        let numbers = Numbers::new(rows, COLUMNS, &never).unwrap();
+        let mut descent = Descent::new(&problem, rows.with_columns(&numbers.of_values), numbers.count).unwrap();
         for _ in 0..8 {
             descent.epoch().unwrap();
             let gap = descent.gap().unwrap();
@@ -156,12 +158,21 @@ fn the_gap_is_no_smaller_than_what_is_missing() {
 #[test]
 fn a_fit_says_how_the_search_ended() {
     let words = Words::new();
-    let few = Parameters {
-        max_iter: 2,
-        ..Parameters::default()
+    let sample = Sample::check((&words.csr).into(), None, &never).unwrap();
+    let auto = Parameters::default();
+    let problem = Problem {
+        sample,
+        classes: &words.classes,
+        penalty: Penalty::new(&auto, sample.weight_sum()),
+        fit_intercept: true,
     };
-    let fit = words.fit((&words.csr).into(), None, &few);
-    assert!(!fit.converged && fit.n_iter == 2 && fit.loss < LN_2);
+    let mut buffer = Vec::new();
+    let rows = words.csr.tile(0..ROWS, None, &mut buffer);
+    let numbers = Numbers::new(rows, COLUMNS, &never).unwrap();
+    let mut descent = Descent::new(&problem, rows.with_columns(&numbers.of_values), numbers.count).unwrap();
+    let few = Parameters { max_iter: 2, ..auto };
+    let (why, value) = descent.search(&few).unwrap();
+    assert!(why == Why::Exhausted && descent.epochs == 2 && value < LN_2);
 
     // So flat a gradient is more than the gap can tell: conjugate gradients go on.
     let flat = Parameters {
@@ -179,8 +190,8 @@ fn a_fit_says_how_the_search_ended() {
     assert!(words.fit((&words.csr).into(), None, &balanced).converged);
 }
 
-#[test]
-fn rows_that_are_all_alike_are_left_to_conjugate_gradients() {
+/// Rows that differ by little.
+fn alike() -> Csr<'static> {
     let (rows, columns) = (60_usize, 3000_usize);
     let indices: Vec<u32> = (0..columns as u32).collect::<Vec<u32>>().repeat(rows);
     let value = |row: usize, column: usize| 1.0 + 0.01 * ((row * 31 + column * 17) as f64).sin();
@@ -188,7 +199,13 @@ fn rows_that_are_all_alike_are_left_to_conjugate_gradients() {
         .map(|index| value(index / columns, index % columns))
         .collect();
     let indptr: Vec<u64> = (0..=rows).map(|row| (row * columns) as u64).collect();
-    let csr = Csr::new(indptr.into(), indices.into(), CsrValues::Double(values.into()), columns).unwrap();
+    Csr::new(indptr.into(), indices.into(), CsrValues::Double(values.into()), columns).unwrap()
+}
+
+#[test]
+fn rows_that_are_all_alike_are_left_to_conjugate_gradients() {
+    let csr = alike();
+    let rows = csr.rows();
     let classes: Vec<u32> = (0..rows).map(|row| (row % 2) as u32).collect();
     let parameters = Parameters {
         c: 10.0,
@@ -234,7 +251,7 @@ fn the_dual_is_left_alone_where_it_does_not_suit() {
             ..auto.clone()
         },
         Parameters {
-            max_iter: 0,
+            max_iter: LEAST_ITERATIONS - 1,
             ..auto.clone()
         },
         Parameters {
@@ -275,12 +292,69 @@ fn rows_too_long_for_float64_are_left_alone() {
 }
 
 #[test]
-fn a_search_stops_when_told() {
+fn a_search_stops_at_any_look() {
     let words = Words::new();
-    let sample = Sample::check((&words.csr).into(), None, &|| true);
-    // The rows are not even checked.
-    assert!(sample.is_err());
-    let sample = Sample::of_checked((&words.csr).into(), None, &|| true);
-    let known = words.known(None, sample);
-    assert!(minimise(sample, known, &Parameters::default()).is_err());
+    let looks = AtomicUsize::new(0);
+    let search = |allowed: usize| {
+        looks.store(0, Ordering::Relaxed);
+        let stop = || looks.fetch_add(1, Ordering::Relaxed) >= allowed;
+        let sample = Sample::of_checked((&words.csr).into(), None, &stop);
+        minimise(sample, words.known(None, sample), &Parameters::default()).is_err()
+    };
+    assert!(!search(usize::MAX));
+    let all = looks.load(Ordering::Relaxed);
+    assert!(all > 10);
+    assert!((0..all).all(search));
+}
+
+/// Follows the fit, and does nothing else.
+struct Follower;
+
+impl Observer for Follower {
+    fn interrupted(&self) -> bool {
+        false
+    }
+}
+
+#[test]
+fn a_fit_that_is_followed_is_the_same() {
+    let words = Words::new();
+    for c in [0.1, 1.0, 1e4] {
+        let parameters = Parameters {
+            c,
+            ..Parameters::default()
+        };
+        let alone = words.minimise(&words.csr, None, &parameters).expect("rows that suit");
+        let sample = Sample::check((&words.csr).into(), None, &Follower).unwrap();
+        let followed = minimise(sample, words.known(None, sample), &parameters).unwrap();
+        let followed = followed.expect("rows that suit");
+        assert_eq!((alone.point, alone.n_iter), (followed.point, followed.n_iter));
+    }
+}
+
+#[test]
+fn where_epochs_lead_away_the_start_is_given() {
+    let csr = alike();
+    let sample = Sample::check((&csr).into(), None, &never).unwrap();
+    let classes: Vec<u32> = (0..60).map(|row| row % 2).collect();
+    let known = Known {
+        classes: &classes,
+        n_classes: 2,
+        weights: None,
+        weight_sum: 60.0,
+    };
+    let parameters = Parameters {
+        c: 1e4,
+        ..Parameters::default()
+    };
+    let ended = minimise(sample, known, &parameters).unwrap().expect("rows that suit");
+    assert_eq!(ended.why, Why::Stuck);
+    let mut objective = Objective::new(sample, &classes, 2, &parameters).unwrap();
+    let mut gradient = vec![0.0; ended.point.len()];
+    let value = objective.evaluate(&ended.point, &mut gradient).unwrap();
+    assert!(
+        (ended.value - value).abs() <= 1e-12 * value && value <= LN_2,
+        "{} {value}",
+        ended.value
+    );
 }
