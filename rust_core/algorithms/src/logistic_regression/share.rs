@@ -13,8 +13,8 @@ use super::loss::Objective;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Share(usize);
 
-/// Rows that are taken one after another: an outer product is added for so many at once.
-const RUN: usize = 8;
+/// Rows that are taken one after another: memory is read faster in runs.
+const RUN: usize = 32;
 /// 2⁶⁴ over the golden ratio: the fractions of its multiples are spread evenly, whatever the number of them.
 const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
 /// Rows for each parameter that are enough for a Hessian by itself: it is then wrong by about an eighth.
