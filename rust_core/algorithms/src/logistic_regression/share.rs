@@ -163,7 +163,7 @@ mod tests {
                 );
             }
         }
-        assert_eq!(Share::WHOLE.of(5..1000).collect::<Vec<_>>(), [5..1000]);
+        assert!(Share::WHOLE.of(5..1000).eq(std::iter::once(5..1000)));
         assert_eq!(Share(3).of(5..5).count(), 0);
     }
 }
