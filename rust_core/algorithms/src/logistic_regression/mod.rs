@@ -166,6 +166,7 @@ impl LogisticRegression {
 }
 
 /// Where a search begins, over all columns.
+#[derive(Clone, Copy)]
 struct Start<'s> {
     coefficients: &'s [f64],
     intercepts: &'s [f64],
