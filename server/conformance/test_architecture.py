@@ -22,6 +22,7 @@ UNREACHABLE = {
         "tonic", "hyper", "h2", "tokio", "pyo3", "numpy", "tracing",
     },
     "ferrule-engine": {"tonic", "hyper", "h2", "tokio", "tower", "pyo3", "numpy"},
+    "ferrule-huge-pages": {"ferrule-algorithms", "ferrule-engine", "ferrule-proto", "pyo3", "numpy"},
     "ferrule-server": {"pyo3", "numpy"},
     "ferrule-proto": {"ferrule-algorithms", "ferrule-engine", "tonic", "pyo3"},
     # What the Rust server is held against must not be made of it.
