@@ -50,7 +50,8 @@ pub(super) enum Why {
     Converged,
     /// As many iterations as were allowed.
     Exhausted,
-    /// The Hessian is not positive definite, or no step along Newton's direction lowers the objective.
+    /// The Hessian is not positive definite, or no step along Newton's direction lowers the objective; in the dual, epochs bring too
+    /// little, or rounding hides what is left.
     Stuck,
 }
 

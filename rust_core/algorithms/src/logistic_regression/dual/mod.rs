@@ -2,7 +2,7 @@
 //!
 //! With C·s the weight of a row beside ‖w‖²/2 and m its margin (the score of its class against the other), the minimum is where
 //! w = Σ α·(±x), with each row's α in 0..C·s being C·s·σ(−m). An epoch goes through all rows in an order drawn anew (which comes
-//! nearer by far than any order kept); the α that solves a row while all others stay changes w where that row has values. So an epoch costs as
+//! nearer by far than the rows' own order); the α that solves a row while all others stay changes w where that row has values. So an epoch costs as
 //! much as one product with a Hessian, and needs no values of columns; it comes nearer by a constant factor, which is the larger
 //! the less rows have in common. So the dual is searched where rows name more columns than there are rows, and where epochs turn out to bring
 //! little, conjugate gradients go on from where they ended.
