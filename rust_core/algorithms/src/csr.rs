@@ -69,30 +69,24 @@ impl<'a> Csr<'a> {
             });
         }
         check_offsets(&indptr, values.len() as u64)?;
-        // Without an early exit the test of all indices is a few vector instructions.
-        if indices
-            .iter()
-            .copied()
-            .max()
-            .is_some_and(|most| most as usize >= columns)
-        {
-            let position = indices
-                .iter()
-                .position(|&column| column as usize >= columns)
-                .unwrap_or(0);
-            return Err(CsrError::Index {
-                position,
-                columns,
-                got: indices[position],
-            });
-        }
         let csr = Self {
             indptr,
             indices,
             values,
             columns,
         };
-        Ok(if csr.is_canonical() { csr } else { csr.canonical() })
+        if csr.is_canonical() {
+            return Ok(csr);
+        }
+        let outside = csr.indices.iter().position(|&column| column as usize >= columns);
+        match outside {
+            Some(position) => Err(CsrError::Index {
+                position,
+                columns,
+                got: csr.indices[position],
+            }),
+            None => Ok(csr.canonical()),
+        }
     }
 
     /// Number of rows; may be 0.
@@ -244,24 +238,9 @@ impl<'t, V> SparseRows<'t, V> {
         self.columns
     }
 
-    /// The same rows, whose values are in other columns, one for each value.
-    pub(crate) fn with_columns<'c>(self, columns: &'c [u32]) -> SparseRows<'c, V>
-    where
-        't: 'c,
-    {
-        debug_assert_eq!(columns.len(), self.values.len());
-        SparseRows { columns, ..self }
-    }
-
-    /// The row at a place among these.
-    #[inline(always)]
-    pub(crate) fn row(self, index: usize) -> SparseRow<'t, V> {
-        let first = self.offsets[0];
-        let span = (self.offsets[index] - first) as usize..(self.offsets[index + 1] - first) as usize;
-        SparseRow {
-            columns: &self.columns[span.clone()],
-            values: &self.values[span],
-        }
+    /// Number of rows.
+    pub(crate) fn count(self) -> usize {
+        self.offsets.len() - 1
     }
 
     /// The rows, in order.

@@ -3,7 +3,7 @@
 use crate::simd::{DOUBLES, Simd};
 
 /// float64 or float32.
-pub(crate) trait Value: Copy + Into<f64> + Send + Sync + 'static {
+pub(crate) trait Value: Copy + Default + Into<f64> + Send + Sync + 'static {
     /// Eight values.
     fn load<S: Simd>(simd: S, values: &[Self; DOUBLES]) -> S::Double;
     /// Up to eight values; zeros in the other lanes.

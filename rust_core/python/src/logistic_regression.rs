@@ -82,8 +82,8 @@ pub fn logistic_regression_fit(
     })?
     .map_err(invalid)?;
     Ok(LogisticRegressionFit {
-        coefficients: matrix(py, fit.model.coefficients().to_vec(), rows.columns())?.unbind(),
         intercepts: PyArray1::from_slice(py, fit.model.intercepts()).unbind(),
+        coefficients: matrix(py, fit.model.into_coefficients(), rows.columns())?.unbind(),
         loss: fit.loss,
         n_iter: fit.n_iter,
         converged: fit.converged,

@@ -1,18 +1,12 @@
 //! The canonical form: the columns of each row rise.
 
 use super::{Csr, CsrValues};
+use crate::simd::{Kernel, Simd, dispatch};
 
 impl<'a> Csr<'a> {
-    /// Whether each row's columns rise.
+    /// Whether each row's columns rise, and end within the matrix.
     pub(super) fn is_canonical(&self) -> bool {
-        self.indptr.windows(2).all(|ends| {
-            let row = &self.indices[ends[0] as usize..ends[1] as usize];
-            // Without an early exit the test is a few vector instructions.
-            let next = row.iter().skip(1);
-            row.iter()
-                .zip(next)
-                .fold(true, |rises, (left, right)| rises & (left < right))
-        })
+        dispatch(IsCanonical(self))
     }
 
     /// A copy with sorted rows, in which values of the same column are added in the order they came.
@@ -33,6 +27,24 @@ impl<'a> Csr<'a> {
             values,
             columns: self.columns,
         }
+    }
+}
+
+struct IsCanonical<'c>(&'c Csr<'c>);
+
+impl Kernel for IsCanonical<'_> {
+    type Output = bool;
+
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) -> bool {
+        let Self(csr) = self;
+        csr.indptr.windows(2).all(|ends| {
+            let row = &csr.indices[ends[0] as usize..ends[1] as usize];
+            // Without an early exit the test is a few vector instructions.
+            let pairs = row.iter().zip(row.iter().skip(1));
+            pairs.fold(true, |rises, (left, right)| rises & (left < right))
+                && row.last().is_none_or(|&last| (last as usize) < csr.columns)
+        })
     }
 }
 

@@ -3,6 +3,7 @@
 use super::products::FeatureMajor;
 use super::scorer::Scorer;
 use crate::error::{ModelError, PredictError};
+use crate::finite::all_finite;
 use crate::interrupt::Interrupt;
 use crate::packed::LANES;
 use crate::rows::Rows;
@@ -58,7 +59,8 @@ impl LogisticRegression {
                     got: array.len(),
                 });
             }
-            if let Some(index) = array.iter().position(|value| !value.is_finite()) {
+            if !all_finite(array) {
+                let index = array.iter().position(|value| !value.is_finite()).unwrap_or(0);
                 return Err(ModelError::NotFinite { name, index });
             }
         }
@@ -94,6 +96,11 @@ impl LogisticRegression {
     /// The coefficients, row-major: one row for two classes, else one for each class.
     pub fn coefficients(&self) -> &[f64] {
         &self.coefficients
+    }
+
+    /// The same, without a copy.
+    pub fn into_coefficients(self) -> Vec<f64> {
+        self.coefficients
     }
 
     /// The intercepts: one for two classes, else one for each class.

@@ -20,7 +20,7 @@ pub(crate) struct Avx2(());
 ///
 /// # Safety
 /// The CPU has the level.
-#[target_feature(enable = "avx2,fma,f16c")]
+#[target_feature(enable = "popcnt,avx2,fma,f16c")]
 pub(super) unsafe fn run<K: Kernel>(kernel: K) -> K::Output {
     kernel.run(Avx2(()))
 }

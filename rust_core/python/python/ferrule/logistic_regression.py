@@ -26,7 +26,7 @@ from ferrule.validation import (
     is_plain,
     is_walkable,
     known_rows,
-    learned_rows,
+    note_columns,
     size,
     whole_or_not,
 )
@@ -235,8 +235,9 @@ class LogisticRegression(FollowsProgress, ClassifierMixin, BaseEstimator):  # ty
         """Rows and labels, checked but for what the compiled module sees and `distinct_labels` checks."""
         # liblinear knows float64 only, and so does a fit in its name.
         single = self.solver != "liblinear"
-        if is_plain(X) and (single or X.dtype != np.float32) and is_plain_labels(y, len(X)):
-            return learned_rows(self, X), y
+        if is_plain(X) and (single or X.dtype != np.float32) and is_plain_labels(y, X.shape[0]):
+            note_columns(self, X)
+            return X, y
         checked, labels = validate_data(
             self,
             X,

@@ -39,8 +39,12 @@ def checked_rows(estimator: Any, X: Any, *, reset: bool) -> Rows:
 
 
 def is_plain(X: Any) -> bool:
-    """Whether X is what the compiled module takes, so that all it may lack is finite values, which the compiled module sees."""
-    return type(X) is np.ndarray and X.dtype in _FLOATS and X.ndim == 2 and X.size > 0 and X.flags.c_contiguous
+    """Whether X is what the compiled module takes, dense or CSR, so that all it may lack is finite values, which the compiled
+    module sees.
+    """
+    if type(X) is np.ndarray:
+        return X.dtype in _FLOATS and X.ndim == 2 and X.size > 0 and X.flags.c_contiguous
+    return type(X) in (sparse.csr_array, sparse.csr_matrix) and X.dtype in _FLOATS and X.ndim == 2 and min(X.shape) > 0
 
 
 def is_walkable(values: NDArray[Any]) -> bool:
@@ -48,20 +52,20 @@ def is_walkable(values: NDArray[Any]) -> bool:
     return values.dtype in _FLOATS and values.flags.aligned
 
 
-def _is_plain_csr(X: Any) -> bool:
-    """The same of a CSR matrix."""
-    return type(X) in (sparse.csr_array, sparse.csr_matrix) and X.dtype in _FLOATS and X.ndim == 2 and min(X.shape) > 0
-
-
 def learned_rows(estimator: Any, X: Any) -> Rows:
     """`checked_rows` of what is to be learnt from. Plain arrays, dense or CSR, are not read here: the compiled module refuses
     what is not finite, and `whole_or_not` says it in scikit-learn's words.
     """
-    if not (is_plain(X) or _is_plain_csr(X)):
+    if not is_plain(X):
         return checked_rows(estimator, X, reset=True)
+    note_columns(estimator, X)
+    return compiled_rows(X)
+
+
+def note_columns(estimator: Any, X: Any) -> None:
+    """Notes on the estimator how many columns plain arrays have, and that these have no names."""
     estimator.n_features_in_ = X.shape[1]
     vars(estimator).pop("feature_names_in_", None)
-    return compiled_rows(X)
 
 
 def known_rows(estimator: Any, X: Any) -> Rows:
@@ -69,7 +73,7 @@ def known_rows(estimator: Any, X: Any) -> Rows:
     known = vars(estimator)
     if (
         "feature_names_in_" not in known
-        and (is_plain(X) or _is_plain_csr(X))
+        and is_plain(X)
         and X.shape[1] == known.get("n_features_in_")
     ):
         return compiled_rows(X)
@@ -78,7 +82,7 @@ def known_rows(estimator: Any, X: Any) -> Rows:
 
 def explain(estimator: Any, X: Any) -> None:
     """Raises scikit-learn's error where a plain array is not finite."""
-    if is_plain(X) or _is_plain_csr(X):
+    if is_plain(X):
         assert_all_finite(X, estimator_name=type(estimator).__name__, input_name="X")
 
 

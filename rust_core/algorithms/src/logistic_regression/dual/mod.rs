@@ -22,14 +22,14 @@
 //! Young, "Iterative methods for solving partial difference equations of elliptic type", Trans. AMS 76 (1954), for steps that
 //! go further than a row alone would.
 
+mod columns;
 mod intercept;
-mod numbers;
+mod split;
 mod visit;
 
 use std::f64::consts::LN_2;
 
 use rand_mt::Mt;
-use rayon::prelude::*;
 
 use super::newton::{Ended, PRECISION, ROUNDING, Why};
 use super::penalty::Penalty;
@@ -37,14 +37,15 @@ use super::reduced::Known;
 use super::search::MOST_NEWTON;
 use super::{Parameters, Solver};
 use crate::blocks;
-use crate::csr::SparseRows;
+use crate::csr::{SparseRow, SparseRows};
 use crate::interrupt::{self, Interrupted, Iteration};
 use crate::packed::dot;
 use crate::sample::Sample;
 use crate::simd::dispatch;
 use crate::values::Value;
+use columns::Columns;
 use intercept::Intercept;
-use numbers::{NONE, Numbers};
+use split::Split;
 use visit::{State, Visits, product};
 
 /// Epochs that take as long as conjugate gradients would, roughly: where more would be needed, these go on.
@@ -59,8 +60,6 @@ const BEYOND: f64 = 1.1;
 const STRETCH: usize = 1024;
 /// Rows that change their place between two looks at the interrupt.
 const LOOK: usize = 1 << 16;
-/// Columns that a thread takes at a time, at least.
-const COLUMNS: usize = 1 << 14;
 /// Multiply-adds that take as long as it takes to fetch what belongs to a value.
 const VALUE_WORK: usize = 4;
 
@@ -130,11 +129,13 @@ fn search<V: Value>(
     parameters: &Parameters,
     rows: SparseRows<'_, V>,
 ) -> Result<Option<Ended>, Interrupted> {
-    let numbers = Numbers::new(rows, problem.sample.columns(), problem.sample.interrupt)?;
-    if numbers.count - 1 <= few_columns(problem.sample.len()) {
+    let interrupt = problem.sample.interrupt;
+    let columns = Columns::new(rows, problem.sample.columns(), interrupt)?;
+    if columns.named <= few_columns(problem.sample.len()) {
         return Ok(None);
     }
-    let mut descent = Descent::new(problem, rows.with_columns(&numbers.of_values), numbers.count)?;
+    let split = Split::new(rows, &columns, interrupt)?;
+    let mut descent = Descent::new(problem, split, columns.shared)?;
     let finite = |state: &State| state.square.is_finite() && state.weight.is_finite();
     if !descent.states.iter().all(finite) {
         return Ok(None);
@@ -143,32 +144,30 @@ fn search<V: Value>(
     if value.is_nan() || value == f64::INFINITY {
         return Ok(None);
     }
-    let mut ended = Ended {
-        point: Vec::new(),
-        value,
+    // Else where it began is nearer.
+    let found = value < LN_2;
+    let size = problem.sample.columns() + usize::from(problem.fit_intercept);
+    let point = if found {
+        descent.point(&columns)
+    } else {
+        vec![0.0; size]
+    };
+    Ok(Some(Ended {
+        point,
+        value: if found { value } else { LN_2 },
         n_iter: descent.epochs,
         why,
-    };
-    if value < LN_2 {
-        ended.point = descent.point(&numbers);
-    } else {
-        // Where it began is nearer.
-        ended
-            .point
-            .resize(numbers.of.len() + usize::from(problem.fit_intercept), 0.0);
-        ended.value = LN_2;
-    }
-    Ok(Some(ended))
+    }))
 }
 
 /// Where the search is.
 struct Descent<'d, V> {
     problem: &'d Problem<'d>,
-    rows: SparseRows<'d, V>,
+    split: Split<V>,
     states: Vec<State>,
     /// The rows that weigh anything.
     order: Vec<u32>,
-    /// Of columns by their numbers.
+    /// Of shared columns, by their numbers.
     coefficients: Vec<f64>,
     intercept: Intercept,
     random: Mt,
@@ -182,26 +181,13 @@ struct Gap {
 }
 
 impl<'d, V: Value> Descent<'d, V> {
-    fn new(problem: &'d Problem<'d>, rows: SparseRows<'d, V>, columns: usize) -> Result<Self, Interrupted> {
+    fn new(problem: &'d Problem<'d>, split: Split<V>, columns: usize) -> Result<Self, Interrupted> {
         let sample = &problem.sample;
-        let mut states = vec![State::new(0.0, 0.0, 1.0); sample.len()];
-        let parts = states.chunks_mut(STRETCH).enumerate().collect();
-        blocks::map_parts::<_, _, Result<(), Interrupted>>(
-            work(rows),
-            parts,
-            |(part, states): (usize, &mut [State])| {
-                interrupt::check(sample.interrupt)?;
-                let first = part * STRETCH;
-                let mut room = Vec::new();
-                let rows = rows.part(first..first + states.len()).iter();
-                for (index, (state, row)) in states.iter_mut().zip(rows).enumerate() {
-                    let row = V::widened(row.values, &mut room);
-                    let weight = problem.weight() * sample.weight(first + index);
-                    *state = State::new(dot(row, row), weight, problem.sign(first + index));
-                }
-                Ok(())
-            },
-        )?;
+        let weight = |row: usize| problem.weight() * sample.weight(row);
+        let order: Vec<u32> = (0..sample.len())
+            .filter(|&row| weight(row) > 0.0)
+            .map(|row| row as u32)
+            .collect();
         let Penalty {
             coefficients,
             intercepts,
@@ -211,19 +197,19 @@ impl<'d, V: Value> Descent<'d, V> {
         } else if intercepts.l2 > 0.0 {
             Intercept::penalised(coefficients.l2 / intercepts.l2)
         } else {
-            let weighty = states.iter().filter(|state| state.weight > 0.0);
-            let squares: f64 = weighty.clone().map(|state| state.square).sum();
-            Intercept::free(1.0 / coefficients.l2, squares / weighty.count() as f64)
+            let square = |&row: &u32| split.lengths[row as usize].shared + split.lengths[row as usize].own;
+            let squares: f64 = order.iter().map(square).sum();
+            Intercept::free(1.0 / coefficients.l2, squares / order.len() as f64)
         };
-        for state in &mut states {
-            state.square += intercept.variance;
+        let mut states = vec![State::default(); sample.len()];
+        for (row, (state, &lengths)) in states.iter_mut().zip(&split.lengths).enumerate() {
+            *state = State::new(lengths, intercept.variance, weight(row), problem.sign(row));
         }
-        let order = (0..states.len() as u64).map(|row| row as u32);
         Ok(Self {
-            order: order.filter(|&row| states[row as usize].weight > 0.0).collect(),
             problem,
-            rows,
+            split,
             states,
+            order,
             coefficients: vec![0.0; columns],
             intercept,
             random: Mt::new(0),
@@ -235,13 +221,12 @@ impl<'d, V: Value> Descent<'d, V> {
     fn search(&mut self, parameters: &Parameters) -> Result<(Why, f64), Interrupted> {
         let interrupt = self.problem.sample.interrupt;
         let flat = self.flat(parameters.tol);
+        // What is less than rounding cannot be told.
         let enough = |value: f64| {
-            let precise = PRECISION * value;
-            // What is less than rounding cannot be told.
             if flat > ROUNDING * value {
-                precise.min(flat)
+                flat
             } else {
-                precise
+                PRECISION * value
             }
         };
         // What the objective is above its minimum by, in units of what an epoch says.
@@ -281,19 +266,16 @@ impl<'d, V: Value> Descent<'d, V> {
         }
     }
 
-    /// How far above its minimum the objective may be while no component of its gradient is more than `tol`: g² ≤ 2·L·(f − f*), where no
-    /// second derivative is larger than L.
+    /// How far above its minimum the objective may be while no component of its gradient is more than `tol`: g² ≤ 2·L·(f − f*), where a
+    /// step along that component alone meets no second derivative larger than L.
     fn flat(&self, tol: f64) -> f64 {
-        // Of any column in any row, and of the intercept's.
-        let square = self.states.iter().fold(1.0_f64, |largest, state| {
-            largest.max(state.square - self.intercept.variance)
-        });
         let Penalty {
             coefficients,
             intercepts,
         } = self.problem.penalty;
-        let bend = 0.25 * square + coefficients.l2.max(intercepts.l2);
-        0.5 * tol * tol / bend
+        let of_columns = 0.25 * self.split.largest * self.split.largest + coefficients.l2;
+        let of_intercept = 0.25 + intercepts.l2;
+        0.5 * tol * tol / of_columns.max(of_intercept)
     }
 
     /// Goes through all rows. Gives how far the objective was above its minimum, roughly.
@@ -310,12 +292,11 @@ impl<'d, V: Value> Descent<'d, V> {
         for order in self.order.chunks(STRETCH) {
             interrupt::check(interrupt)?;
             missing += dispatch(Visits {
-                rows: self.rows,
+                split: &self.split,
                 order,
                 states: &mut self.states,
                 coefficients: &mut self.coefficients,
                 intercept: &mut self.intercept,
-                first: self.epochs == 0,
                 beyond: if self.epochs < 2 { 1.0 } else { BEYOND },
             });
         }
@@ -327,27 +308,27 @@ impl<'d, V: Value> Descent<'d, V> {
     fn gap(&self) -> Result<Gap, Interrupted> {
         let intercept = self.intercept.value();
         let parts = self.states.chunks(STRETCH).enumerate().collect();
-        let sums: Result<Vec<[f64; 2]>, Interrupted> = blocks::map_parts(work(self.rows), parts, |(part, states)| {
+        let sums: Result<Vec<[f64; 3]>, Interrupted> = blocks::map_parts(self.split.work(), parts, |(part, states)| {
             interrupt::check(self.problem.sample.interrupt)?;
-            let first = part * STRETCH;
-            let rows = self.rows.part(first..first + states.len()).iter();
-            let mut sums = [0.0; 2];
-            for (row, state) in rows.zip(states).filter(|(_, state)| state.weight > 0.0) {
-                let score = product(row.columns, row.values, &self.coefficients) + intercept;
-                let (loss, apart) = state.loss(state.sign * score);
+            let mut sums = [0.0; 3];
+            for (index, state) in states.iter().enumerate().filter(|(_, state)| state.weight > 0.0) {
+                let SparseRow { columns, values } = self.split.shared(part * STRETCH + index);
+                let score = product(columns, values, &self.coefficients) + intercept;
+                let (loss, apart) = state.loss(score);
                 sums[0] += loss;
                 sums[1] += apart;
+                sums[2] += state.own_square();
             }
             Ok(sums)
         });
-        let [loss, apart] = sums?
-            .iter()
-            .fold([0.0; 2], |[loss, apart], part| [loss + part[0], apart + part[1]]);
+        let add =
+            |[loss, apart, squares]: [f64; 3], part: &[f64; 3]| [loss + part[0], apart + part[1], squares + part[2]];
+        let [loss, apart, squares] = sums?.iter().fold([0.0; 3], add);
         let Penalty {
             coefficients,
             intercepts,
         } = self.problem.penalty;
-        let squares = dot(&self.coefficients, &self.coefficients);
+        let squares = squares + dot(&self.coefficients, &self.coefficients);
         Ok(Gap {
             value: coefficients.l2 * (loss + 0.5 * squares) + 0.5 * intercepts.l2 * intercept * intercept,
             above: coefficients.l2 * (apart + self.intercept.unmet()),
@@ -355,20 +336,26 @@ impl<'d, V: Value> Descent<'d, V> {
     }
 
     /// The coefficients of all columns, and the intercept, if there is one.
-    fn point(&self, numbers: &Numbers) -> Vec<f64> {
-        debug_assert_eq!(self.coefficients[NONE as usize], 0.0);
-        let mut point = Vec::with_capacity(numbers.of.len() + 1);
-        let coefficients = numbers.of.par_iter().with_min_len(COLUMNS);
-        let coefficients = coefficients.map(|&number| self.coefficients[number as usize]);
-        coefficients.collect_into_vec(&mut point);
-        point.extend(self.problem.fit_intercept.then(|| self.intercept.value()));
+    fn point(&self, columns: &Columns) -> Vec<f64> {
+        let count = self.problem.sample.columns();
+        let mut point = vec![0.0; count + usize::from(self.problem.fit_intercept)];
+        columns.put(&self.coefficients, &mut point[..count]);
+        for (row, state) in self.states.iter().enumerate() {
+            let factor = state.factor();
+            for (column, value) in self.split.own(row).entries() {
+                point[column] = factor * value;
+            }
+        }
+        if self.problem.fit_intercept {
+            point[count] = self.intercept.value();
+        }
         point
     }
 }
 
-/// The work of a pass over the rows, in multiply-adds.
-fn work<V>(rows: SparseRows<'_, V>) -> usize {
-    rows.values().len().saturating_mul(VALUE_WORK)
+/// The work of a pass over so many values, in multiply-adds.
+fn work(values: usize) -> usize {
+    values.saturating_mul(VALUE_WORK)
 }
 
 #[cfg(test)]

@@ -80,6 +80,7 @@ fn the_dual_leads_to_the_minimum_that_newton_finds() {
                     c,
                     fit_intercept,
                     intercept_scaling,
+                    tol: 3e-7,
                     ..Parameters::default()
                 };
                 let ended = words
@@ -114,6 +115,24 @@ fn the_dual_leads_to_the_minimum_that_newton_finds() {
 }
 
 #[test]
+fn a_search_ends_where_no_component_of_the_gradient_is_more_than_tol() {
+    let words = Words::new();
+    let sample = Sample::check((&words.csr).into(), None, &never).unwrap();
+    for tol in [1e-2, 1e-3, 1e-4, 1e-6] {
+        let parameters = Parameters {
+            tol,
+            ..Parameters::default()
+        };
+        let ended = words.minimise(&words.csr, None, &parameters).expect("rows that suit");
+        assert_eq!(ended.why, Why::Converged);
+        let mut objective = Objective::new(sample, &words.classes, 2, &parameters).unwrap();
+        let mut gradient = vec![0.0; ended.point.len()];
+        objective.evaluate(&ended.point, &mut gradient).unwrap();
+        assert!(gradient.iter().all(|slope| slope.abs() <= tol), "{tol}");
+    }
+}
+
+#[test]
 fn the_gap_is_no_smaller_than_what_is_missing() {
     let words = Words::new();
     let sample = Sample::check((&words.csr).into(), None, &never).unwrap();
@@ -133,12 +152,13 @@ fn the_gap_is_no_smaller_than_what_is_missing() {
         let mut objective = Objective::new(sample, &words.classes, 2, &parameters).unwrap();
         let mut buffer = Vec::new();
         let rows = words.csr.tile(0..ROWS, None, &mut buffer);
-        let numbers = Numbers::new(rows, COLUMNS, &never).unwrap();
-        let mut descent = Descent::new(&problem, rows.with_columns(&numbers.of_values), numbers.count).unwrap();
+        let columns = Columns::new(rows, COLUMNS, &never).unwrap();
+        let split = Split::new(rows, &columns, &never).unwrap();
+        let mut descent = Descent::new(&problem, split, columns.shared).unwrap();
         for _ in 0..8 {
             descent.epoch().unwrap();
             let gap = descent.gap().unwrap();
-            let point = descent.point(&numbers);
+            let point = descent.point(&columns);
             let mut gradient = vec![0.0; point.len()];
             let value = objective.evaluate(&point, &mut gradient).unwrap();
             assert!((gap.value - value).abs() <= 1e-12 * value);
@@ -168,8 +188,9 @@ fn a_fit_says_how_the_search_ended() {
     };
     let mut buffer = Vec::new();
     let rows = words.csr.tile(0..ROWS, None, &mut buffer);
-    let numbers = Numbers::new(rows, COLUMNS, &never).unwrap();
-    let mut descent = Descent::new(&problem, rows.with_columns(&numbers.of_values), numbers.count).unwrap();
+    let columns = Columns::new(rows, COLUMNS, &never).unwrap();
+    let split = Split::new(rows, &columns, &never).unwrap();
+    let mut descent = Descent::new(&problem, split, columns.shared).unwrap();
     let few = Parameters { max_iter: 2, ..auto };
     let (why, value) = descent.search(&few).unwrap();
     assert!(why == Why::Exhausted && descent.epochs == 2 && value < LN_2);

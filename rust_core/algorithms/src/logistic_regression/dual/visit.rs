@@ -1,7 +1,8 @@
 //! A row's visit: its α, given those of all others.
 
 use super::intercept::Intercept;
-use crate::csr::{SparseRow, SparseRows};
+use super::split::{Lengths, Split};
+use crate::csr::SparseRow;
 use crate::rows::Lines;
 use crate::simd::{DOUBLES, Kernel, Simd, exponential};
 use crate::values::Value;
@@ -13,10 +14,10 @@ const SOLVED: f64 = 0.5;
 /// Newton steps and halvings for one row, at most.
 const MOST_STEPS: usize = 60;
 /// Rows whose values are brought near ahead.
-const AHEAD: usize = 3;
+const AHEAD: usize = 5;
 
 /// What is known of a row: all that a visit needs, in one line of memory.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 #[repr(align(64))]
 pub(super) struct State {
     alpha: f64,
@@ -26,10 +27,10 @@ pub(super) struct State {
     pull: f64,
     /// minus its derivative.
     curvature: f64,
-    /// What a Newton step is divided by.
-    inverse: f64,
-    /// The squared length of the row, its intercept's column included.
+    /// The squared length of the row, its intercept's column included,
     pub(super) square: f64,
+    /// and that in columns of its own.
+    own: f64,
     /// C·s.
     pub(super) weight: f64,
     /// 1 for class 1, −1 for class 0.
@@ -37,19 +38,36 @@ pub(super) struct State {
 }
 
 impl State {
-    pub(super) fn new(square: f64, weight: f64, sign: f64) -> Self {
+    /// Of a row whose α is 0, left about where it would come to if there were no other; `variance` is that of the intercept.
+    pub(super) fn new(lengths: Lengths, variance: f64, weight: f64, sign: f64) -> Self {
         let mut state = Self {
-            alpha: 0.0,
-            margin: 0.0,
-            pull: 0.0,
-            curvature: 0.0,
-            inverse: 0.0,
-            square,
+            square: lengths.shared + lengths.own + variance,
+            own: lengths.own,
             weight,
             sign,
+            ..Self::default()
         };
-        state.leave(0.0);
+        // There the margin is m = z·σ(−m). About: where z is small, 1 + eᵐ is 2; where it is large, m·eᵐ is z, so that m is about ln z.
+        let z = state.square * weight;
+        let large = 1.0 + z / z.ln().max(2.0);
+        state.leave_with(large.ln(), 1.0 / large);
         state
+    }
+
+    /// The margin, where the score is that of shared columns and the intercept.
+    #[inline(always)]
+    fn margin(&self, score: f64) -> f64 {
+        self.sign * score + self.own * self.alpha
+    }
+
+    /// The coefficients of the row's own columns, by its values.
+    pub(super) fn factor(&self) -> f64 {
+        self.sign * self.alpha
+    }
+
+    /// The square of these coefficients.
+    pub(super) fn own_square(&self) -> f64 {
+        self.own * self.alpha * self.alpha
     }
 
     /// Leaves the row with a margin.
@@ -65,14 +83,14 @@ impl State {
         self.pull = self.weight * if margin > 0.0 { small } else { 1.0 } * share;
         // p·(1 − p), without taking a number near 1 from 1.
         self.curvature = self.weight * small * share * share;
-        self.inverse = 1.0 / (1.0 + self.square * self.curvature);
     }
 
     /// One Newton step from the margin that the row was left with, where it is now `margin`. Gives what that and α come to; nothing
     /// where the step leads far or out of bounds.
     #[inline(always)]
     fn step(&self, margin: f64) -> Option<(f64, f64)> {
-        let step = (margin - self.margin + self.square * (self.pull - self.alpha)) * self.inverse;
+        let step =
+            (margin - self.margin + self.square * (self.pull - self.alpha)) / (1.0 + self.square * self.curvature);
         let alpha = self.pull - self.curvature * step;
         (step.abs() <= FAR && alpha >= 0.0 && alpha <= self.weight).then_some((self.margin + step, alpha))
     }
@@ -96,7 +114,7 @@ impl State {
             } else {
                 low = state.margin;
             }
-            let step = -excess * state.inverse;
+            let step = -excess / (1.0 + state.square * state.curvature);
             let inside = low < state.margin + step && state.margin + step < high;
             let next = if inside {
                 state.margin + step
@@ -113,8 +131,9 @@ impl State {
         solved
     }
 
-    /// The loss at a margin, and how far that and α are from being each other's: summed, how far the primal is above the dual.
-    pub(super) fn loss(&self, margin: f64) -> (f64, f64) {
+    /// The loss at a score of shared columns and the intercept, and how far that and α are from being each other's: summed, how far the primal is above the dual.
+    pub(super) fn loss(&self, score: f64) -> (f64, f64) {
+        let margin = self.margin(score);
         let small = (-margin.abs()).exp();
         let rest = small.ln_1p();
         // Minus the logarithms of σ(−m) and σ(m), and these.
@@ -146,13 +165,11 @@ fn divergence(share: f64, part: f64, off: f64, minus_log: f64) -> f64 {
 
 /// Some rows, one after the other.
 pub(super) struct Visits<'v, V> {
-    pub(super) rows: SparseRows<'v, V>,
+    pub(super) split: &'v Split<V>,
     pub(super) order: &'v [u32],
     pub(super) states: &'v mut [State],
     pub(super) coefficients: &'v mut [f64],
     pub(super) intercept: &'v mut Intercept,
-    /// Whether these rows were never visited.
-    pub(super) first: bool,
     /// How much further α goes than the row alone would have it.
     pub(super) beyond: f64,
 }
@@ -167,18 +184,15 @@ impl<V: Value> Kernel for Visits<'_, V> {
         let mut left = Left::default();
         for (place, &row) in self.order.iter().enumerate() {
             if let Some(&ahead) = self.order.get(place + AHEAD) {
-                let row = self.rows.row(ahead as usize);
+                let row = self.split.shared(ahead as usize);
                 Lines::over(row.columns).bring_all(simd);
                 Lines::over(row.values).bring_all(simd);
                 Lines::over(&self.states[ahead as usize..=ahead as usize]).bring_all(simd);
             }
-            let SparseRow { columns, values } = self.rows.row(row as usize);
+            let SparseRow { columns, values } = self.split.shared(row as usize);
             let state = &mut self.states[row as usize];
-            let margin = state.sign * (product(columns, values, self.coefficients) + self.intercept.value());
-            let (solved, alpha) = match state.step(margin) {
-                Some(solved) if !self.first => solved,
-                _ => state.solve(margin),
-            };
+            let margin = state.margin(product(columns, values, self.coefficients) + self.intercept.value());
+            let (solved, alpha) = state.step(margin).unwrap_or_else(|| state.solve(margin));
             missing += 0.5 * ((alpha - state.alpha) * (solved - state.margin)).abs();
             let next = (state.alpha + self.beyond * (alpha - state.alpha)).clamp(0.0, state.weight);
             let change = state.sign * (next - state.alpha);
@@ -256,13 +270,17 @@ fn add<V: Value>(columns: &[u32], values: &[V], factor: f64, coefficients: &mut 
 mod tests {
     use super::*;
 
+    fn alone(shared: f64) -> Lengths {
+        Lengths { shared, own: 0.0 }
+    }
+
     #[test]
     fn a_row_is_solved_where_alpha_and_its_margin_belong_together() {
         for square in [1e-6, 0.3, 20.0, 1e4] {
             for weight in [1e-8, 0.5, 1e6] {
                 for (share, last) in [(0.0, 0.0), (1e-9, 900.0), (0.4, -900.0), (1.0, 3.0)] {
                     for margin in [-900.0, -300.0, -30.0, -1.0, 0.0, 0.7, 40.0, 900.0] {
-                        let mut state = State::new(square, weight, 1.0);
+                        let mut state = State::new(alone(square), 0.0, weight, 1.0);
                         state.leave(last);
                         state.alpha = share * weight;
                         let (solved, alpha) = state.solve(margin);
@@ -284,7 +302,7 @@ mod tests {
 
     #[test]
     fn loss_and_dual_meet_where_alpha_is_the_margins() {
-        let mut state = State::new(2.0, 3.0, 1.0);
+        let mut state = State::new(alone(2.0), 0.0, 3.0, 1.0);
         for margin in [-800.0, -3.0, 0.0, 5.0, 30.0] {
             state.leave(margin);
             state.alpha = state.pull;
