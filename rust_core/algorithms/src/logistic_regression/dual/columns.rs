@@ -75,7 +75,7 @@ impl Columns {
     pub(super) fn put(&self, values: &[f64], all: &mut [f64]) {
         let size = all.len();
         let parts = self.words.chunks(WORDS).zip(all.chunks_mut(BITS * WORDS)).collect();
-        blocks::map_parts(size, parts, |(words, all): (&[Word], &mut [f64])| {
+        blocks::map_parts::<_, _, ()>(size, parts, |(words, all): (&[Word], &mut [f64])| {
             for (word, all) in words.iter().zip(all.chunks_mut(BITS)) {
                 let mut left = word.shared;
                 for value in &values[word.before as usize..][..left.count_ones() as usize] {
@@ -83,7 +83,7 @@ impl Columns {
                     left &= left - 1;
                 }
             }
-        })
+        });
     }
 }
 

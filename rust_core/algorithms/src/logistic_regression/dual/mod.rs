@@ -2,10 +2,10 @@
 //!
 //! With C·s the weight of a row beside ‖w‖²/2 and m its margin (the score of its class against the other), the minimum is where
 //! w = Σ α·(±x), with each row's α in 0..C·s being C·s·σ(−m). An epoch goes through all rows in an order drawn anew (which comes
-//! nearer by far than the rows' own order); the α that solves a row while all others stay changes w where that row has values. So an epoch costs as
-//! much as one product with a Hessian, and needs no values of columns; it comes nearer by a constant factor, which is the larger
-//! the less rows have in common. So the dual is searched where rows name more columns than there are rows, and where epochs turn out to bring
-//! little, conjugate gradients go on from where they ended.
+//! nearer by far than the rows' own order); the α that solves a row while all others stay changes w where that row has values. So an
+//! epoch costs as much as one product with a Hessian, or less, since columns that one row alone names need no visit; it comes nearer by a
+//! constant factor, which is the larger the less rows have in common. So the dual is searched where rows name more columns than there
+//! are rows, and where epochs turn out to bring little, conjugate gradients go on from where they ended.
 //!
 //! A row's α is that of one Newton step from what was left there the last time: its exponential is taken after w has changed, where no other
 //! row waits for it. Only where such a step would go far is a row solved to the end.
@@ -14,7 +14,8 @@
 //! meets: its penalty is that of the way from where it was an epoch before.
 //!
 //! The dual objective is below the minimum: so it is known how far the objective may be above that, but for what an intercept that is
-//! not penalised has yet to go, which is an estimate.
+//! not penalised has yet to go, which is an estimate. And where the objective is so near, no component of its gradient is large: the search
+//! ends where that says that none is more than `tol`.
 //!
 //! Sources: H.-F. Yu, F.-L. Huang and C.-J. Lin, "Dual coordinate descent methods for logistic regression and maximum entropy models",
 //! Machine Learning 85 (2011); S. Shalev-Shwartz and T. Zhang, "Stochastic dual coordinate ascent methods for regularized loss
@@ -48,6 +49,8 @@ use intercept::Intercept;
 use split::Split;
 use visit::{State, Visits, product};
 
+/// The search ends no further above the minimum than this part of the objective, whatever `tol`.
+const NEAR: f64 = 1e-7;
 /// Epochs that take as long as conjugate gradients would, roughly: where more would be needed, these go on.
 const MOST_EPOCHS: f64 = 80.0;
 /// Where fewer are allowed, iterations of conjugate gradients bring more.
@@ -221,13 +224,10 @@ impl<'d, V: Value> Descent<'d, V> {
     fn search(&mut self, parameters: &Parameters) -> Result<(Why, f64), Interrupted> {
         let interrupt = self.problem.sample.interrupt;
         let flat = self.flat(parameters.tol);
-        // What is less than rounding cannot be told.
-        let enough = |value: f64| {
-            if flat > ROUNDING * value {
-                flat
-            } else {
-                PRECISION * value
-            }
+        let enough = |value: f64| match flat {
+            // What is less than rounding cannot be told.
+            flat if flat <= ROUNDING * value => PRECISION * value,
+            flat => flat.min(NEAR * value),
         };
         // What the objective is above its minimum by, in units of what an epoch says.
         let mut unit = 2.0;

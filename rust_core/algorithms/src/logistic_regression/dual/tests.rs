@@ -118,8 +118,16 @@ fn the_dual_leads_to_the_minimum_that_newton_finds() {
 fn a_search_ends_where_no_component_of_the_gradient_is_more_than_tol() {
     let words = Words::new();
     let sample = Sample::check((&words.csr).into(), None, &never).unwrap();
-    for tol in [1e-2, 1e-3, 1e-4, 1e-6] {
+    for (c, tol) in [
+        (1.0, 1e-2),
+        (1.0, 1e-3),
+        (1.0, 1e-4),
+        (1.0, 1e-6),
+        (1e-3, 1e-4),
+        (1e3, 1e-4),
+    ] {
         let parameters = Parameters {
+            c,
             tol,
             ..Parameters::default()
         };
@@ -128,7 +136,13 @@ fn a_search_ends_where_no_component_of_the_gradient_is_more_than_tol() {
         let mut objective = Objective::new(sample, &words.classes, 2, &parameters).unwrap();
         let mut gradient = vec![0.0; ended.point.len()];
         objective.evaluate(&ended.point, &mut gradient).unwrap();
-        assert!(gradient.iter().all(|slope| slope.abs() <= tol), "{tol}");
+        assert!(gradient.iter().all(|slope| slope.abs() <= tol), "{c} {tol}");
+        let newton = Parameters {
+            solver: Solver::NewtonCg,
+            ..parameters
+        };
+        let least = words.fit((&words.csr).into(), None, &newton).loss;
+        assert!(ended.value - least <= NEAR * least, "{c} {tol}");
     }
 }
 

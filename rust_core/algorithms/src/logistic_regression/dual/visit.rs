@@ -131,7 +131,8 @@ impl State {
         solved
     }
 
-    /// The loss at a score of shared columns and the intercept, and how far that and α are from being each other's: summed, how far the primal is above the dual.
+    /// The loss at a score of shared columns and the intercept, and how far that and α are from being each other's: summed, how far the
+    /// primal is above the dual.
     pub(super) fn loss(&self, score: f64) -> (f64, f64) {
         let margin = self.margin(score);
         let small = (-margin.abs()).exp();
