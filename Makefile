@@ -171,7 +171,7 @@ MIRI := cargo +nightly miri test --locked --target-dir target/miri -p ferrule-al
 .PHONY: miri
 miri: ## Run the tests of vector code under Miri (needs rustup toolchain install nightly -c miri -c rust-src)
 	MIRIFLAGS=-Zmiri-deterministic-floats $(MIRI)
-	MIRIFLAGS=-Zmiri-deterministic-floats RUSTFLAGS=-Ctarget-feature=+avx2,+fma,+f16c $(MIRI)
+	MIRIFLAGS=-Zmiri-deterministic-floats RUSTFLAGS=-Ctarget-feature=+avx2,+fma,+f16c,+popcnt $(MIRI)
 
 # A workspace of its own: nothing that it needs reaches the product.
 BENCH_NATIVE := rust_core/benchmarks/native/Cargo.toml

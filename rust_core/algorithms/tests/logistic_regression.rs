@@ -118,6 +118,34 @@ fn uniform(seed: u64, count: usize) -> Vec<f64> {
     (0..count).map(|_| 0.1 + numbers.uniform()).collect()
 }
 
+/// Rows of words: few are in many rows, many in one or two; some have a zero that is written down.
+fn words(seed: u64, rows: usize, columns: u32, each: usize, n_classes: usize) -> (Csr<'static>, Vec<u32>) {
+    let mut numbers = Numbers(seed);
+    let (mut indptr, mut indices, mut values) = (vec![0_u64], Vec::new(), Vec::new());
+    let mut classes = Vec::new();
+    for row in 0..rows {
+        let mut word = |_| (f64::from(columns).powf(numbers.uniform()) as u32).min(columns - 1);
+        let mut words: Vec<u32> = (0..each).map(&mut word).collect();
+        words.sort_unstable();
+        words.dedup();
+        values.extend(
+            words
+                .iter()
+                .map(|word| if word % 97 == 5 { 0.0 } else { numbers.uniform() + 0.1 }),
+        );
+        classes.push(if row < n_classes {
+            row as u32
+        } else {
+            (words[0] + words[words.len() / 2]) % n_classes as u32
+        });
+        indices.extend(words);
+        indptr.push(indices.len() as u64);
+    }
+    let values = CsrValues::Double(values.into());
+    let csr = Csr::new(indptr.into(), indices.into(), values, columns as usize).expect("valid input");
+    (csr, classes)
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(8))]
 
@@ -135,22 +163,7 @@ proptest! {
 
     #[test]
     fn threads_do_not_matter_to_many_sparse_columns(seed: u64, n_classes in 2..4_usize) {
-        const ROWS: usize = 3000;
-        const COLUMNS: u32 = 6000;
-        let mut numbers = Numbers(seed);
-        let (mut indptr, mut indices, mut values) = (vec![0_u64], Vec::new(), Vec::new());
-        let mut classes = Vec::new();
-        for row in 0..ROWS {
-            // Words: few in many rows, many in one or two; zeros that are written down.
-            let mut words: Vec<u32> = (0..30).map(|_| (f64::from(COLUMNS).powf(numbers.uniform()) as u32).min(COLUMNS - 1)).collect();
-            words.sort_unstable();
-            words.dedup();
-            values.extend(words.iter().map(|word| if word % 97 == 5 { 0.0 } else { numbers.uniform() + 0.1 }));
-            classes.push(if row < n_classes { row as u32 } else { (words[0] + words[words.len() / 2]) % n_classes as u32 });
-            indices.extend(words);
-            indptr.push(indices.len() as u64);
-        }
-        let csr = Csr::new(indptr.into(), indices.into(), CsrValues::Double(values.into()), COLUMNS as usize).unwrap();
+        let (csr, classes) = words(seed, 3000, 6000, 30, n_classes);
         for l1_ratio in [0.0, 0.7] {
             let parameters = Parameters { l1_ratio, solver: Solver::Saga, max_iter: 30, c: 1.0, ..Parameters::default() };
             let fit = || {
@@ -159,6 +172,13 @@ proptest! {
             };
             prop_assert_eq!(on_threads(1, fit), on_threads(3, fit));
         }
+    }
+
+    #[test]
+    fn threads_do_not_matter_to_the_dual(seed: u64) {
+        let (csr, classes) = words(seed, 5000, 60_000, 50, 2);
+        let fit = || all_bits(&LogisticRegression::fit((&csr).into(), &classes, 2, None, &Parameters::default(), &never).unwrap());
+        prop_assert_eq!(on_threads(1, fit), on_threads(3, fit));
     }
 
     #[test]

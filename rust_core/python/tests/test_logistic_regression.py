@@ -470,6 +470,32 @@ def test_wrong_rows_are_refused_as_in_scikit_learn(form: str) -> None:
             theirs.predict(as_form(rows))
         with pytest.raises(ValueError, match=re.escape(str(refused.value))):
             model.predict(as_form(rows))
+    for rows in wrong[2:]:
+        with pytest.raises(ValueError, match="Input X contains") as refused:
+            theirs.fit(as_form(rows), y)
+        with pytest.raises(ValueError, match=re.escape(str(refused.value))):
+            model.fit(as_form(rows), y)
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        model.fit(as_form(X), y[:-1])
+    assert_array_equal(model.classes_, [0, 1, 2])
+    # A parameter at fault is named first, as there.
+    with pytest.raises(ValueError, match="The 'tol' parameter"):
+        LogisticRegression(tol=-1).fit(as_form(wrong[2]), y)
+
+
+@pytest.mark.parametrize("form", ["csr_array", "csr_matrix"])
+def test_sparse_rows_are_learnt_however_their_indices_are_kept(form: str) -> None:
+    X, y = load_iris(return_X_y=True)
+    rows = getattr(sparse, form)(X)
+    expected = LogisticRegression(max_iter=1000).fit(rows, y)
+    wide = rows.copy()
+    wide.indices, wide.indptr = wide.indices.astype(np.int64), wide.indptr.astype(np.int64)
+    model = LogisticRegression(max_iter=1000)
+    model.feature_names_in_ = np.array(list("abcd"), dtype=object)
+    model.fit(wide, y)
+    assert_array_equal(model.coef_, expected.coef_)
+    assert model.n_features_in_ == 4
+    assert not hasattr(model, "feature_names_in_")
 
 
 def test_coefficients_that_are_not_finite_are_named() -> None:

@@ -70,6 +70,19 @@ fn what_does_not_fit_together_is_refused() {
         csr(&[0, 1], &[4], &[1.0], 4),
         Err(CsrError::Index { position: 0, .. })
     ));
+    // In rows in order and not.
+    for (indices, outside) in [
+        ([0, 1, 5, 9], 3),
+        ([1, 0, 2, 9], 3),
+        ([9, 0, 5, 6], 0),
+        ([0, 1, 9, 5], 2),
+    ] {
+        let refused = csr(&[0, 2, 4], &indices, &[1.0; 4], 9).unwrap_err();
+        assert!(
+            matches!(refused, CsrError::Index { position, got: 9, .. } if position == outside),
+            "{indices:?}"
+        );
+    }
     assert!(matches!(
         csr(&[0, 1], &[0, 1], &[1.0], 4),
         Err(CsrError::Indices { .. })

@@ -71,8 +71,8 @@ impl LogisticRegression {
     /// Fits coefficients to `rows`, whose classes are `classes[row]` in `0..n_classes` (each weighing `weights[row]`, or 1).
     ///
     /// Columns in which sparse rows name no value cost nothing: their coefficients are 0, or without a penalty those of the start. Sparse
-    /// rows of two classes with more such columns than rows are copied as they are, under L2 alone. Others of more than a few columns are
-    /// copied with fewer of them, in float64; those of two classes once more, column after column, and with an L1 penalty the columns that
+    /// rows of two classes that name more columns than there are rows are copied once in their own type, under L2 alone. Others of more than
+    /// a few columns are copied with fewer of them, in float64; those of two classes once more, column after column, and with an L1 penalty the columns that
     /// may move again for each step.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 pub enum Level {
     /// What every CPU has that the program was built for.
     Portable,
-    /// x86-64 with AVX2, FMA and F16C: vectors of 256 bits.
+    /// x86-64 with AVX2, FMA, F16C and POPCNT: vectors of 256 bits.
     Avx2,
     /// x86-64 with AVX-512 (F, BW, DQ, VL) besides: vectors of 512 bits.
     Avx512,

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 from sklearn.utils import assert_all_finite, check_array
+from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.validation import validate_data
 
 import ferrule.simd  # noqa: F401  # before anything is computed
@@ -71,11 +72,7 @@ def note_columns(estimator: Any, X: Any) -> None:
 def known_rows(estimator: Any, X: Any) -> Rows:
     """`checked_rows` for an estimator that knows its columns. Plain arrays, dense or CSR, are not read here, as in `learned_rows`."""
     known = vars(estimator)
-    if (
-        "feature_names_in_" not in known
-        and is_plain(X)
-        and X.shape[1] == known.get("n_features_in_")
-    ):
+    if "feature_names_in_" not in known and is_plain(X) and X.shape[1] == known.get("n_features_in_"):
         return compiled_rows(X)
     return checked_rows(estimator, X, reset=False)
 
@@ -129,7 +126,7 @@ def whole_or_not(fit: Callable[..., Any]) -> Callable[..., Any]:
         except BaseException as error:
             vars(estimator).clear()
             vars(estimator).update(before)
-            if isinstance(error, ValueError):
+            if isinstance(error, ValueError) and not isinstance(error, InvalidParameterError):
                 explain(estimator, arguments[0] if arguments else named["X"])
             raise
 

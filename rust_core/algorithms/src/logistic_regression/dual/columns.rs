@@ -1,7 +1,6 @@
 //! Which columns more than one row names, and numbers for these.
 
 use crate::blocks;
-use crate::csr::SparseRows;
 use crate::interrupt::{self, Interrupt, Interrupted};
 
 use super::work;
@@ -17,7 +16,7 @@ const BITS: usize = 64;
 pub(super) struct Columns {
     words: Vec<Word>,
     /// How many there are.
-    pub(super) shared: usize,
+    pub(super) count: usize,
     /// How many columns any row names.
     pub(super) named: usize,
 }
@@ -30,14 +29,11 @@ struct Word {
 }
 
 impl Columns {
-    /// There are less than 2³² values.
-    pub(super) fn new<V>(
-        rows: SparseRows<'_, V>,
-        columns: usize,
-        interrupt: Interrupt<'_>,
-    ) -> Result<Self, Interrupted> {
-        let names = rows.columns();
-        let part = names.len().div_ceil(rayon::current_num_threads()).max(1);
+    /// `names` are the columns of all values, less than 2³²: no row names a column twice.
+    pub(super) fn new(names: &[u32], columns: usize, interrupt: Interrupt<'_>) -> Result<Self, Interrupted> {
+        // A part's bits take no more memory than half of its names.
+        let least = columns.div_ceil(BITS / 8).max(1);
+        let part = names.len().div_ceil(rayon::current_num_threads()).max(least);
         let see = |names: &[u32]| {
             let mut seen = Seen::new(columns);
             for names in names.chunks(LOOK) {
@@ -58,7 +54,7 @@ impl Columns {
         });
         Ok(Self {
             words: words.collect(),
-            shared: before as usize,
+            count: before as usize,
             named: seen.any.iter().map(|word| word.count_ones() as usize).sum(),
         })
     }
@@ -125,17 +121,13 @@ impl Seen {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::csr::{Csr, CsrValues};
     use crate::interrupt::never;
 
     #[test]
     fn columns_of_several_rows_are_numbered() {
-        let names = vec![3, 64, 66, 200, 3, 66, 70, 3, 199];
-        let values = CsrValues::Double(vec![1.0; names.len()].into());
-        let csr = Csr::new(vec![0, 4, 7, 9].into(), names.into(), values, 201).unwrap();
-        let mut buffer = Vec::new();
-        let columns = Columns::new(csr.tile(0..3, None, &mut buffer), 201, &never).unwrap();
-        assert_eq!((columns.shared, columns.named), (2, 6));
+        let rows = [vec![3, 64, 66, 200], vec![3, 66, 70], vec![3, 199]];
+        let columns = Columns::new(&rows.concat(), 201, &never).unwrap();
+        assert_eq!((columns.count, columns.named), (2, 6));
         assert_eq!([3, 66].map(|column| columns.find(column)), [(true, 0), (true, 1)]);
         assert!([0, 64, 70, 199, 200].iter().all(|&column| !columns.find(column).0));
         let mut all = vec![0.0; 201];

@@ -46,7 +46,7 @@ use crate::simd::dispatch;
 use crate::values::Value;
 use columns::Columns;
 use intercept::Intercept;
-use split::Split;
+use split::{Lengths, Split};
 use visit::{State, Visits, product};
 
 /// The search ends no further above the minimum than this part of the objective, whatever `tol`.
@@ -112,7 +112,7 @@ pub(super) fn minimise(
         Some(csr) if solver && suits && parameters.start.is_none() && parameters.max_iter >= LEAST_ITERATIONS => csr,
         _ => return Ok(None),
     };
-    if csr.columns() <= few_columns(csr.rows()) || csr.nonzeros() >= u32::MAX as usize {
+    if csr.columns().min(csr.nonzeros()) <= few_columns(csr.rows()) || csr.nonzeros() >= u32::MAX as usize {
         return Ok(None);
     }
     if let Some(rows) = csr.singles() {
@@ -133,12 +133,12 @@ fn search<V: Value>(
     rows: SparseRows<'_, V>,
 ) -> Result<Option<Ended>, Interrupted> {
     let interrupt = problem.sample.interrupt;
-    let columns = Columns::new(rows, problem.sample.columns(), interrupt)?;
+    let columns = Columns::new(rows.columns(), problem.sample.columns(), interrupt)?;
     if columns.named <= few_columns(problem.sample.len()) {
         return Ok(None);
     }
     let split = Split::new(rows, &columns, interrupt)?;
-    let mut descent = Descent::new(problem, split, columns.shared)?;
+    let mut descent = Descent::new(problem, split, columns.count)?;
     let finite = |state: &State| state.square.is_finite() && state.weight.is_finite();
     if !descent.states.iter().all(finite) {
         return Ok(None);
@@ -151,7 +151,7 @@ fn search<V: Value>(
     let found = value < LN_2;
     let size = problem.sample.columns() + usize::from(problem.fit_intercept);
     let point = if found {
-        descent.point(&columns)
+        descent.point(&columns)?
     } else {
         vec![0.0; size]
     };
@@ -205,9 +205,18 @@ impl<'d, V: Value> Descent<'d, V> {
             Intercept::free(1.0 / coefficients.l2, squares / order.len() as f64)
         };
         let mut states = vec![State::default(); sample.len()];
-        for (row, (state, &lengths)) in states.iter_mut().zip(&split.lengths).enumerate() {
-            *state = State::new(lengths, intercept.variance, weight(row), problem.sign(row));
-        }
+        let parts = states
+            .chunks_mut(STRETCH)
+            .zip(split.lengths.chunks(STRETCH))
+            .enumerate();
+        let begin = |(part, (states, lengths)): (usize, (&mut [State], &[Lengths]))| {
+            interrupt::check(sample.interrupt)?;
+            for (row, (state, &lengths)) in (part * STRETCH..).zip(states.iter_mut().zip(lengths)) {
+                *state = State::new(lengths, intercept.variance, weight(row), problem.sign(row));
+            }
+            Ok(())
+        };
+        blocks::map_parts::<_, _, Result<(), Interrupted>>(split.work(), parts.collect(), begin)?;
         Ok(Self {
             problem,
             split,
@@ -224,10 +233,13 @@ impl<'d, V: Value> Descent<'d, V> {
     fn search(&mut self, parameters: &Parameters) -> Result<(Why, f64), Interrupted> {
         let interrupt = self.problem.sample.interrupt;
         let flat = self.flat(parameters.tol);
-        let enough = |value: f64| match flat {
-            // What is less than rounding cannot be told.
-            flat if flat <= ROUNDING * value => PRECISION * value,
-            flat => flat.min(NEAR * value),
+        let enough = |value: f64| {
+            if flat <= ROUNDING * value {
+                // It could not be told from rounding.
+                PRECISION * value
+            } else {
+                flat.min(NEAR * value)
+            }
         };
         // What the objective is above its minimum by, in units of what an epoch says.
         let mut unit = 2.0;
@@ -278,7 +290,7 @@ impl<'d, V: Value> Descent<'d, V> {
         0.5 * tol * tol / of_columns.max(of_intercept)
     }
 
-    /// Goes through all rows. Gives how far the objective was above its minimum, roughly.
+    /// Goes through all rows. Gives how far the objective was above its minimum, roughly (but for the first time).
     fn epoch(&mut self) -> Result<f64, Interrupted> {
         let interrupt = self.problem.sample.interrupt;
         for last in (1..self.order.len()).rev() {
@@ -336,20 +348,24 @@ impl<'d, V: Value> Descent<'d, V> {
     }
 
     /// The coefficients of all columns, and the intercept, if there is one.
-    fn point(&self, columns: &Columns) -> Vec<f64> {
+    fn point(&self, columns: &Columns) -> Result<Vec<f64>, Interrupted> {
         let count = self.problem.sample.columns();
         let mut point = vec![0.0; count + usize::from(self.problem.fit_intercept)];
         columns.put(&self.coefficients, &mut point[..count]);
         for (row, state) in self.states.iter().enumerate() {
+            if row.is_multiple_of(STRETCH) {
+                interrupt::check(self.problem.sample.interrupt)?;
+            }
             let factor = state.factor();
             for (column, value) in self.split.own(row).entries() {
-                point[column] = factor * value;
+                // Not −0, whatever the signs.
+                point[column] += factor * value;
             }
         }
         if self.problem.fit_intercept {
             point[count] = self.intercept.value();
         }
-        point
+        Ok(point)
     }
 }
 

@@ -20,14 +20,14 @@ pub(super) struct Split<V> {
     values: Vec<V>,
     /// Of each row.
     pub(super) lengths: Vec<Lengths>,
-    /// The largest value, without its sign.
+    /// The largest value, without its sign, also of rows that weigh nothing.
     pub(super) largest: f64,
 }
 
-/// Where a row's values in shared columns begin, where those in its own do, and where these end.
+/// Where a row's values lie: from `start` on those in shared columns, from `own` to `end` the others.
 #[derive(Clone, Copy, Default)]
 struct Place {
-    shared: u32,
+    start: u32,
     own: u32,
     end: u32,
 }
@@ -62,8 +62,9 @@ impl<V: Value> Split<V> {
         for (part, (places, lengths)) in of_rows.enumerate() {
             let rows = rows.part(part * STRETCH..part * STRETCH + places.len());
             let count = rows.values().len();
+            let first = (length - values.len()) as u32;
             parts.push(Part {
-                first: (length - values.len()) as u32,
+                first,
                 names: names.split_off_mut(..count).unwrap_or_default(),
                 values: values.split_off_mut(..count).unwrap_or_default(),
                 rows,
@@ -83,8 +84,8 @@ impl<V: Value> Split<V> {
     /// A row's values in shared columns, by the columns' numbers.
     #[inline(always)]
     pub(super) fn shared(&self, row: usize) -> SparseRow<'_, V> {
-        let Place { shared, own, .. } = self.places[row];
-        self.between(shared, own)
+        let Place { start, own, .. } = self.places[row];
+        self.between(start, own)
     }
 
     /// A row's values in columns of its own.
@@ -147,7 +148,7 @@ impl<V: Value> Kernel for Part<'_, V> {
             }
             let end = first + row.values.len() as u32;
             *place = Place {
-                shared: first,
+                start: first,
                 own: first + front as u32,
                 end,
             };
@@ -164,13 +165,13 @@ impl<V: Value> Kernel for Part<'_, V> {
     }
 }
 
-/// The squared length, with the same bits at every level. Makes `largest` that of these values too.
+/// The squared length. Makes `largest` that of these values too.
 #[inline(always)]
 fn measure<S: Simd, V: Value>(simd: S, values: &[V], largest: &mut S::Double) -> f64 {
     let (eights, rest) = values.as_chunks::<DOUBLES>();
     let mut squares = simd.double(0.0);
     let mut take = |values: S::Double| {
-        squares = simd.add(squares, simd.mul(values, values));
+        squares = simd.mul_add(values, values, squares);
         let minus = simd.sub(simd.double(0.0), values);
         *largest = simd.max(*largest, simd.max(values, minus));
     };
@@ -191,6 +192,53 @@ mod tests {
     use crate::interrupt::never;
 
     #[test]
+    fn many_rows_come_apart_as_few() {
+        const ROWS: usize = 2500;
+        const COLUMNS: usize = 70_000;
+        let names = |row: usize| (0..80).map(move |place| (row * 977 + place * place * 31 + place) % COLUMNS);
+        let (mut indptr, mut indices) = (vec![0], Vec::new());
+        for row in 0..ROWS {
+            let mut names: Vec<u32> = names(row).take(30 + row % 51).map(|column| column as u32).collect();
+            names.sort_unstable();
+            names.dedup();
+            indices.extend(names);
+            indptr.push(indices.len() as u64);
+        }
+        let values: Vec<f64> = (0..indices.len()).map(|index| -((index % 13) as f64) - 0.5).collect();
+        let mut counts = vec![0; COLUMNS];
+        indices.iter().for_each(|&column: &u32| counts[column as usize] += 1);
+        let is_shared = |column: usize| counts[column] > 1;
+        let csr = Csr::new(indptr.into(), indices.into(), CsrValues::Double(values.into()), COLUMNS).unwrap();
+        let mut buffer = Vec::new();
+        let rows = csr.tile(0..ROWS, None, &mut buffer);
+        let columns = Columns::new(rows.columns(), COLUMNS, &never).unwrap();
+        let split = Split::new(rows, &columns, &never).unwrap();
+        // Some are shared and some are not; and on several threads.
+        assert!(split.work() > 1 << 19 && columns.count > 1000 && columns.count + 1000 < columns.named);
+        let square = |part: &[(usize, f64)]| part.iter().map(|(_, value)| value * value).sum::<f64>();
+        let mut numbered = vec![0.0; columns.count];
+        for (index, row) in rows.iter().enumerate() {
+            let (shared, mut own): (Vec<_>, Vec<_>) = row.entries().partition(|&(column, _)| is_shared(column));
+            // Quarters, which are added without rounding.
+            let lengths = split.lengths[index];
+            assert_eq!((lengths.shared, lengths.own), (square(&shared), square(&own)));
+            own.reverse();
+            assert_eq!(split.own(index).entries().collect::<Vec<_>>(), own);
+            let found: Vec<_> = split.shared(index).entries().collect();
+            assert_eq!(found.len(), shared.len());
+            for ((number, value), (column, expected)) in found.into_iter().zip(shared) {
+                assert_eq!((number, value), (columns.find(column as u32).1 as usize, expected));
+                numbered[number] = column as f64;
+            }
+        }
+        assert_eq!(split.largest, 12.5);
+        let mut all = vec![-1.0; COLUMNS];
+        columns.put(&numbered, &mut all);
+        let expected = |column: usize| if is_shared(column) { column as f64 } else { -1.0 };
+        assert!(all.iter().enumerate().all(|(column, value)| *value == expected(column)));
+    }
+
+    #[test]
     fn rows_come_apart_by_whether_others_name_a_column() {
         let values: Vec<f64> = (1..=8).map(f64::from).collect();
         let names = vec![0, 2, 5, 1, 2, 7, 5, 8];
@@ -203,7 +251,7 @@ mod tests {
         .unwrap();
         let mut buffer = Vec::new();
         let rows = csr.tile(0..4, None, &mut buffer);
-        let columns = Columns::new(rows, 9, &never).unwrap();
+        let columns = Columns::new(rows.columns(), 9, &never).unwrap();
         let split = Split::new(rows, &columns, &never).unwrap();
         let all = |part: SparseRow<'_>| (part.columns.to_vec(), part.values.to_vec());
         // Columns 2 and 5 are shared.

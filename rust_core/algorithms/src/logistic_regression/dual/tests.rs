@@ -20,6 +20,11 @@ const COLUMNS: usize = 40_000;
 
 impl Words {
     fn new() -> Self {
+        Self::of_size(1.0)
+    }
+
+    /// Values up to 1.1 times that.
+    fn of_size(size: f64) -> Self {
         let mut random = Mt::new(7);
         let mut uniform = move || f64::from(random.next_u32()) / 4_294_967_296.0;
         let (mut indptr, mut indices, mut values) = (vec![0], Vec::new(), Vec::new());
@@ -29,7 +34,7 @@ impl Words {
             words.sort_unstable();
             words.dedup();
             // Told by a float32 as well.
-            values.extend(words.iter().map(|_| f64::from((uniform() + 0.1) as f32)));
+            values.extend(words.iter().map(|_| f64::from((size * (uniform() + 0.1)) as f32)));
             let score: f64 = words.iter().map(|word| f64::from(word % 7) - 2.9).sum();
             classes.push(u32::from(score + 8.0 * uniform() > 4.0));
             weights.push((4.0 * uniform()).floor());
@@ -118,14 +123,8 @@ fn the_dual_leads_to_the_minimum_that_newton_finds() {
 fn a_search_ends_where_no_component_of_the_gradient_is_more_than_tol() {
     let words = Words::new();
     let sample = Sample::check((&words.csr).into(), None, &never).unwrap();
-    for (c, tol) in [
-        (1.0, 1e-2),
-        (1.0, 1e-3),
-        (1.0, 1e-4),
-        (1.0, 1e-6),
-        (1e-3, 1e-4),
-        (1e3, 1e-4),
-    ] {
+    let mut epochs = Vec::new();
+    for (c, tol) in [(1.0, 1e-2), (1.0, 1e-4), (1.0, 1e-6), (1e-3, 1e-4), (1e3, 1e-4)] {
         let parameters = Parameters {
             c,
             tol,
@@ -143,14 +142,23 @@ fn a_search_ends_where_no_component_of_the_gradient_is_more_than_tol() {
         };
         let least = words.fit((&words.csr).into(), None, &newton).loss;
         assert!(ended.value - least <= NEAR * least, "{c} {tol}");
+        epochs.push(ended.n_iter);
     }
+    // And no later than it must.
+    assert!(epochs[0] < epochs[1] && epochs[1] < epochs[2], "{epochs:?}");
 }
 
 #[test]
 fn the_gap_is_no_smaller_than_what_is_missing() {
-    let words = Words::new();
-    let sample = Sample::check((&words.csr).into(), None, &never).unwrap();
-    for (fit_intercept, intercept_scaling) in [(false, None), (true, Some(2.0)), (true, None)] {
+    for (size, fit_intercept, intercept_scaling) in [
+        (1.0, false, None),
+        (1.0, true, Some(2.0)),
+        (1.0, true, None),
+        (-30.0, false, None),
+        (0.01, false, None),
+    ] {
+        let words = Words::of_size(size);
+        let sample = Sample::check((&words.csr).into(), None, &never).unwrap();
         let parameters = Parameters {
             fit_intercept,
             intercept_scaling,
@@ -166,18 +174,18 @@ fn the_gap_is_no_smaller_than_what_is_missing() {
         let mut objective = Objective::new(sample, &words.classes, 2, &parameters).unwrap();
         let mut buffer = Vec::new();
         let rows = words.csr.tile(0..ROWS, None, &mut buffer);
-        let columns = Columns::new(rows, COLUMNS, &never).unwrap();
+        let columns = Columns::new(rows.columns(), COLUMNS, &never).unwrap();
         let split = Split::new(rows, &columns, &never).unwrap();
-        let mut descent = Descent::new(&problem, split, columns.shared).unwrap();
+        let mut descent = Descent::new(&problem, split, columns.count).unwrap();
         for _ in 0..8 {
             descent.epoch().unwrap();
             let gap = descent.gap().unwrap();
-            let point = descent.point(&columns);
+            let point = descent.point(&columns).unwrap();
             let mut gradient = vec![0.0; point.len()];
             let value = objective.evaluate(&point, &mut gradient).unwrap();
             assert!((gap.value - value).abs() <= 1e-12 * value);
             assert!(
-                gap.above >= (value - least) * (1.0 - 1e-6),
+                gap.above >= (value - least) * (1.0 - 1e-6) - 1e-14 * value,
                 "{} {}",
                 gap.above,
                 value - least
@@ -202,9 +210,9 @@ fn a_fit_says_how_the_search_ended() {
     };
     let mut buffer = Vec::new();
     let rows = words.csr.tile(0..ROWS, None, &mut buffer);
-    let columns = Columns::new(rows, COLUMNS, &never).unwrap();
+    let columns = Columns::new(rows.columns(), COLUMNS, &never).unwrap();
     let split = Split::new(rows, &columns, &never).unwrap();
-    let mut descent = Descent::new(&problem, split, columns.shared).unwrap();
+    let mut descent = Descent::new(&problem, split, columns.count).unwrap();
     let few = Parameters { max_iter: 2, ..auto };
     let (why, value) = descent.search(&few).unwrap();
     assert!(why == Why::Exhausted && descent.epochs == 2 && value < LN_2);
@@ -265,6 +273,57 @@ fn rows_that_are_all_alike_are_left_to_conjugate_gradients() {
     };
     let other = LogisticRegression::fit((&csr).into(), &classes, 2, None, &newton, &never).unwrap();
     assert!((fit.loss - other.loss).abs() <= 1e-9 * other.loss);
+}
+
+#[test]
+fn rows_may_share_no_column_or_name_none() {
+    // A row without values, fifty with sixty columns each, and two more that name each other's: of these, one weighs nothing.
+    let (mut indptr, mut indices) = (vec![0_u64, 0], Vec::new());
+    for row in 0..50_u32 {
+        indices.extend((60 * row)..(60 * (row + 1)));
+        indptr.push(indices.len() as u64);
+    }
+    let apart = indices.len();
+    for _ in 0..2 {
+        indices.extend(2990..3010);
+        indptr.push(indices.len() as u64);
+    }
+    // Zeros that are written down, and both signs.
+    let values: Vec<f64> = (0..indices.len()).map(|index| (index % 7) as f64 * 0.2 - 0.4).collect();
+    for (rows, count) in [(51, apart), (53, indices.len())] {
+        let of_csr = CsrValues::Double(values[..count].into());
+        let csr = Csr::new((&indptr[..=rows]).into(), (&indices[..count]).into(), of_csr, 3010).unwrap();
+        let classes: Vec<u32> = (0..rows as u32).map(|row| row % 2).collect();
+        let weights: Vec<f64> = (0..rows).map(|row| if row == 51 { 0.0 } else { 1.0 }).collect();
+        for (fit_intercept, intercept_scaling) in [(false, None), (true, Some(1.0))] {
+            let auto = Parameters {
+                fit_intercept,
+                intercept_scaling,
+                tol: 1e-6,
+                ..Parameters::default()
+            };
+            let newton = Parameters {
+                solver: Solver::NewtonCg,
+                ..auto.clone()
+            };
+            let sample = Sample::check((&csr).into(), Some(&weights), &never).unwrap();
+            let known = Known {
+                classes: &classes,
+                n_classes: 2,
+                weights: Some(&weights),
+                weight_sum: sample.weight_sum(),
+            };
+            let ended = minimise(sample, known, &auto).unwrap().expect("rows that suit");
+            assert_eq!(ended.why, Why::Converged);
+            let fit = LogisticRegression::fit((&csr).into(), &classes, 2, Some(&weights), &newton, &never).unwrap();
+            assert!((ended.value - fit.loss).abs() <= 1e-9 * fit.loss);
+            let coefficients = &ended.point[..3010];
+            assert!(close(coefficients, fit.model.coefficients(), 1e-4));
+            // Also where no row that weighs anything has a value.
+            let minus = |value: &f64| *value == 0.0 && value.is_sign_negative();
+            assert!(!coefficients.iter().any(minus));
+        }
+    }
 }
 
 #[test]

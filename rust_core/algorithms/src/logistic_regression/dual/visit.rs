@@ -47,7 +47,7 @@ impl State {
             sign,
             ..Self::default()
         };
-        // There the margin is m = z·σ(−m). About: where z is small, 1 + eᵐ is 2; where it is large, m·eᵐ is z, so that m is about ln z.
+        // Alone it would settle where m·(1 + eᵐ) = z. So eᵐ is about 1 + z/2 where z is small, and z / ln z where it is large.
         let z = state.square * weight;
         let large = 1.0 + z / z.ln().max(2.0);
         state.leave_with(large.ln(), 1.0 / large);
@@ -176,7 +176,8 @@ pub(super) struct Visits<'v, V> {
 }
 
 impl<V: Value> Kernel for Visits<'_, V> {
-    /// How far the objective was above its minimum, as far as these rows are concerned, roughly.
+    /// How far the objective was above its minimum, as far as these rows are concerned, roughly; where they were not visited before,
+    /// how far their margins were from what they would be alone has a part in it.
     type Output = f64;
 
     #[inline(always)]
@@ -299,6 +300,18 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_row_begins_about_where_it_would_settle_alone() {
+        for z in [1e-8, 0.01, 1.0, 17.0, 300.0, 1e5, 1e8] {
+            let state = State::new(alone(z / 2.0), 0.0, 2.0, 1.0);
+            let (settled, alpha) = state.step(0.0).expect("a short step");
+            assert!((settled - state.margin).abs() < 0.4, "{z}: {} {settled}", state.margin);
+            assert!((settled - alpha * z / 2.0).abs() < 1e-9 * z.max(1.0));
+        }
+        assert_eq!(State::new(alone(0.0), 0.0, 2.0, 1.0).margin, 0.0);
+        assert_eq!(State::new(alone(3.0), 0.1, 0.0, 1.0).margin, 0.0);
     }
 
     #[test]
