@@ -31,7 +31,7 @@ pub struct Parameters {
     /// scikit-learn.) Default 100.
     pub max_iter: usize,
     /// The fit stops when no component of the objective's gradient (with L1: of its least subgradient) is larger; finite, at
-    /// least 0. Solvers other than L-BFGS also go on until the objective is within 1e-10 of its minimum by their own estimate (1e-7 in the dual).
+    /// least 0. Solvers other than L-BFGS also go on until the objective is within 1e-10 of its minimum by their own estimate (1e-6 in the dual).
     /// Default 1e-4.
     pub tol: f64,
     /// A model of as many columns and classes, whose coefficients are the first point. Default none: zeros.

@@ -46,7 +46,7 @@ class LogisticRegression(FollowsProgress, ClassifierMixin, BaseEstimator):  # ty
     decomposition and with conjugate gradients; any other name stands for the fastest route, which with an L1 penalty begins as a
     proximal Newton method, and for sparse rows of two classes that name more columns than there are rows (and than 2,048) is
     coordinate descent in the dual, whose epochs count as iterations. All but ``"lbfgs"`` come within 1e-9 of the least objective
-    at the usual `tol` (1e-7 in the dual), by their own estimate, or warn that they did not (under L1, sparse columns that are
+    at the usual `tol` (1e-6 in the dual), by their own estimate, or warn that they did not (under L1, sparse columns that are
     multiples of each other but for a millionth may deceive the estimate).
     ``"liblinear"`` penalises the intercept, as it does there.
 
@@ -56,7 +56,7 @@ class LogisticRegression(FollowsProgress, ClassifierMixin, BaseEstimator):  # ty
         l1_ratio: The part of the absolute values in the penalty, 0 (L2) to 1 (L1).
         dual: Accepted with ``"liblinear"`` and L2; the minimum is the same.
         tol: The fit has converged when no component of the gradient is larger; at least 0. Routes other than L-BFGS also go
-            on until the objective is within 1e-10 of its minimum by their own estimate (1e-7 in the dual).
+            on until the objective is within 1e-10 of its minimum by their own estimate (1e-6 in the dual).
         fit_intercept: Whether to fit an intercept.
         intercept_scaling: With ``"liblinear"``, the value of the column whose coefficient is the (penalised) intercept.
         class_weight: Weights of the classes by label, ``"balanced"``, or None for equal ones.

@@ -52,6 +52,11 @@ impl Intercept {
         }
     }
 
+    /// By how much Σ ±α is not what it is to be.
+    pub(super) fn imbalance(self) -> f64 {
+        if self.free { self.sum.abs() } else { 0.0 }
+    }
+
     /// What the constraint lacks, and a guess at the way that the center has yet to go.
     pub(super) fn unmet(self) -> f64 {
         if self.free {

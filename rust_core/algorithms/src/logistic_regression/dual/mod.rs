@@ -14,8 +14,8 @@
 //! meets: its penalty is that of the way from where it was an epoch before.
 //!
 //! The dual objective is below the minimum: so it is known how far the objective may be above that, but for what an intercept that is
-//! not penalised has yet to go, which is an estimate. And where the objective is so near, no component of its gradient is large: the search
-//! ends where that says that none is more than `tol`.
+//! not penalised has yet to go, which is an estimate. What α lacks of C·s·σ(−m) also bounds the gradient's components: the search ends
+//! where none is more than `tol`.
 //!
 //! Sources: H.-F. Yu, F.-L. Huang and C.-J. Lin, "Dual coordinate descent methods for logistic regression and maximum entropy models",
 //! Machine Learning 85 (2011); S. Shalev-Shwartz and T. Zhang, "Stochastic dual coordinate ascent methods for regularized loss
@@ -47,10 +47,10 @@ use crate::values::Value;
 use columns::Columns;
 use intercept::Intercept;
 use split::{Lengths, Split};
-use visit::{State, Visits, product};
+use visit::{Standing, State, Visits, product};
 
 /// The search ends no further above the minimum than this part of the objective, whatever `tol`.
-const NEAR: f64 = 1e-7;
+const NEAR: f64 = 1e-6;
 /// Epochs that take as long as conjugate gradients would, roughly: where more would be needed, these go on.
 const MOST_EPOCHS: f64 = 80.0;
 /// Where fewer are allowed, iterations of conjugate gradients bring more.
@@ -177,10 +177,13 @@ struct Descent<'d, V> {
     epochs: usize,
 }
 
-/// The objective, and how far it is above its minimum, at most.
+/// The objective, and bounds.
 struct Gap {
     value: f64,
+    /// How far it is above its minimum, at most.
     above: f64,
+    /// No component of its gradient is larger.
+    steepest: f64,
 }
 
 impl<'d, V: Value> Descent<'d, V> {
@@ -232,13 +235,14 @@ impl<'d, V: Value> Descent<'d, V> {
     /// Goes through all rows again and again. Gives why that ended, and the objective.
     fn search(&mut self, parameters: &Parameters) -> Result<(Why, f64), Interrupted> {
         let interrupt = self.problem.sample.interrupt;
-        let flat = self.flat(parameters.tol);
-        let enough = |value: f64| {
-            if flat <= ROUNDING * value {
+        // The gap to look for.
+        let mut sought = self.first_sought(parameters.tol);
+        let enough = |sought: f64, value: f64| {
+            if sought <= ROUNDING * value {
                 // It could not be told from rounding.
                 PRECISION * value
             } else {
-                flat.min(NEAR * value)
+                sought.min(NEAR * value)
             }
         };
         // What the objective is above its minimum by, in units of what an epoch says.
@@ -255,13 +259,17 @@ impl<'d, V: Value> Descent<'d, V> {
                     objective: self.gap()?.value,
                 });
             }
-            if unit * missing <= enough(value) || exhausted {
+            if unit * missing <= enough(sought, value) || exhausted {
                 let gap = self.gap()?;
                 value = gap.value;
                 unit = gap.above / missing;
-                if gap.above <= enough(value) {
-                    let why = if gap.above <= flat { Why::Converged } else { Why::Stuck };
-                    return Ok((why, value));
+                if gap.steepest <= parameters.tol && gap.above <= NEAR * value {
+                    return Ok((Why::Converged, value));
+                }
+                // The gradient falls as the root of the gap.
+                sought = gap.above * (parameters.tol / gap.steepest).powi(2);
+                if gap.above <= PRECISION * value && sought <= ROUNDING * value {
+                    return Ok((Why::Stuck, value));
                 }
             }
             if exhausted {
@@ -269,7 +277,7 @@ impl<'d, V: Value> Descent<'d, V> {
             }
             // Each epoch leaves one part in so many.
             let parts = (before[0] / missing).sqrt();
-            let left = (unit * missing / enough(value)).ln() / parts.ln();
+            let left = (unit * missing / enough(sought, value)).ln() / parts.ln();
             let worthwhile = parts > 1.0 && self.epochs as f64 + left <= MOST_EPOCHS;
             if self.epochs >= FIRST_EPOCHS && !worthwhile {
                 return Ok((Why::Stuck, self.gap()?.value));
@@ -278,16 +286,10 @@ impl<'d, V: Value> Descent<'d, V> {
         }
     }
 
-    /// How far above its minimum the objective may be while no component of its gradient is more than `tol`: g² ≤ 2·L·(f − f*), where a
-    /// step along that component alone meets no second derivative larger than L.
-    fn flat(&self, tol: f64) -> f64 {
-        let Penalty {
-            coefficients,
-            intercepts,
-        } = self.problem.penalty;
-        let of_columns = 0.25 * self.split.largest * self.split.largest + coefficients.l2;
-        let of_intercept = 0.25 + intercepts.l2;
-        0.5 * tol * tol / of_columns.max(of_intercept)
+    /// A gap at which no component of the gradient may be more than `tol`. If all rows were off by as much, with the largest second
+    /// derivatives that there are, it would be a fifth of that.
+    fn first_sought(&self, tol: f64) -> f64 {
+        10.0 * (tol / self.split.largest.max(1.0)).powi(2)
     }
 
     /// Goes through all rows. Gives how far the objective was above its minimum, roughly (but for the first time).
@@ -320,30 +322,33 @@ impl<'d, V: Value> Descent<'d, V> {
     fn gap(&self) -> Result<Gap, Interrupted> {
         let intercept = self.intercept.value();
         let parts = self.states.chunks(STRETCH).enumerate().collect();
-        let sums: Result<Vec<[f64; 3]>, Interrupted> = blocks::map_parts(self.split.work(), parts, |(part, states)| {
+        let sums: Result<Vec<[f64; 4]>, Interrupted> = blocks::map_parts(self.split.work(), parts, |(part, states)| {
             interrupt::check(self.problem.sample.interrupt)?;
-            let mut sums = [0.0; 3];
+            let mut sums = [0.0; 4];
             for (index, state) in states.iter().enumerate().filter(|(_, state)| state.weight > 0.0) {
                 let SparseRow { columns, values } = self.split.shared(part * STRETCH + index);
                 let score = product(columns, values, &self.coefficients) + intercept;
-                let (loss, apart) = state.loss(score);
-                sums[0] += loss;
-                sums[1] += apart;
-                sums[2] += state.own_square();
+                let Standing { loss, apart, off } = state.standing(score);
+                sums = plus(sums, [loss, apart, off, state.own_square()]);
             }
             Ok(sums)
         });
-        let add =
-            |[loss, apart, squares]: [f64; 3], part: &[f64; 3]| [loss + part[0], apart + part[1], squares + part[2]];
-        let [loss, apart, squares] = sums?.iter().fold([0.0; 3], add);
+        let [loss, apart, off, own_squares] = sums?.into_iter().fold([0.0; 4], plus);
         let Penalty {
             coefficients,
             intercepts,
         } = self.problem.penalty;
-        let squares = squares + dot(&self.coefficients, &self.coefficients);
+        let squares = own_squares + dot(&self.coefficients, &self.coefficients);
+        // The gradient is what C·s·σ(−m) differs from α by, times the rows; the intercept's column is of ones.
+        let of_intercept = if self.problem.fit_intercept {
+            off + self.intercept.imbalance()
+        } else {
+            0.0
+        };
         Ok(Gap {
             value: coefficients.l2 * (loss + 0.5 * squares) + 0.5 * intercepts.l2 * intercept * intercept,
             above: coefficients.l2 * (apart + self.intercept.unmet()),
+            steepest: coefficients.l2 * of_intercept.max(self.split.largest * off),
         })
     }
 
@@ -367,6 +372,10 @@ impl<'d, V: Value> Descent<'d, V> {
         }
         Ok(point)
     }
+}
+
+fn plus(sums: [f64; 4], terms: [f64; 4]) -> [f64; 4] {
+    std::array::from_fn(|place| sums[place] + terms[place])
 }
 
 /// The work of a pass over so many values, in multiply-adds.

@@ -85,7 +85,7 @@ fn the_dual_leads_to_the_minimum_that_newton_finds() {
                     c,
                     fit_intercept,
                     intercept_scaling,
-                    tol: 3e-7,
+                    tol: if c > 1.0 { 3e-8 } else { 3e-7 },
                     ..Parameters::default()
                 };
                 let ended = words
@@ -98,7 +98,7 @@ fn the_dual_leads_to_the_minimum_that_newton_finds() {
                 };
                 let fit = words.fit((&words.csr).into(), weights, &newton);
                 let above = (ended.value - fit.loss) / fit.loss;
-                assert!((-1e-9..=PRECISION).contains(&above), "{above} {parameters:?}");
+                assert!((-1e-9..=1e-9).contains(&above), "{above} {parameters:?}");
                 assert!(
                     close(&ended.point[..COLUMNS], fit.model.coefficients(), 1e-4),
                     "{parameters:?}"
@@ -124,7 +124,7 @@ fn a_search_ends_where_no_component_of_the_gradient_is_more_than_tol() {
     let words = Words::new();
     let sample = Sample::check((&words.csr).into(), None, &never).unwrap();
     let mut epochs = Vec::new();
-    for (c, tol) in [(1.0, 1e-2), (1.0, 1e-4), (1.0, 1e-6), (1e-3, 1e-4), (1e3, 1e-4)] {
+    for (c, tol) in [(1.0, 1e-2), (1.0, 1e-5), (1.0, 1e-6), (1e-3, 1e-4), (1e3, 1e-4)] {
         let parameters = Parameters {
             c,
             tol,
@@ -190,9 +190,13 @@ fn the_gap_is_no_smaller_than_what_is_missing() {
                 gap.above,
                 value - least
             );
-            // And so large a gradient is what [`Descent::flat`] foretells.
+            // And no component of the gradient is larger than foretold.
             let steepest = gradient.iter().fold(0.0_f64, |most, slope| most.max(slope.abs()));
-            assert!(descent.flat(steepest) <= gap.above);
+            assert!(
+                steepest <= gap.steepest * (1.0 + 1e-9) + 1e-15,
+                "{steepest} {}",
+                gap.steepest
+            );
         }
     }
 }

@@ -131,9 +131,8 @@ impl State {
         solved
     }
 
-    /// The loss at a score of shared columns and the intercept, and how far that and α are from being each other's: summed, how far the
-    /// primal is above the dual.
-    pub(super) fn loss(&self, score: f64) -> (f64, f64) {
+    /// Where the row stands at a score of shared columns and the intercept.
+    pub(super) fn standing(&self, score: f64) -> Standing {
         let margin = self.margin(score);
         let small = (-margin.abs()).exp();
         let rest = small.ln_1p();
@@ -144,8 +143,21 @@ impl State {
         let share = self.alpha / self.weight;
         let off = share - pull;
         let apart = divergence(share, pull, off, right) + divergence(1.0 - share, push, -off, wrong);
-        (self.weight * wrong, self.weight * apart)
+        Standing {
+            loss: self.weight * wrong,
+            apart: self.weight * apart,
+            off: self.weight * off.abs(),
+        }
     }
+}
+
+/// What the objectives and the gradient have of a row.
+pub(super) struct Standing {
+    pub(super) loss: f64,
+    /// How far the margin and α are from being each other's: summed, how far the primal is above the dual.
+    pub(super) apart: f64,
+    /// How far α is from C·s·σ(−m).
+    pub(super) off: f64,
 }
 
 /// share · ln(share / part) − share + part, which is at least 0, where `off` is share − part, and `minus_log` −ln(part).
@@ -320,19 +332,20 @@ mod tests {
         for margin in [-800.0, -3.0, 0.0, 5.0, 30.0] {
             state.leave(margin);
             state.alpha = state.pull;
-            let (loss, apart) = state.loss(margin);
+            let Standing { loss, apart, off } = state.standing(margin);
             assert!((loss - 3.0 * (-margin).exp().ln_1p()).abs() < 1e-12 || margin == -800.0 && loss == 2400.0);
-            assert!((0.0..1e-15).contains(&apart));
+            assert!((0.0..1e-15).contains(&apart) && off < 1e-15);
             // So near to each other as no difference of logarithms could tell.
             state.alpha = state.pull * (1.0 + 1e-9);
-            let apart = state.loss(margin).1;
+            let apart = state.standing(margin).apart;
             let expected = 0.5e-18 * state.pull * state.pull / state.curvature.max(f64::MIN_POSITIVE);
             assert!(
                 (apart - expected).abs() <= 1e-6 * expected || margin == -800.0,
                 "{apart} {expected}"
             );
             state.alpha = 0.9 * state.pull + 0.03;
-            assert!(state.loss(margin).1 > 1e-5);
+            let Standing { apart, off, .. } = state.standing(margin);
+            assert!(apart > 1e-5 && (off - (state.alpha - state.pull).abs()).abs() < 1e-15);
         }
     }
 }
