@@ -175,7 +175,7 @@ class Bench:
         seconds = subject.run(1, None if peer is OURS else _PATIENCE_SECONDS).seconds
         # A long call says enough the first time.
         if seconds < _LONG_SECONDS:
-            seconds = subject.run(1).seconds
+            seconds = subject.run(self._calls(seconds)).seconds
         score = answers.score(work, arrays, *subject.answer())
         return _Trial(subject, score, seconds)
 
@@ -202,16 +202,17 @@ class Bench:
                 )
             )
 
+    def _calls(self, seconds: float) -> int:
+        """How many calls of so many seconds make a measurement."""
+        return max(1, min(self.pace.most_calls, math.ceil(self.pace.seconds / max(seconds, 1e-9))))
+
     def _rounds(self, running: dict[str, _Trial], outcome: Outcome) -> None:
-        calls = {
-            name: max(1, min(self.pace.most_calls, math.ceil(self.pace.seconds / max(one.seconds, 1e-9))))
-            for name, one in running.items()
-        }
+        calls = {name: self._calls(one.seconds) for name, one in running.items()}
         # The second call of a process is not yet a measure for short ones.
         for name, one in running.items():
             if calls[name] > 1:
                 seconds = one.subject.run(calls[name]).seconds
-                calls[name] = max(1, min(self.pace.most_calls, math.ceil(self.pace.seconds / seconds)))
+                calls[name] = self._calls(seconds)
         hopeless = _hopeless(running, outcome)
         by_name = {each.peer: each for each in outcome.measured}
         whole = 0
