@@ -159,7 +159,12 @@ fn search<V: Value>(
         point,
         value: if found { value } else { LN_2 },
         n_iter: descent.epochs,
-        why,
+        // Of where it began nothing is known but the objective.
+        why: if found || why == Why::Exhausted {
+            why
+        } else {
+            Why::Stuck
+        },
     }))
 }
 

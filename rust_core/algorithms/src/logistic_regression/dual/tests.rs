@@ -156,6 +156,8 @@ fn the_gap_is_no_smaller_than_what_is_missing() {
         (1.0, true, None),
         (-30.0, false, None),
         (0.01, false, None),
+        (0.01, true, Some(1.0)),
+        (0.01, true, None),
     ] {
         let words = Words::of_size(size);
         let sample = Sample::check((&words.csr).into(), None, &never).unwrap();
@@ -221,7 +223,7 @@ fn a_fit_says_how_the_search_ended() {
     let (why, value) = descent.search(&few).unwrap();
     assert!(why == Why::Exhausted && descent.epochs == 2 && value < LN_2);
 
-    // So flat a gradient is more than the gap can tell: conjugate gradients go on.
+    // So flat a gradient is not looked for here: conjugate gradients go on.
     let flat = Parameters {
         tol: 1e-12,
         ..Parameters::default()
